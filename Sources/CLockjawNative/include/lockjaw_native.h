@@ -1,0 +1,3 @@
+#ifndef LOCKJAW_NATIVE_H
+#define LOCKJAW_NATIVE_H
+#endif

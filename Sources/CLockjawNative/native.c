@@ -1,0 +1,1 @@
+#include "lockjaw_native.h"

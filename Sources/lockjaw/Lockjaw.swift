@@ -1,0 +1,1 @@
+@main struct Lockjaw { static func main() {} }
