@@ -5,9 +5,9 @@ struct Advice {
   let finding: Finding
   let index: ReportIndex
 
-  /// Numbered in the report; the cure of the bug first, then how to get going again, then what would tell more.
+  /// Numbered in the report; the fix of the bug first, then how to get going again, then what would tell more.
   var steps: [String] {
-    let cure: [String] =
+    let fix: [String] =
       switch finding.kind {
       case .deadlock: finding.edges.count == 1 ? selfDeadlock : lockOrder
       case .selfDeadlock: selfDeadlock
@@ -26,7 +26,7 @@ struct Advice {
       case .idle: ["If it should be working: the threads above show what each waits for; no lock is in the way."]
       case .healthy: []
       }
-    return cure + restart
+    return fix + restart
   }
 
   private var edges: [Edge] { finding.edges }
@@ -36,13 +36,13 @@ struct Advice {
   private var restart: [String] {
     guard finding.kind.isHang, finding.kind != .hangUnknown, finding.certainty != .suspect else { return [] }
     guard index.report.source == "live" else { return [] }
-    return ["It does not end by itself: restart process \(index.report.process.pid). This report has what the cure needs."]
+    return ["Only a restart of process \(index.report.process.pid) ends it. Keep this report: it has what the fix needs."]
   }
 
   // MARK: - Cycles
 
   private var lockOrder: [String] {
-    guard EdgeShape(edges) == .ring else {
+    guard EdgeShape(edges) == .cycle else {
       return ["Take these locks in the same order everywhere: \(list(finding.lockIDs.map(index.lockInBrief)))."]
     }
     let orders = edges.indices.map { position -> (held: Edge, wait: Edge) in
@@ -52,7 +52,7 @@ struct Advice {
     if edges.count > 1, places.count == 1, let order = orders.first, order.wait.waitsAt != nil {
       let lines = StackText.unique([order.held.heldSinceAt, order.wait.waitsAt].compactMap { $0.map(ReportIndex.spot) })
       return [
-        "All \(edges.count) threads run the same code (\(list(lines))) on locks that stand in a ring: give the locks one order, "
+        "All \(edges.count) threads run the same code (\(list(lines))) on locks of a circle: give the locks one order, "
           + "for example by address, and always take the lower one first" + scopedLockHint + "."
       ]
     }
@@ -62,7 +62,7 @@ struct Advice {
     }
     var steps = ["Take these locks in the same order everywhere. Now \(clauses.joined(separator: "; "))."]
     // The thread that takes the higher-numbered lock first is the one that goes against the others' order.
-    if let turned = orders.first(where: { number($0.held.lock) > number($0.wait.lock) }) ?? orders.last {
+    if let turned = orders.first(where: { ReportIndex.number($0.held.lock) > ReportIndex.number($0.wait.lock) }) ?? orders.last {
       let function = turned.wait.waitsAt.map(ReportIndex.subject) ?? "the code of \(index.shortName(turned.wait.waiter))"
       steps.append(
         "For example in \(function): take \(turned.wait.lock) before \(turned.held.lock), "
@@ -73,7 +73,9 @@ struct Advice {
 
   private var selfDeadlock: [String] {
     guard let edge = first else { return [] }
-    let here = edge.waitsAt.map { "\(ReportIndex.subject($0))\(spot($0))" } ?? "the place it waits at"
+    let isSameFunction = edge.waitsAt?.function == edge.heldSinceAt?.function
+    let here = edge.waitsAt.map { isSameFunction ? ReportIndex.spot($0) : "\(ReportIndex.subject($0))\(spot($0))" }
+      ?? "the place it waits at"
     let taken = edge.heldSinceAt.map { " taken in \(ReportIndex.subject($0))\(spot($0))" } ?? ""
     let isGuard = edge.heldMode == .read || edge.mode == .write || edge.mode == .read
     if isGuard {
@@ -209,7 +211,6 @@ struct Advice {
   /// ` (bank.c:31)`, empty where there is none.
   private func spot(_ frame: Frame?) -> String { frame.map { " (\(ReportIndex.spot($0)))" } ?? "" }
   private func place(_ frame: Frame?) -> String { frame.map { " \(ReportIndex.subject($0))\(spot($0))" } ?? " it" }
-  private func number(_ id: String) -> Int { Int(id.drop { !$0.isNumber }) ?? 0 }
 
   private enum Language { case cpp, rust, other }
   private var language: Language {

@@ -1,8 +1,8 @@
 import LockjawModel
 
-/// Draws who waits for whom: a ring as a loop of threads, anything else as waiters below what they wait for.
+/// Draws who waits for whom: a cycle as a loop of threads, anything else as waiters below what they wait for.
 ///
-/// Lines and arrows are drawn with box characters and mean the same without colour. In a ring every thread shows
+/// Lines and arrows are drawn with box characters and mean the same without colour. In a cycle every thread shows
 /// what it holds before what it waits for: the order in which its code ran.
 struct CycleDrawing {
   let finding: Finding
@@ -17,26 +17,27 @@ struct CycleDrawing {
     self.source = source
   }
 
-  /// More nodes than this are cut from a ring's middle; a screen holds about eight.
-  static let ringLimit = 24
+  /// More nodes than this are cut from a cycle's middle; a screen holds about eight.
+  static let cycleLimit = 24
   static let waitersPerLock = 6
 
   func draw(on page: inout Page) {
     switch EdgeShape(finding.edges) {
-    case .ring: drawRing(on: &page)
+    case .cycle:
+      drawCycle(on: &page)
+      drawLegend(on: &page)
     case .star: drawStars(on: &page)
     }
-    drawLegend(on: &page)
   }
 
-  // MARK: - Ring
+  // MARK: - Cycle
 
-  private func drawRing(on page: inout Page) {
+  private func drawCycle(on page: inout Page) {
     let edges = finding.edges
     for (position, edge) in edges.enumerated() {
-      if edges.count > Self.ringLimit, position >= Self.ringLimit / 2, position < edges.count - Self.ringLimit / 2 {
-        if position == Self.ringLimit / 2 {
-          page.line([Span("… \(edges.count - Self.ringLimit) more threads of the ring …", .dim)], first: side)
+      if edges.count > Self.cycleLimit, position >= Self.cycleLimit / 2, position < edges.count - Self.cycleLimit / 2 {
+        if position == Self.cycleLimit / 2 {
+          page.line([Span("… \(edges.count - Self.cycleLimit) more threads of the cycle …", .dim)], first: side)
           page.line([], first: side)
         }
         continue
@@ -58,7 +59,7 @@ struct CycleDrawing {
   private func nodeTitle(_ edge: Edge, holding previous: Edge) -> [Span] {
     let wait = Wording.waits(edge, lock: edge.lock, index: index)
     var words = wait
-    if !isJoin(previous) {
+    if holds(edge.waiter, previous) {
       let mode = previous.holders.first == edge.waiter ? previous.heldMode : nil
       words = Wording.holds(previous.lock, mode: mode) + " and " + wait
     }
@@ -66,7 +67,7 @@ struct CycleDrawing {
   }
 
   private func drawHold(_ edge: Edge, by thread: ThreadID, on page: inout Page) {
-    guard !isJoin(edge) else { return }
+    guard holds(thread, edge) else { return }
     guard edge.holders.first == thread else {
       // The model knows the acquire site of the first holder only.
       labelled("holds since", [Span("not known: one of \(edge.holders.count) holders", .dim)], on: &page)
@@ -91,7 +92,8 @@ struct CycleDrawing {
   private func drawWait(_ edge: Edge, on page: inout Page) {
     let unknown = Span("a place that is not known", .dim)
     let frame = edge.waitsAt.map { ReportIndex.spans($0) } ?? [unknown]
-    labelled("waits at", frame + [Span("  for \(Elapsed.words(edge.waitingForSeconds))", .dim)], on: &page)
+    let elapsed = Span("for " + Elapsed.words(edge.waitingForSeconds), .dim, whole: true)
+    labelled("waits at", frame + [Span("  "), elapsed], on: &page)
     quote(edge.waitsAt, on: &page)
   }
 
@@ -100,6 +102,9 @@ struct CycleDrawing {
     var spans: [Span]
     if isJoin(edge) {
       spans = closes ? [Span(index.name(holder), .thread), Span(" has not ended")] : [Span("which has not ended")]
+    } else if finding.isPendingWriter(holder, of: edge, in: index) {
+      spans = [Span(edge.lock, .lock), Span(" lets a waiting writer go first:")]
+      if closes { spans += [Span(" "), Span(index.name(holder), .thread)] }
     } else {
       spans = [Span(edge.lock, .lock), Span(" is held by")]
       if closes { spans += [Span(" "), Span(index.name(holder), .thread)] }
@@ -107,7 +112,7 @@ struct CycleDrawing {
     if !others.isEmpty {
       spans.append(Span(" (and by \(index.names(others, limit: 4)))"))
     }
-    if closes { spans.append(Span(finding.edges.count == 1 ? ": it waits for itself" : ": the ring is closed")) }
+    if closes { spans.append(Span(finding.edges.count == 1 ? ": it waits for itself" : ": the cycle is closed")) }
     return spans
   }
 
@@ -115,22 +120,22 @@ struct CycleDrawing {
 
   private func drawStars(on page: inout Page) {
     let locks = finding.lockIDs
-    for (position, lock) in locks.prefix(Self.ringLimit).enumerated() {
+    for (position, lock) in locks.prefix(Self.cycleLimit).enumerated() {
       if position > 0 { page.blank() }
       drawStar(lock, finding.edges.filter { $0.lock == lock }, on: &page)
     }
-    if locks.count > Self.ringLimit {
-      page.line([Span("… \(locks.count - Self.ringLimit) more locks in the JSON report", .dim)], first: [Span("  ")])
+    if locks.count > Self.cycleLimit {
+      page.line([Span("… \(locks.count - Self.cycleLimit) more locks in the JSON report", .dim)], first: [Span("  ")])
     }
   }
 
   private func drawStar(_ lock: String, _ edges: [Edge], on page: inout Page) {
     guard let first = edges.first else { return }
-    page.line([Span(index.lockInFull(lock), .lock)], first: [Span("  ")])
+    page.line(lockSpans(lock), first: [Span("  ")], rest: bodySide)
     if isJoin(first) {
       labelled("join of", first.holders.isEmpty ? [Span("an unknown thread")] : holderSpans(first.holders), on: &page)
     } else if first.holders.isEmpty {
-      labelled("held by", [Span("nobody that is known", .dim)], on: &page)
+      labelled("held by", [Span("not known", .dim)], on: &page)
     } else {
       let mode = first.heldMode.map { $0 == .read ? ", for reading" : $0 == .write ? ", for writing" : "" } ?? ""
       labelled("held by", holderSpans(first.holders) + [Span(mode)], on: &page)
@@ -164,18 +169,29 @@ struct CycleDrawing {
   /// What L1, L2 … are, once, so that the drawing itself stays narrow.
   private func drawLegend(on page: inout Page) {
     let ids = finding.lockIDs.filter { index.lock($0) != nil && index.lock($0)?.type != .join }
+      .sorted { (ReportIndex.number($0), $0) < (ReportIndex.number($1), $1) }
     guard !ids.isEmpty else { return }
     page.blank()
-    for id in ids.prefix(Self.ringLimit) {
-      guard let lock = index.lock(id) else { continue }
-      var spans = [Span(index.lockInFull(id), .lock)]
-      if !lock.state.isEmpty { spans.append(Span(": \(lock.state)")) }
-      if let frame = lock.initialisedAt { spans.append(Span("; initialised" + ReportIndex.place(frame))) }
-      page.line(spans, first: [Span("  ")], rest: [Span("     ")])
+    for id in ids.prefix(Self.cycleLimit) {
+      page.line(lockSpans(id), first: [Span("  ")], rest: [Span("     ")])
     }
-    if ids.count > Self.ringLimit {
-      page.line([Span("… \(ids.count - Self.ringLimit) more locks in the JSON report", .dim)], first: [Span("  ")])
+    if ids.count > Self.cycleLimit {
+      page.line([Span("… \(ids.count - Self.cycleLimit) more locks in the JSON report", .dim)], first: [Span("  ")])
     }
+  }
+
+  /// `L1 mutex 0x55d0… "bank_mutex": locked, owner 4711; initialised in main() (bank.c:80)`.
+  private func lockSpans(_ id: String) -> [Span] {
+    var spans = [Span(index.lockInFull(id), .lock)]
+    guard let lock = index.lock(id) else { return spans }
+    if !lock.state.isEmpty { spans.append(Span(": \(lock.state)")) }
+    if let frame = lock.initialisedAt { spans.append(Span("; initialised" + ReportIndex.place(frame))) }
+    return spans
+  }
+
+  /// A pending writer and a joined thread stand in the way without holding anything.
+  private func holds(_ thread: ThreadID, _ edge: Edge) -> Bool {
+    !isJoin(edge) && !finding.isPendingWriter(thread, of: edge, in: index)
   }
 
   // MARK: - Lines

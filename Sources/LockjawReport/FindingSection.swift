@@ -30,10 +30,10 @@ struct FindingSection {
 
   private func drawFacts(on page: inout Page) {
     if let longest = finding.longestWaitSeconds {
-      fact(finding.kind.isHang ? "stuck for" : "waits for", [Elapsed.words(longest)], on: &page)
+      fact(finding.kind.isHang ? "stuck for" : "longest wait", [Elapsed.words(longest)], on: &page)
     }
     if Wording.isClaim(finding.kind) {
-      fact("certainty", [Wording.explanation(finding.certainty)] + finding.evidence, on: &page)
+      fact("certainty", [Wording.explanation(finding.certainty, of: finding.kind)] + finding.evidence, on: &page)
     } else if !finding.evidence.isEmpty {
       fact("evidence", finding.evidence, on: &page)
     }
@@ -64,7 +64,7 @@ struct FindingSection {
   private func isJoin(_ edge: Edge) -> Bool { index.lock(edge.lock)?.type == .join }
 
   private func fact(_ label: String, _ sentences: [String], on page: inout Page) {
-    let width = 12
+    let width = 14
     for (position, sentence) in sentences.enumerated() {
       let label = position == 0 ? label : ""
       let padding = String(repeating: " ", count: max(1, width - label.count))

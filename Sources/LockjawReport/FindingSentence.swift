@@ -7,7 +7,7 @@ struct FindingSentence {
 
   var text: String {
     switch finding.kind {
-    case .deadlock: edges.count == 1 ? selfDeadlock : ring
+    case .deadlock: edges.count == 1 ? selfDeadlock : cycle
     case .selfDeadlock: selfDeadlock
     case .upgradeDeadlock: upgrade
     case .recursiveReadDeadlock: recursiveRead
@@ -28,16 +28,20 @@ struct FindingSentence {
 
   // MARK: - Cycles
 
-  private var ring: String {
-    let clauses = edges.prefix(edges.count > 6 ? 4 : 6).map { "\(index.shortName($0.waiter)) \(waitClause($0))" }
-    let more = edges.count > clauses.count ? ", and so on through \(edges.count - clauses.count) more" : ""
-    let details = ": " + clauses.joined(separator: ", ") + more
-    if edges.count == 2, EdgeShape(edges) == .ring {
-      return "threads \(subjects) each hold \(noun) the other wants" + details
+  private var cycle: String {
+    if edges.count == 2, EdgeShape(edges) == .cycle {
+      let clauses = edges.map { "\(index.shortName($0.waiter)) \(waitClause($0))" }
+      return "threads \(subjects) each hold \(noun) the other wants: " + clauses.joined(separator: ", ")
     }
-    let count = finding.waiters.count
-    guard EdgeShape(edges) == .ring else { return "\(count) threads wait for one another" + details }
-    return "\(count) threads wait for one another in a ring" + details
+    // Where all wait in the same place, saying it once keeps the sentence readable.
+    let isOnePlace = Set(edges.map(\.waitsAt)).count == 1 && first?.waitsAt != nil
+    let clauses = edges.prefix(edges.count > 6 ? 4 : 6).map { edge in
+      "\(index.name(edge.waiter)) \(isOnePlace ? wait(edge) : waitClause(edge))"
+    }
+    let more = edges.count > clauses.count ? ", and so on through \(edges.count - clauses.count) more" : ""
+    return "\(finding.waiters.count) threads wait for one another"
+      + (EdgeShape(edges) == .cycle ? " in a cycle" : "")
+      + (isOnePlace ? ", all" + ReportIndex.place(first?.waitsAt) : "") + ": " + clauses.joined(separator: ", ") + more
   }
 
   private var selfDeadlock: String {
@@ -62,7 +66,7 @@ struct FindingSentence {
   }
 
   private var recursiveRead: String {
-    guard let reader = edges.first(where: { $0.mode == .read }) else { return ring }
+    guard let reader = edges.first(where: { $0.mode == .read }) else { return cycle }
     let lock = index.lockInBrief(reader.lock)
     let writer = reader.holders.first { $0 != reader.waiter }
     // The first read is the hold somebody else waits for.
@@ -92,8 +96,7 @@ struct FindingSentence {
   private var orphanedLock: String {
     guard let edge = first else { return nobody }
     let holder = edge.holders.first.map { "thread \(index.name($0))" } ?? "a thread that is gone"
-    let taken = ReportIndex.place(edge.heldSinceAt)
-    return gathered(", but its holder, \(holder), exited without releasing it" + (taken.isEmpty ? "" : ", taken\(taken)"))
+    return gathered("; \(holder) took it\(ReportIndex.place(edge.heldSinceAt)) and exited without releasing it")
   }
 
   private var longHold: String {
@@ -154,13 +157,17 @@ struct FindingSentence {
     }
   }
 
-  private func waitClause(_ edge: Edge) -> String {
-    Wording.waits(edge, lock: index.lockInBrief(edge.lock), index: index) + ReportIndex.place(edge.waitsAt)
+  private func wait(_ edge: Edge) -> String {
+    Wording.waits(edge, lock: index.lockInBrief(edge.lock), index: index)
   }
+
+  private func waitClause(_ edge: Edge) -> String { wait(edge) + ReportIndex.place(edge.waitsAt) }
 
   private func heldByClause(_ edge: Edge?) -> String {
     guard let edge, !edge.holders.isEmpty else { return "" }
-    let holders = edge.holders.count == 1 ? index.shortName(edge.holders[0]) : "\(edge.holders.count) threads"
+    let isKnown = finding.waiters.contains(edge.holders[0])
+    let holder = isKnown ? index.shortName(edge.holders[0]) : index.name(edge.holders[0])
+    let holders = edge.holders.count == 1 ? holder : "\(edge.holders.count) threads"
     return ", held by \(holders)\(ReportIndex.place(edge.heldSinceAt, word: "since"))"
   }
 }

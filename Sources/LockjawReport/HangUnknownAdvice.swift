@@ -9,17 +9,20 @@ struct HangUnknownAdvice {
 
   /// Locks whose acquire is inlined leave no owner anywhere.
   private var blindLibraries: String? {
-    let locks = finding.lockIDs.compactMap(index.lock)
-    let libraries = StackText.unique(locks.filter { $0.type == .futex }.map(\.library)).filter { !$0.isEmpty && $0 != "glibc" }
+    let locks = finding.edges.filter { $0.evidence == .none }.compactMap { index.lock($0.lock) }
+    let libraries = StackText.unique(locks.map(\.library)).filter(Self.isBlind)
     guard !libraries.isEmpty else { return nil }
     return "Missing: the holder. Locks of \(ReportIndex.list(libraries)) do not say who holds them, and taking one is no call "
       + "that lockjaw could see. Look in the stacks for a frame that took one of these locks and is still running: its guard is alive."
   }
 
+  private static func isBlind(_ library: String) -> Bool { !library.isEmpty && library != "glibc" }
+
   /// Only a process that was preloaded from its start has told who holds what.
   private var fromTheStart: String? {
     let hasHolderlessPthread = finding.edges.contains { edge in
-      edge.evidence == .none && [.mutex, .rwlock, .spinlock, .semaphore].contains(index.lock(edge.lock)?.type)
+      edge.evidence == .none && !Self.isBlind(index.lock(edge.lock)?.library ?? "")
+        && [.mutex, .rwlock, .spinlock, .semaphore].contains(index.lock(edge.lock)?.type)
     }
     guard hasHolderlessPthread, index.report.source != "arena" else { return nil }
     let command = index.report.process.command
@@ -42,13 +45,14 @@ struct HangUnknownAdvice {
 
   /// Waits that no lock explains end by an event: its sender is what is missing.
   private var otherSide: String? {
-    let types = Set(finding.lockIDs.compactMap { index.lock($0)?.type })
+    let locks = finding.lockIDs.compactMap(index.lock)
+    let types = Set(locks.filter { !($0.type == .futex && Self.isBlind($0.library)) }.map(\.type))
     var senders: [String] = []
     if types.contains(.condition) { senders.append("who should signal the condition") }
     if types.contains(.semaphore) { senders.append("who should post the semaphore") }
     if types.contains(.barrier) { senders.append("which thread has not reached the barrier") }
     if types.contains(.futex) { senders.append("who should wake the futex") }
     guard !senders.isEmpty else { return nil }
-    return "Ask \(ReportIndex.list(senders)): it is among the other threads, or it has ended."
+    return "Find \(ReportIndex.list(senders)): it is among the other threads, or it has ended."
   }
 }

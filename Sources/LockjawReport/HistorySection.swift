@@ -9,8 +9,11 @@ struct HistorySection {
     let history = index.report.history
     guard !history.isEmpty else { return }
     page.heading("The last contended waits, newest first")
-    for entry in history.prefix(Self.limit) {
-      page.line(spans(entry), first: [Span("  ")], rest: [Span("      ")])
+    let ages = history.prefix(Self.limit).map { Elapsed.words($0.beganSecondsAgo) + " ago" }
+    let width = (ages.map(\.count).max() ?? 0) + 2
+    for (entry, age) in zip(history, ages) {
+      let padding = String(repeating: " ", count: width - age.count)
+      page.line([Span(age + padding, .dim)] + spans(entry), first: [Span("  ")], rest: [Span("      ")])
     }
     if history.count > Self.limit {
       page.line([Span("… \(history.count - Self.limit) more in the JSON report", .dim)], first: [Span("  ")])
@@ -18,9 +21,7 @@ struct HistorySection {
   }
 
   private func spans(_ entry: HistoryEntry) -> [Span] {
-    let ago = Elapsed.words(entry.beganSecondsAgo) + " ago"
     var spans = [
-      Span(ago + String(repeating: " ", count: max(1, 14 - ago.count)), .dim),
       Span(ReportIndex.name(entry.thread, entry.threadName), .thread),
       Span(" \(outcome(entry)) "), Span(lock(entry), .lock),
     ]
@@ -44,6 +45,6 @@ struct HistorySection {
   }
 
   private func lock(_ entry: HistoryEntry) -> String {
-    index.lockID(at: entry.lock).map(index.lockInFull) ?? "\(entry.type.rawValue) \(entry.lock)"
+    index.lockID(at: entry.lock).map(index.lockInBrief) ?? "\(entry.type.rawValue) \(entry.lock)"
   }
 }

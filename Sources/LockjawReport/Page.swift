@@ -107,7 +107,7 @@ struct Page {
     return words
   }
 
-  /// `"a bc  d"` → `"a"`, `" bc"`, `"  d"`.
+  /// `"a bc  d"` → `"a"`, `" bc"`, `"  d"`; a quoted name stays with the word before it: `4711 "alice"`.
   private static func pieces(of text: String) -> [Substring] {
     var pieces: [Substring] = []
     var start = text.startIndex
@@ -115,14 +115,15 @@ struct Page {
     var seenWord = false
     while index < text.endIndex {
       let isSpace = text[index] == " "
-      if isSpace && seenWord {
+      let next = text.index(after: index)
+      if isSpace && seenWord && (next == text.endIndex || text[next] != "\"") {
         pieces.append(text[start..<index])
         start = index
         seenWord = false
       } else if !isSpace {
         seenWord = true
       }
-      index = text.index(after: index)
+      index = next
     }
     if start < text.endIndex { pieces.append(text[start...]) }
     return pieces

@@ -67,6 +67,9 @@ struct ReportIndex {
     return "\(id) \"\(Printable.shortened(Printable.escaped(name), to: 32))\""
   }
 
+  /// The 12 of "L12"; ids are sorted as people count.
+  static func number(_ id: String) -> Int { Int(id.drop { !$0.isNumber }) ?? 0 }
+
   // MARK: - Frames
 
   /// ` in transfer() (bank.c:31)` with its leading blank; empty where there is no frame. Directories are left to
@@ -109,8 +112,9 @@ struct ReportIndex {
     }
     let name = Span(FunctionName(function).shown(), dim ? .dim : .function, whole: true)
     guard let file = frame.file else {
-      return [name, Span(" in ", .dim), Span(moduleOffset(frame), .dim, whole: true)]
+      return [name, Span(" "), Span("in " + moduleOffset(frame), .dim, whole: true)]
     }
-    return [name, Span(" at ", .dim), Span(file + (frame.line.map { ":\($0)" } ?? ""), dim ? .dim : .plain, whole: true)]
+    let location = file + (frame.line.map { ":\($0)" } ?? "")
+    return [name, Span(" "), Span("at ", .dim, whole: true), Span(location, dim ? .dim : .plain, whole: true)]
   }
 }

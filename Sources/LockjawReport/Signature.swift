@@ -33,7 +33,7 @@ package enum Signature {
   static func canonical(_ finding: Finding, _ index: ReportIndex) -> [String] {
     let parts = finding.edges.map { text(of: $0, index) }
     switch EdgeShape(finding.edges) {
-    case .ring:
+    case .cycle:
       // Rotated to the smallest edge; where several are equal, to the smallest rotation as a whole.
       return parts.indices
         .map { Array(parts[$0...] + parts[..<$0]) }

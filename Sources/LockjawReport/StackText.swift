@@ -11,21 +11,29 @@ struct StackText {
 
   // MARK: - One thread
 
+  /// In the given order; neighbours with the same stack share it.
   func draw(_ tids: [ThreadID], on page: inout Page) {
     for (position, tid) in tids.enumerated() {
-      if position > 0 { page.blank() }
       guard let thread = index.thread(tid) else {
         page.line([Span("\(tid)", .thread), Span("  not in this report", .dim)], first: [Span("  ")])
+        page.blank()
         continue
       }
-      var title = [Span(index.name(tid), .thread)]
-      if !thread.state.isEmpty { title.append(Span("  \(thread.state)")) }
-      if !thread.holds.isEmpty {
-        title.append(Span("  (holds \(ReportIndex.list(thread.holds, limit: 8)))", .dim))
-      }
-      page.line(title, first: [Span("  ")])
+      page.line(title(of: thread), first: [Span("  ")])
+      let next = position + 1 < tids.count ? index.thread(tids[position + 1]) : nil
+      if let next, next.stack == thread.stack { continue }
       draw(thread.stack, on: &page)
+      page.blank()
     }
+  }
+
+  private func title(of thread: ThreadReport) -> [Span] {
+    var title = [Span(ReportIndex.name(thread.tid, thread.name), .thread)]
+    if !thread.state.isEmpty { title.append(Span("  \(thread.state)")) }
+    if !thread.holds.isEmpty {
+      title.append(Span("  (holds \(ReportIndex.list(thread.holds, limit: 8)))", .dim))
+    }
+    return title
   }
 
   func draw(_ stack: [Frame], on page: inout Page) {

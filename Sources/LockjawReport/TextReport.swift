@@ -13,8 +13,8 @@ package enum TextReport {
     header(report, findings, on: &page)
     for (position, finding) in findings.enumerated() {
       if findings.count > 1 {
-        page.heading("━━ Finding \(position + 1) of \(findings.count) ━━")
-        page.line(summary(finding, in: report))
+        let title = Summary.heading(finding.kind, finding.certainty)
+        page.heading("━━ Finding \(position + 1) of \(findings.count): \(title) ━━")
       }
       FindingSection(finding: finding, index: index, source: source).draw(on: &page)
     }
@@ -30,17 +30,23 @@ package enum TextReport {
     return [Span(text, Wording.role(finding.kind))]
   }
 
+  static let alsoLimit = 5
+
   private static func header(_ report: Report, _ findings: [Finding], on page: inout Page) {
     page.line([Span(Summary.headline(of: report), Wording.role(findings.first?.kind ?? report.verdict))])
     let process = report.process
     let command = process.command.isEmpty ? process.executable : process.command
     var words = [Span("process \(process.pid) "), Span(Printable.shortened(command, to: 200), .function)]
     words.append(Span(process.condition.isEmpty ? "" : ", \(process.condition)"))
+    if !report.source.isEmpty, report.source != "live" { words.append(Span(", read from its \(report.source)")) }
     if !process.started.isEmpty { words.append(Span(", started \(process.started)")) }
     if report.verdict.isHang, !report.signature.isEmpty { words.append(Span(", signature \(report.signature)")) }
     page.line(words, rest: [Span("  ")])
-    if findings.count > 1 {
-      page.line([Span("\(findings.count) findings, the most serious first.")])
+    for finding in findings.dropFirst().prefix(alsoLimit) {
+      page.line(summary(finding, in: report), first: [Span("also: ", .dim)])
+    }
+    if findings.count > alsoLimit + 1 {
+      page.line([Span("also: \(findings.count - alsoLimit - 1) more findings, below", .dim)])
     }
   }
 
@@ -55,8 +61,9 @@ package enum TextReport {
   }
 
   private static func nextSteps(_ index: ReportIndex, _ findings: [Finding], on page: inout Page) {
+    var said: Set<String> = []
     for (position, finding) in findings.enumerated() {
-      let steps = Advice(finding: finding, index: index).steps
+      let steps = Advice(finding: finding, index: index).steps.filter { said.insert($0).inserted }
       guard !steps.isEmpty else { continue }
       page.heading("What to do next" + (findings.count > 1 ? " about finding \(position + 1)" : ""))
       for (number, step) in steps.enumerated() {

@@ -31,8 +31,11 @@ enum Wording {
   /// Whether the verdict is a claim that can be more or less certain.
   static func isClaim(_ kind: FindingKind) -> Bool { kind != .idle && kind != .healthy }
 
-  static func explanation(_ certainty: Certainty) -> String {
+  static func explanation(_ certainty: Certainty, of kind: FindingKind) -> String {
     switch certainty {
+    case .inferred where kind == .timedCycle, .suspect where kind == .timedCycle:
+      "\(certainty.rawValue): each of these waits ends by itself, at its deadline."
+    case .suspect where kind == .hangUnknown: "suspect: nothing proves that these waits do not end."
     case .proven: "proven: the arena, the lock words and the kernel agree."
     case .inferred: "inferred: what there is agrees, but a witness is missing."
     case .suspect: "suspect: a witness dissents, or anyone could end this wait."

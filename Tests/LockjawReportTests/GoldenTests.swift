@@ -7,6 +7,17 @@ import Testing
 struct Sample: Sendable, CustomTestStringConvertible {
   let name: String
   let report: Report
+
+  /// Fills in the summaries that are empty, as the pipeline does.
+  init(name: String, report: Report) {
+    var report = report
+    for index in report.findings.indices where report.findings[index].summary.isEmpty {
+      report.findings[index].summary = Summary.sentence(for: report.findings[index], in: report)
+    }
+    self.name = name
+    self.report = report
+  }
+
   var testDescription: String { name }
 
   static let all: [Sample] = [
