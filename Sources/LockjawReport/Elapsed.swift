@@ -1,7 +1,7 @@
 /// Time spans in words, as short as they can be without losing what matters.
-enum Elapsed {
+package enum Elapsed {
   /// "0.4 ms", "850 ms", "3.2 s", "2 min 5 s", "3 h 4 min", "2 d 3 h".
-  static func words(_ seconds: Double) -> String {
+  package static func words(_ seconds: Double) -> String {
     // The number may come from a hostile arena: NaN, negative, or past what an Int holds.
     guard seconds.isFinite, seconds >= 0, seconds < 1e12 else { return "an unknown time" }
     if seconds < 0.000_95 { return tenths(seconds * 1e6) + " µs" }

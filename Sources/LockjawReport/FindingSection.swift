@@ -68,7 +68,7 @@ struct FindingSection {
     for (position, sentence) in sentences.enumerated() {
       let label = position == 0 ? label : ""
       let padding = String(repeating: " ", count: max(1, width - label.count))
-      page.line([Span(sentence)], first: [Span("  "), Span(label + padding, .dim)])
+      page.line(Span.sentence(sentence), first: [Span("  "), Span(label + padding, .dim)])
     }
   }
 }

@@ -2,23 +2,23 @@
 ///
 /// Works on text alone, whatever the language: C++ `void Bank::transfer<int>(Account&)`, Rust
 /// `<bank::Account as core::ops::Drop>::drop`, Swift `closure #1 () -> () in bank.audit() -> ()`, C `audit`.
-struct FunctionName {
-  let full: String
-  init(_ full: String) { self.full = full }
+package struct FunctionName {
+  package let full: String
+  package init(_ full: String) { self.full = full }
 
   /// For a line of its own: complete while it fits, with parentheses so that it reads as a function.
-  func shown(limit: Int = 72) -> String {
+  package func shown(limit: Int = 72) -> String {
     Printable.shortened(full.utf8.contains(UInt8(ascii: "(")) ? full : full + "()", to: limit)
   }
 
   /// For a sentence: the name without parameters, template arguments and hash, and `()` behind it.
-  func short(limit: Int = 48) -> String {
+  package func short(limit: Int = 48) -> String {
     let bare = Self.withoutGroups(Self.withoutHash(full))
     return Printable.shortened(bare.isEmpty ? full : bare, to: limit - 2) + "()"
   }
 
   /// The same for every build of the same source: what a signature may hash.
-  var normalised: String {
+  package var normalised: String {
     var name = Self.withoutCloneSuffixes(full)
     name = Self.withoutNumbers(Self.withoutGroups(Self.withoutHash(name)))
     return name.isEmpty ? full : name

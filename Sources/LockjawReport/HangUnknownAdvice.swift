@@ -27,7 +27,7 @@ struct HangUnknownAdvice {
     guard hasHolderlessPthread, index.report.source != "arena" else { return nil }
     let command = index.report.process.command
     return "Missing: who took these locks. Start the program under lockjaw and let it hang again: "
-      + "lockjaw run -- \(command.isEmpty ? "COMMAND" : Printable.shortened(command, to: 120))"
+      + "`lockjaw run -- \(command.isEmpty ? "COMMAND" : Printable.shortened(command, to: 120))`."
   }
 
   private var symbols: String? {
@@ -40,7 +40,7 @@ struct HangUnknownAdvice {
     let modules = counts.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map(\.key)
     guard !modules.isEmpty else { return nil }
     return "Missing: the names of functions in \(ReportIndex.list(modules, limit: 4)). Install the packages' debug symbols "
-      + "(Debian: apt install PACKAGE-dbgsym), set DEBUGINFOD_URLS, or build with -g; then run the same command again."
+      + "(Debian: `apt install PACKAGE-dbgsym`), set DEBUGINFOD_URLS, or build with -g; then run the same command again."
   }
 
   /// Waits that no lock explains end by an event: its sender is what is missing.

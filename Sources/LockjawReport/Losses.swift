@@ -1,7 +1,7 @@
 /// What was not recorded, as sentences.
-enum Losses {
+package enum Losses {
   /// One sentence a cause, in the order of the causes' names; causes with a count of zero say nothing.
-  static func sentences(_ losses: [String: UInt64]) -> [String] {
+  package static func sentences(_ losses: [String: UInt64]) -> [String] {
     losses.sorted { $0.key < $1.key }.filter { $0.value > 0 }.map { sentence(cause: $0.key, count: $0.value) }
   }
 

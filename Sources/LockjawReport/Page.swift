@@ -16,6 +16,17 @@ struct Span: Hashable, Sendable {
   var width: Int { text.utf8.allSatisfy { $0 < 0x80 } ? text.utf8.count : text.count }
 }
 
+extension Span {
+  /// A sentence as spans: what stands between backticks is a command or code, and is never broken.
+  static func sentence(_ text: String, _ role: Role = .plain) -> [Span] {
+    let parts = text.split(separator: "`", omittingEmptySubsequences: false)
+    guard parts.count % 2 == 1 else { return [Span(text, role)] }
+    return parts.enumerated().map { position, part in
+      position % 2 == 1 ? Span("`\(part)`", .function, whole: true) : Span(String(part), role)
+    }
+  }
+}
+
 extension [Span] {
   var width: Int { reduce(0) { $0 + $1.width } }
 }

@@ -51,7 +51,9 @@ extension ReportDocument {
     @unknown default: return "it cannot be decoded"
     }
     let path = context.codingPath.map { $0.intValue.map { "[\($0)]" } ?? "." + $0.stringValue }.joined()
-    return what + (path.isEmpty ? "" : " at \(path)")
+    let cause = context.underlyingError.map { " (\($0))" } ?? ""
+    let sentence = String(what.dropLast { $0 == "." }) + cause + (path.isEmpty ? "" : " at \(path)")
+    return Printable.shortened(sentence, to: 300)
   }
 }
 

@@ -8,7 +8,7 @@ package enum Summary {
   /// came from the target has been through `Printable.escaped`.
   package static func sentence(for finding: Finding, in report: Report) -> String {
     let sentence = FindingSentence(finding: finding, index: ReportIndex(report))
-    return heading(finding.kind, finding.certainty) + ": " + sentence.text
+    return Printable.escaped(heading(finding.kind, finding.certainty) + ": " + sentence.text)
   }
 
   /// The sentence for the whole report: that of its most serious finding, or of its verdict where there is none.

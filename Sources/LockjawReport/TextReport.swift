@@ -67,7 +67,7 @@ package enum TextReport {
       guard !steps.isEmpty else { continue }
       page.heading("What to do next" + (findings.count > 1 ? " about finding \(position + 1)" : ""))
       for (number, step) in steps.enumerated() {
-        page.line([Span(step)], first: [Span("  \(number + 1). ")])
+        page.line(Span.sentence(step), first: [Span("  \(number + 1). ")])
       }
     }
   }
@@ -79,7 +79,7 @@ package enum TextReport {
     if !report.diagnostics.isEmpty || !losses.isEmpty {
       page.heading("Diagnostics: what could not be known, and why")
       let sentences = report.diagnostics + losses
-      for sentence in sentences.prefix(diagnosticLimit) { page.line([Span(sentence)], first: [Span("  - ")]) }
+      for sentence in sentences.prefix(diagnosticLimit) { page.line(Span.sentence(sentence), first: [Span("  - ")]) }
       if sentences.count > diagnosticLimit {
         page.line([Span("… \(sentences.count - diagnosticLimit) more in the JSON report", .dim)], first: [Span("  ")])
       }
