@@ -20,11 +20,20 @@ package struct Examination {
     package let now: Instant
     /// Waits by slot and sequence: equal sets mean that nothing has changed.
     package let waits: Set<WaitKey>
+    package init(threads: [ThreadState], now: Instant, waits: Set<WaitKey>) {
+      self.threads = threads
+      self.now = now
+      self.waits = waits
+    }
   }
 
   package struct WaitKey: Hashable, Sendable {
     package let slot: Int
     package let sequence: UInt64
+    package init(slot: Int, sequence: UInt64) {
+      self.slot = slot
+      self.sequence = sequence
+    }
   }
 
   package static func glance(_ arena: ArenaReader, now: Instant = .now) -> Glance {

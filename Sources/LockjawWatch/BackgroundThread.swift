@@ -1,3 +1,4 @@
+import CLockjawNative
 import Glibc
 
 /// A thread of its own for work that blocks in the kernel, which a task of the concurrency runtime must not do.
@@ -24,7 +25,7 @@ struct BackgroundThread {
       body.release()
       return nil
     }
-    pthread_setname_np(thread, String(name.utf8.prefix(15)) ?? "lockjaw")
+    lj_name_thread(thread, String(decoding: name.utf8.prefix(15), as: UTF8.self))
     self.thread = thread
   }
 

@@ -1,3 +1,4 @@
+import CLockjawNative
 import Glibc
 
 /// Starts the command under the shim.
@@ -93,7 +94,7 @@ package struct CommandLaunch {
 
   private static func currentEnvironment() -> [String] {
     var result: [String] = []
-    guard var entry = environ else { return [] }
+    var entry = environ
     while let text = entry.pointee {
       result.append(String(cString: text))
       entry += 1
@@ -127,6 +128,6 @@ package enum ChildExit: Hashable, Sendable {
 }
 
 package func signalName(_ number: Int32) -> String {
-  guard let name = sigabbrev_np(number) else { return "signal \(number)" }
+  guard let name = lj_signal_abbreviation(number) else { return "signal \(number)" }
   return "SIG" + String(cString: name)
 }

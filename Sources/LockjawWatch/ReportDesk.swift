@@ -69,7 +69,7 @@ package final class ReportDesk: Sendable {
         switch format {
         case .text:
           TextReport.render(discovery.report, style: isatty(2) == 1 ? .ansi : .plain, source: SourceFiles.line)
-        case .json: JSONReport.render(discovery.report)
+        case .json: ReportDocument.encode(discovery.report)
         }
       _ = ReportFile.writeAll(text, to: 2)
       return captured
@@ -87,7 +87,7 @@ package final class ReportDesk: Sendable {
     let base = discovery.arenaPath.hasSuffix(".arena") ? String(discovery.arenaPath.dropLast(6)) : discovery.arenaPath
     let path = "\(base).report-\(number)"
     do {
-      try ReportFile.write(JSONReport.render(discovery.report), to: path + ".json")
+      try ReportFile.write(ReportDocument.encode(discovery.report), to: path + ".json")
       try ReportFile.write(
         TextReport.render(discovery.report, style: .plain, source: SourceFiles.line), to: path + ".txt")
     } catch {
@@ -101,7 +101,7 @@ package final class ReportDesk: Sendable {
     let text =
       switch format {
       case .text: TextReport.render(report, style: .plain, source: SourceFiles.line)
-      case .json: JSONReport.render(report)
+      case .json: ReportDocument.encode(report)
       }
     do { try ReportFile.write(text, to: path) } catch { _ = ReportFile.writeAll("lockjaw: \(error)\n", to: 2) }
   }
@@ -112,7 +112,7 @@ package final class ReportDesk: Sendable {
     mkdir(captureDirectory, 0o700)
     let base = "\(captureDirectory)/lockjaw-\(discovery.process.pid)-\(discovery.process.startTicks)"
     do {
-      try ReportFile.write(JSONReport.render(discovery.report), to: base + ".json")
+      try ReportFile.write(ReportDocument.encode(discovery.report), to: base + ".json")
       try ReportFile.write(
         TextReport.render(discovery.report, style: .plain, source: SourceFiles.line), to: base + ".txt")
       try SparseCopy.copy(discovery.arenaPath, to: base + ".arena")

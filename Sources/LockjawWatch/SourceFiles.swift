@@ -1,3 +1,4 @@
+import CLockjawNative
 import Glibc
 
 /// Lines of source files, for quoting.
@@ -55,14 +56,14 @@ enum SparseCopy {
     var buffer = [UInt8](repeating: 0, count: 1 << 16)
     var offset: off_t = 0
     while true {
-      let begin = lseek(from, offset, SEEK_DATA)
-      guard begin >= 0 else { return errno == ENXIO ? 0 : errno }
-      let end = lseek(from, begin, SEEK_HOLE)
-      guard end > begin else { return errno }
-      offset = begin
-      while offset < end {
-        let got = pread(from, &buffer, min(buffer.count, Int(end - offset)), offset)
-        guard got > 0, pwrite(to, buffer, got, offset) == got else { return errno }
+      let begin = lj_next_data(from, Int64(offset))
+      guard begin >= 0 else { return begin == -Int64(ENXIO) ? 0 : Int32(-begin) }
+      let end = lj_next_hole(from, begin)
+      guard end > begin else { return end < 0 ? Int32(-end) : EIO }
+      offset = off_t(begin)
+      while offset < off_t(end) {
+        let got = pread(from, &buffer, min(buffer.count, Int(off_t(end) - offset)), offset)
+        guard got > 0, pwrite(to, buffer, got, offset) == got else { return errno == 0 ? EIO : errno }
         offset += off_t(got)
       }
     }

@@ -79,7 +79,7 @@ func present(_ result: Report, _ options: ReportOptions) throws {
   let text =
     switch options.format {
     case .text: TextReport.render(result, style: isTerminal ? .ansi : .plain, source: SourceFiles.line)
-    case .json: JSONReport.render(result)
+    case .json: ReportDocument.encode(result)
     }
   guard let path = options.output else {
     _ = ReportFile.writeAll(text, to: 1)
