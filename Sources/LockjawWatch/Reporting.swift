@@ -24,7 +24,7 @@ struct Reporting {
     for index in report.findings.indices {
       report.findings[index].summary = Summary.sentence(for: report.findings[index], in: report)
     }
-    report.signature = Signature.of(report).text
+    report.signature = Signature.of(report)
     report.timing["stacks"] = Instant.now.seconds(since: begin) * 1000
     if let detectedAfterMilliseconds { report.timing["detect"] = detectedAfterMilliseconds }
     return report

@@ -5,7 +5,7 @@ import Glibc
 ///
 /// Both are in the terminal's foreground group, so what the terminal sends (Ctrl-C, Ctrl-\\, hang-up, Ctrl-Z) the
 /// command gets by itself and lockjaw only must not die of it. What a process sends to lockjaw alone is passed on.
-final class SignalRelay {
+package final class SignalRelay {
   /// Readable when a signal or the end of a child is there to be taken.
   let descriptor: Int32
   /// What was blocked before: the command starts with this.
@@ -38,7 +38,7 @@ final class SignalRelay {
   }
 
   /// Ends this process as the command ended, so that whoever started lockjaw sees what it would have seen.
-  static func die(of signal: Int32) -> Never {
+  package static func die(of signal: Int32) -> Never {
     var limit = rlimit(rlim_cur: 0, rlim_max: 0)
     setrlimit(__rlimit_resource_t(UInt32(RLIMIT_CORE.rawValue)), &limit)
     Glibc.signal(signal, SIG_DFL)

@@ -32,7 +32,7 @@ struct AttachCommand: ParsableCommand {
 
   func run() throws {
     let process: LiveProcess
-    do { process = try LiveProcess(pid: pid) } catch let error as InspectError { throw Status.failure("\(error)") }
+    do { process = try LiveProcess(pid: pid) } catch { throw Status.failure("\(error)") }
     guard let path = ArenaSearch.path(of: process) else {
       throw Status.failure(
         "process \(pid) was not started with the shim, or its arena was removed: start it with 'lockjaw run', or with "
@@ -52,9 +52,9 @@ struct AttachCommand: ParsableCommand {
       let session = AttachSession(
         process: process, arenaPath: path,
         settings: Follower.Settings(stall: report.stall, historyLimit: report.history), desk: desk)
-      do {
-        if try session.follow() { throw Status.exit(1) }
-      } catch let error as WatchError { throw Status.failure("\(error)") }
+      let foundHang: Bool
+      do { foundHang = try session.follow() } catch { throw Status.failure("\(error)") }
+      if foundHang { throw Status.exit(1) }
       return
     }
     let single = SingleReport(

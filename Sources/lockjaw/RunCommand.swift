@@ -47,7 +47,7 @@ struct RunCommand: ParsableCommand {
     let end: RunSession.End
     do {
       end = try RunSession(options: options, desk: desk).run()
-    } catch let error as WatchError {
+    } catch {
       throw Status(code: error.exitStatus, message: "\(error)")
     }
     switch end {
