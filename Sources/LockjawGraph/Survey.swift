@@ -31,7 +31,7 @@ struct Survey {
     return nodes.gates[Int(nodes.gateOf[node])].type != .join
   }
 
-  func hasDeadline(_ node: Int) -> Bool { graph.threads[node].wait?.deadline != nil }
+  func hasDeadline(_ node: Int) -> Bool { graph.hasDeadline(node) }
 
   /// The edges of these threads, longest wait first.
   mutating func edges(of threads: [Int], next: Int? = nil) -> [CandidateEdge] {
