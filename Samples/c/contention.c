@@ -1,6 +1,6 @@
 // Four tills on one ledger: much waiting, no hang. The program ends and its sum is right.
 //
-// lockjaw: verdict=healthy|contention
+// lockjaw: verdict=healthy|contention ends=exit
 #include "sample.h"
 
 enum { TILLS = 4, SALES = 20000 };

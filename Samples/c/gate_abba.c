@@ -1,7 +1,7 @@
 // The bank of abba.c with a gate: whoever transfers holds the counter lock first. Both lock orders happen, and cannot
 // meet; a tool that calls this a deadlock is wrong.
 //
-// lockjaw: verdict=healthy|contention
+// lockjaw: verdict=healthy|contention ends=exit
 #include "sample.h"
 
 enum { TRANSFERS = 2000 };

@@ -1,7 +1,7 @@
 // The control of recursive_read: the same program with the default rwlock, which prefers readers. The second read
 // passes the waiting writer, and the program ends.
 //
-// lockjaw: verdict=healthy|contention
+// lockjaw: verdict=healthy|contention ends=exit
 #include "sample.h"
 
 static pthread_rwlock_t settings = PTHREAD_RWLOCK_INITIALIZER;

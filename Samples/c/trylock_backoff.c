@@ -1,7 +1,7 @@
 // The bank of abba.c done right: the second lock is only tried, and on failure the first is given back. Both lock
 // orders happen, none waits while holding, and the program ends.
 //
-// lockjaw: verdict=healthy|contention
+// lockjaw: verdict=healthy|contention ends=exit
 #include "sample.h"
 
 enum { TRANSFERS = 2000 };

@@ -1,7 +1,7 @@
 // The control of std_iflet: the same function under edition 2024, where the guard of an `if let` is dropped before
 // `else`. The program ends.
 //
-// lockjaw: verdict=healthy|contention edition=2024
+// lockjaw: verdict=healthy|contention ends=exit edition=2024
 use std::collections::HashMap;
 use std::sync::{Arc, RwLock};
 use std::thread;

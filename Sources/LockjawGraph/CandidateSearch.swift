@@ -26,8 +26,7 @@ extension WaitForGraph {
   func stuckAnalysis() -> [FoundCycle] {
     let stuck = Peeling(nodes)
     guard stuck.stuckCount > 0 else { return [] }
-    let isTimed = { (node: Int) in node < self.threads.count && self.threads[node].wait?.deadline != nil }
-    let lasting = StronglyConnected(nodes, within: Peeling(nodes, canGoOn: isTimed).isStuck)
+    let lasting = StronglyConnected(nodes, within: Peeling(nodes, canGoOn: hasDeadline).isStuck)
     let present = StronglyConnected(nodes, within: stuck.isStuck)
 
     var found = lasting.components.indices.map { cycle(in: lasting, component: $0, isTimed: false) }
@@ -38,6 +37,13 @@ extension WaitForGraph {
     found.sort { $0.candidate.members[0] < $1.candidate.members[0] }
     assignBystanders(to: &found, within: stuck.isStuck)
     return found
+  }
+
+  /// Whether the thread's wait ends by itself. A condition wait's time limit is for the condition: once it
+  /// re-acquires the mutex, it waits without limit.
+  func hasDeadline(_ node: Int) -> Bool {
+    guard node < threads.count, let wait = threads[node].wait else { return false }
+    return wait.deadline != nil && (wait.type != .condition || nodes.gateOf[node] < 0)
   }
 
   // MARK: one component

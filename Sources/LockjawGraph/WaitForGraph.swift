@@ -103,7 +103,7 @@ struct EdgeMaker {
       waiter: graph.threads[node].tid, object: gate.object, type: gate.type, mode: mode(of: wait, at: gate),
       holders: tids, evidence: gate.evidence, blocking: first?.blocking ?? .unknown,
       holderMode: holderMode(of: first, hold, at: gate), hold: hold, isWeak: gate.opensByAny, site: wait.site,
-      since: wait.since, deadline: wait.deadline)
+      since: wait.since, deadline: graph.hasDeadline(node) ? wait.deadline : nil)
   }
 
   private mutating func holders(of gate: Int32) -> [ThreadID] {
