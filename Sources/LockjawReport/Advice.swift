@@ -36,7 +36,9 @@ struct Advice {
   private var restart: [String] {
     guard finding.kind.isHang, finding.kind != .hangUnknown, finding.certainty != .suspect else { return [] }
     guard index.report.source == "live" else { return [] }
-    return ["Only a restart of process \(index.report.process.pid) ends it. Keep this report: it has what the fix needs."]
+    return [
+      "Only a restart of process \(index.report.process.pid) ends it. Keep this report: it has what the fix needs."
+    ]
   }
 
   // MARK: - Cycles
@@ -50,7 +52,8 @@ struct Advice {
     }
     let places = Set(orders.map { [$0.held.heldSinceAt, $0.wait.waitsAt] })
     if edges.count > 1, places.count == 1, let order = orders.first, order.wait.waitsAt != nil {
-      let lines = StackText.unique([order.held.heldSinceAt, order.wait.waitsAt].compactMap { $0.map(ReportIndex.spot) })
+      let lines = StackText.unique(
+        [order.held.heldSinceAt, order.wait.waitsAt].compactMap { $0.map(ReportIndex.spot) })
       return [
         "All \(edges.count) threads run the same code (\(list(lines))) on locks of a circle: give the locks one order, "
           + "for example by address, and always take the lower one first" + scopedLockHint + "."
@@ -62,11 +65,15 @@ struct Advice {
     }
     var steps = ["Take these locks in the same order everywhere. Now \(clauses.joined(separator: "; "))."]
     // The thread that takes the higher-numbered lock first is the one that goes against the others' order.
-    if let turned = orders.first(where: { ReportIndex.number($0.held.lock) > ReportIndex.number($0.wait.lock) }) ?? orders.last {
-      let function = turned.wait.waitsAt.map(ReportIndex.subject) ?? "the code of \(index.shortName(turned.wait.waiter))"
+    if let turned = orders.first(where: { ReportIndex.number($0.held.lock) > ReportIndex.number($0.wait.lock) })
+      ?? orders.last
+    {
+      let function =
+        turned.wait.waitsAt.map(ReportIndex.subject) ?? "the code of \(index.shortName(turned.wait.waiter))"
       steps.append(
         "For example in \(function): take \(turned.wait.lock) before \(turned.held.lock), "
-          + "or release \(turned.held.lock) before it wants \(turned.wait.lock)\(spot(turned.wait.waitsAt))\(scopedLockHint).")
+          + "or release \(turned.held.lock) before it wants \(turned.wait.lock)\(spot(turned.wait.waitsAt))\(scopedLockHint)."
+      )
     }
     return steps
   }
@@ -74,7 +81,8 @@ struct Advice {
   private var selfDeadlock: [String] {
     guard let edge = first else { return [] }
     let isSameFunction = edge.waitsAt?.function == edge.heldSinceAt?.function
-    let here = edge.waitsAt.map { isSameFunction ? ReportIndex.spot($0) : "\(ReportIndex.subject($0))\(spot($0))" }
+    let here =
+      edge.waitsAt.map { isSameFunction ? ReportIndex.spot($0) : "\(ReportIndex.subject($0))\(spot($0))" }
       ?? "the place it waits at"
     let taken = edge.heldSinceAt.map { " taken in \(ReportIndex.subject($0))\(spot($0))" } ?? ""
     let isGuard = edge.heldMode == .read || edge.mode == .write || edge.mode == .read
@@ -121,12 +129,14 @@ struct Advice {
   }
 
   private var joinCycle: [String] {
-    let join = edges.first { index.lock($0.lock)?.type == .join }
-    let lock = edges.first { index.lock($0.lock)?.type != .join }
+    let join = edges.first(where: index.isJoin)
+    let lock = edges.first { !index.isJoin($0) }
     guard let join else { return [] }
     let target = join.holders.first.map(index.shortName) ?? "the thread"
     guard let lock else {
-      return ["These threads join one another: let one of them be ended by a flag or a message, and join it from outside."]
+      return [
+        "These threads join one another: let one of them be ended by a flag or a message, and join it from outside."
+      ]
     }
     let held = lock.heldSinceAt.map { ", taken in \(ReportIndex.subject($0))\(spot($0))," } ?? ""
     return [
@@ -173,7 +183,9 @@ struct Advice {
   }
 
   private var livelock: [String] {
-    ["Threads wait, give up and try again without anyone getting through: look at what they do when the deadline passes, and let one of them win (a random pause, one order)."]
+    [
+      "Threads wait, give up and try again without anyone getting through: look at what they do when the deadline passes, and let one of them win (a random pause, one order)."
+    ]
   }
 
   // MARK: - Slow, not stuck
@@ -181,10 +193,10 @@ struct Advice {
   private var longHold: [String] {
     guard let edge = first, let holder = edge.holders.first else { return [] }
     let frame = index.thread(holder)?.stack.first { !$0.isPlumbing }
-    let state = index.thread(holder).map { $0.state.isEmpty ? "" : " (\($0.state))" } ?? ""
-    let where_ = frame.map { " It is in \(ReportIndex.subject($0))\(spot($0))." } ?? ""
+    let state = index.thread(holder).map { $0.state.isEmpty ? "" : ": it \(Wording.predicate($0.state))" } ?? ""
+    let place = frame.map { ", in \(ReportIndex.subject($0))\(spot($0))" } ?? ""
     return [
-      "Look at what \(index.shortName(holder)) does while it has \(edge.lock)\(state).\(where_) Its stack is above.",
+      "Look at what \(index.shortName(holder)) does while it has \(edge.lock)\(state)\(place). Its stack is above.",
       "Move what is slow (I/O, sleeping, calls to others) out from under the lock"
         + (edge.heldSinceAt.map { ", taken in \(ReportIndex.subject($0))\(spot($0))" } ?? "")
         + ": copy what is needed, release, then do it.",
@@ -200,7 +212,9 @@ struct Advice {
   }
 
   private var hostStarved: [String] {
-    ["Look at the host first: /proc/pressure/cpu, /proc/pressure/memory and /proc/pressure/io, the cgroup's limits (cpu.stat), and its neighbours."]
+    [
+      "Look at the host first: /proc/pressure/cpu, /proc/pressure/memory and /proc/pressure/io, the cgroup's limits (cpu.stat), and its neighbours."
+    ]
   }
 
   // MARK: - Parts

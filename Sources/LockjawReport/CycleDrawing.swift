@@ -100,7 +100,7 @@ struct CycleDrawing {
   private func handOver(_ edge: Edge, to holder: ThreadID, closes: Bool) -> [Span] {
     let others = edge.holders.filter { $0 != holder }
     var spans: [Span]
-    if isJoin(edge) {
+    if index.isJoin(edge) {
       spans = closes ? [Span(index.name(holder), .thread), Span(" has not ended")] : [Span("which has not ended")]
     } else if finding.isPendingWriter(holder, of: edge, in: index) {
       spans = [Span(edge.lock, .lock), Span(" lets a waiting writer go first:")]
@@ -132,7 +132,7 @@ struct CycleDrawing {
   private func drawStar(_ lock: String, _ edges: [Edge], on page: inout Page) {
     guard let first = edges.first else { return }
     page.line(lockSpans(lock), first: [Span("  ")], rest: bodySide)
-    if isJoin(first) {
+    if index.isJoin(first) {
       labelled("join of", first.holders.isEmpty ? [Span("an unknown thread")] : holderSpans(first.holders), on: &page)
     } else if first.holders.isEmpty {
       labelled("held by", [Span("not known", .dim)], on: &page)
@@ -191,7 +191,7 @@ struct CycleDrawing {
 
   /// A pending writer and a joined thread stand in the way without holding anything.
   private func holds(_ thread: ThreadID, _ edge: Edge) -> Bool {
-    !isJoin(edge) && !finding.isPendingWriter(thread, of: edge, in: index)
+    !index.isJoin(edge) && !finding.isPendingWriter(thread, of: edge, in: index)
   }
 
   // MARK: - Lines
@@ -219,6 +219,4 @@ struct CycleDrawing {
     let shown = trimmed.count > room ? String(trimmed.prefix(room - 1)) + "…" : trimmed
     page.line([Span(number, .dim, whole: true), Span(shown, .source, whole: true)], first: indent)
   }
-
-  private func isJoin(_ edge: Edge) -> Bool { index.lock(edge.lock)?.type == .join }
 }

@@ -8,9 +8,11 @@ enum EdgeShape: Hashable {
   case star
 
   init(_ edges: [Edge]) {
-    let closes = !edges.isEmpty && edges.indices.allSatisfy { index in
-      edges[index].holders.contains(edges[(index + 1) % edges.count].waiter)
-    }
+    let closes =
+      !edges.isEmpty
+      && edges.indices.allSatisfy { index in
+        edges[index].holders.contains(edges[(index + 1) % edges.count].waiter)
+      }
     self = closes ? .cycle : .star
   }
 }

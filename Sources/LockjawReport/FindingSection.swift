@@ -49,19 +49,19 @@ struct FindingSection {
 
   /// How the holders are known, in plain words; a guess is called one.
   private var holderSources: String? {
-    let edges = finding.edges.filter { index.lock($0.lock)?.type.hasHolder ?? true }
-    guard !edges.isEmpty, edges.contains(where: { !isJoin($0) }) else { return nil }
+    let edges = finding.edges.filter { index.lockType(of: $0)?.hasHolder ?? true }
+    guard !edges.isEmpty, edges.contains(where: { !index.isJoin($0) }) else { return nil }
     let known = StackText.unique(edges.filter { !$0.holders.isEmpty }.compactMap { Wording.source($0.evidence) })
     let hasGuess = edges.contains { $0.evidence == .stack && !$0.holders.isEmpty }
     let hasUnknown = edges.contains { $0.holders.isEmpty }
     var sentences: [String] = []
     if !known.isEmpty { sentences.append("known from \(ReportIndex.list(known)).") }
-    if hasGuess { sentences.append("A thread with the lock's address on its stack is named: that is a hint, no claim.") }
+    if hasGuess {
+      sentences.append("A thread with the lock's address on its stack is named: that is a hint, no claim.")
+    }
     if hasUnknown { sentences.append(known.isEmpty && !hasGuess ? "unknown." : "Of some locks it is unknown.") }
     return sentences.isEmpty ? nil : sentences.joined(separator: " ")
   }
-
-  private func isJoin(_ edge: Edge) -> Bool { index.lock(edge.lock)?.type == .join }
 
   private func fact(_ label: String, _ sentences: [String], on page: inout Page) {
     let width = 14

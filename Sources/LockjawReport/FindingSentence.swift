@@ -80,7 +80,7 @@ struct FindingSentence {
   private var joinCycle: String {
     let clauses = edges.prefix(4).enumerated().map { position, edge in
       let who = position == 0 ? "thread \(index.name(edge.waiter))" : index.shortName(edge.waiter)
-      return "\(who) \(waitClause(edge))" + (isJoin(edge) ? "" : heldByClause(edge))
+      return "\(who) \(waitClause(edge))" + (index.isJoin(edge) ? "" : heldByClause(edge))
     }
     return clauses.joined(separator: "; ")
   }
@@ -108,7 +108,7 @@ struct FindingSentence {
     let longest = finding.longestWaitSeconds.map { " for \(Elapsed.words($0))" } ?? ""
     return "thread \(index.name(holder)) keeps \(index.lockInBrief(edge.lock))"
       + (taken.isEmpty ? "" : ", taken\(taken)") + ", while \(waiters)\(longest)"
-      + (state.isEmpty ? "" : "; the holder is \(Printable.escaped(state))")
+      + (state.isEmpty ? "" : "; the holder \(Wording.predicate(Printable.escaped(state)))")
   }
 
   private var hangUnknown: String {
@@ -144,11 +144,10 @@ struct FindingSentence {
   private var first: Edge? { finding.edges.first }
   private var nobody: String { "no thread or lock could be named" }
   private var subjects: String { index.names(finding.waiters, limit: 5) }
-  private func isJoin(_ edge: Edge) -> Bool { index.lock(edge.lock)?.type == .join }
 
   /// What the two sides of a cycle of two hold, in one word.
   private var noun: String {
-    let types = Set(edges.map { index.lock($0.lock)?.type })
+    let types = Set(edges.map(index.lockType))
     guard types.count == 1, let type = types.first ?? nil else { return "a lock" }
     switch type {
     case .mutex, .spinlock, .semaphore: return "a \(type.rawValue)"

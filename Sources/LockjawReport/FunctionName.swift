@@ -97,7 +97,9 @@ package struct FunctionName {
       switch byte {
       case UInt8(ascii: "<"):
         let beginsName = result.isEmpty || (result.last == UInt8(ascii: ":") && isQualifiedPath(bytes, at: index))
-        let keeps = isKeeping && (beginsName || !closers.isEmpty && (result.last == UInt8(ascii: " ") || result.last == UInt8(ascii: "<")))
+        let keeps =
+          isKeeping
+          && (beginsName || !closers.isEmpty && (result.last == UInt8(ascii: " ") || result.last == UInt8(ascii: "<")))
         if keeps { result.append(byte) }
         closers.append((UInt8(ascii: ">"), keeps))
       case UInt8(ascii: "("):

@@ -12,8 +12,9 @@ struct HangUnknownAdvice {
     let locks = finding.edges.filter { $0.evidence == .none }.compactMap { index.lock($0.lock) }
     let libraries = StackText.unique(locks.map(\.library)).filter(Self.isBlind)
     guard !libraries.isEmpty else { return nil }
-    return "Missing: the holder. Locks of \(ReportIndex.list(libraries)) do not say who holds them, and taking one is no call "
-      + "that lockjaw could see. Look in the stacks for a frame that took one of these locks and is still running: its guard is alive."
+    return
+      "Missing: the holder. These locks (\(ReportIndex.list(libraries))) do not say who holds them, and taking one is "
+      + "no call that lockjaw could see. Look in the stacks for a frame that took one of these locks and is still running: its guard is alive."
   }
 
   private static func isBlind(_ library: String) -> Bool { !library.isEmpty && library != "glibc" }
@@ -39,7 +40,8 @@ struct HangUnknownAdvice {
     }
     let modules = counts.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map(\.key)
     guard !modules.isEmpty else { return nil }
-    return "Missing: the names of functions in \(ReportIndex.list(modules, limit: 4)). Install the packages' debug symbols "
+    return
+      "Missing: the names of functions in \(ReportIndex.list(modules, limit: 4)). Install the packages' debug symbols "
       + "(Debian: `apt install PACKAGE-dbgsym`), set DEBUGINFOD_URLS, or build with -g; then run the same command again."
   }
 

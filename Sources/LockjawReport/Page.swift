@@ -100,7 +100,9 @@ struct Page {
   private static func words(of body: [Span]) -> [Word] {
     var words: [Word] = []
     var current = Word()
-    func isOnlySpaces(_ word: Word) -> Bool { word.spans.allSatisfy { !$0.isWhole && $0.text.allSatisfy { $0 == " " } } }
+    func isOnlySpaces(_ word: Word) -> Bool {
+      word.spans.allSatisfy { !$0.isWhole && $0.text.allSatisfy { $0 == " " } }
+    }
     for span in body {
       guard !span.isWhole else {
         current.spans.append(span)

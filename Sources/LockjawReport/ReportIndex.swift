@@ -23,6 +23,14 @@ struct ReportIndex {
   func lock(_ id: String) -> LockReport? { locks[id] }
   func lockID(at address: Address) -> String? { lockIDs[address] }
 
+  /// What the edge's waiter waits for; `nil` where the report does not list the lock.
+  func lockType(of edge: Edge) -> LockType? {
+    if let lock = locks[edge.lock] { return lock.type }
+    // A thread's end is no lock, and the diagnosis room does not list it as one: it names it.
+    return edge.lock.hasPrefix("end of thread ") ? .join : nil
+  }
+  func isJoin(_ edge: Edge) -> Bool { lockType(of: edge) == .join }
+
   // MARK: - Threads
 
   /// `4711 "alice"`; the number alone where the thread has no name or is not in the report.
@@ -52,12 +60,14 @@ struct ReportIndex {
 
   // MARK: - Locks
 
-  /// `L1 mutex 0x55d0c0de4080 "bank_mutex" (parking_lot)`; glibc, the usual case, is not said.
+  /// `L1 rwlock 0x55d0c0de4080 "table" (parking_lot)`; glibc, the usual case, is not said.
   func lockInFull(_ id: String) -> String {
     guard let lock = locks[id] else { return id }
     var words = "\(lock.id) \(lock.type.rawValue) \(lock.address)"
     if let name = lock.name { words += " \"\(Printable.shortened(name, to: 48))\"" }
-    if !lock.library.isEmpty, lock.library != "glibc" { words += " (\(lock.library))" }
+    if !lock.library.isEmpty, lock.library != "glibc" {
+      words += lock.library.contains("(") ? ", \(lock.library)" : " (\(lock.library))"
+    }
     return words
   }
 

@@ -46,7 +46,9 @@ package enum Signature {
 
   private static func text(of edge: Edge, _ index: ReportIndex) -> String {
     let waiter = functions(of: index.thread(edge.waiter)?.stack ?? [], or: edge.waitsAt)
-    let parts = [lockClass(edge.lock, index), edge.mode.rawValue, waiter.joined(separator: "<")]
+    let parts = [
+      index.isJoin(edge) ? "join" : lockClass(edge.lock, index), edge.mode.rawValue, waiter.joined(separator: "<"),
+    ]
     return (parts + [edge.heldSinceAt.map(name) ?? ""]).joined(separator: "|")
   }
 

@@ -56,7 +56,7 @@ enum Wording {
 
   /// `waits for L2`, `waits to write L1`; `lock` is how the lock is written.
   static func waits(_ edge: Edge, lock: String, index: ReportIndex) -> String {
-    switch index.lock(edge.lock)?.type {
+    switch index.lockType(of: edge) {
     case .join:
       guard let target = edge.holders.first else { return "waits in a join for a thread to end" }
       return "waits for thread \(index.name(target)) to end"
@@ -82,8 +82,15 @@ enum Wording {
     }
   }
 
-  /// `one thread`, `3 threads`.
+  /// A thread's state behind its name: `is asleep in read`, also where the state says only `asleep in read`.
+  static func predicate(_ state: String) -> String {
+    let verbs: Set<Substring> = [
+      "is", "was", "has", "had", "runs", "ran", "does", "sleeps", "waits", "ended", "exited",
+    ]
+    return verbs.contains(state.prefix { $0 != " " }) ? state : "is " + state
+  }
+
+  /// `1 lock`, `3 locks`.
   static func count(_ number: Int, _ noun: String) -> String { number == 1 ? "1 \(noun)" : "\(number) \(noun)s" }
-  /// The same with "one", at the start of a clause.
   static func threads(_ number: Int) -> String { count(number, "thread") }
 }

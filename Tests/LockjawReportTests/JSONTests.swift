@@ -48,7 +48,8 @@ struct JSONTests {
   @Test("Fields this version does not know are passed over")
   func unknownFields() throws {
     let text = ReportDocument.encode(SampleCycles.deadlock)
-      .replacing("\"verdict\":", with: "\"invented_later\": {\"deep\": [1, 2.5, null]}, \"verdict\":", maxReplacements: 1)
+      .replacing(
+        "\"verdict\":", with: "\"invented_later\": {\"deep\": [1, 2.5, null]}, \"verdict\":", maxReplacements: 1)
     #expect(try ReportDocument.decode(text) == SampleCycles.deadlock)
   }
 
@@ -66,11 +67,21 @@ struct JSONTests {
   @Test(
     "What is no report gets a sentence that says what is wrong with it",
     arguments: [
-      ("", "notAReport"), ("[]", "wrong type"), ("{}", "\"schema\" is missing"), ("{\"schema\": \"lockjaw.report/1\"}", "\"verdict\" is missing"),
+      ("", "notAReport"), ("[]", "wrong type"), ("{}", "\"schema\" is missing"),
+      ("{\"schema\": \"lockjaw.report/1\"}", "\"verdict\" is missing"),
       ("{\"schema\": \"lockjaw.report/2\"}", "lockjaw.report/2"),
-      (ReportDocument.encode(SampleCycles.deadlock).replacing("\"proven\"", with: "\"sure\""), "\"sure\" is not one of the known words"),
-      (ReportDocument.encode(SampleCycles.deadlock).replacing("\"0x55d0c0de4080\"", with: "\"55\""), "is no 0x… number at .locks[0].address"),
-      (ReportDocument.encode(SampleCycles.deadlock).replacing("\"tid\": 4711", with: "\"tid\": 99999999999"), "not valid JSON"),
+      (
+        ReportDocument.encode(SampleCycles.deadlock).replacing("\"proven\"", with: "\"sure\""),
+        "\"sure\" is not one of the known words"
+      ),
+      (
+        ReportDocument.encode(SampleCycles.deadlock).replacing("\"0x55d0c0de4080\"", with: "\"55\""),
+        "is no 0x… number at .locks[0].address"
+      ),
+      (
+        ReportDocument.encode(SampleCycles.deadlock).replacing("\"tid\": 4711", with: "\"tid\": 99999999999"),
+        "not valid JSON"
+      ),
     ])
   func malformed(text: String, expected: String) throws {
     let error = try #require(throws: ReportDocumentError.self) { try ReportDocument.decode(text) }

@@ -4,14 +4,18 @@ import Testing
 
 @Suite("Any report at all")
 struct RandomReportTests {
-  @Test("A report of dangling ids, empty stacks and wild numbers is rendered, harmless, and comes back from JSON", arguments: 0..<40)
+  @Test(
+    "A report of dangling ids, empty stacks and wild numbers is rendered, harmless, and comes back from JSON",
+    arguments: 0..<40)
   func anything(seed: UInt64) throws {
     var random = RandomReport(seed: seed)
     for _ in 0..<10 {
       let report = random.report()
       let text = TextReport.render(report, source: { path, line in line % 2 == 0 ? path : nil })
       #expect(text.unicodeScalars.allSatisfy { $0 == "\n" || isHarmless($0) })
-      #expect(withoutColour(TextReport.render(report, style: .ansi, source: { path, line in line % 2 == 0 ? path : nil })) == text)
+      #expect(
+        withoutColour(TextReport.render(report, style: .ansi, source: { path, line in line % 2 == 0 ? path : nil }))
+          == text)
       #expect(OneLine.render(report).unicodeScalars.allSatisfy(isHarmless))
       #expect(Signature.of(report).utf8.count == 17)
       #expect(try ReportDocument.decode(ReportDocument.encode(report)) == report)
@@ -59,12 +63,16 @@ struct RandomReport {
   mutating func several<Element>(_ most: Int, _ make: (inout RandomReport) -> Element) -> [Element] {
     (0..<number(0...most)).map { _ in make(&self) }
   }
-  mutating func maybe<Element>(_ make: (inout RandomReport) -> Element) -> Element? { bits() % 2 == 0 ? make(&self) : nil }
+  mutating func maybe<Element>(_ make: (inout RandomReport) -> Element) -> Element? {
+    bits() % 2 == 0 ? make(&self) : nil
+  }
 
   mutating func text() -> String {
     pick([
-      "", " ", "a", "a b", "L1", "\u{1b}[31m", "x\ny", "<<>>", "((", "operator<", "f<int>(T)", "::h0123456789abcdef", "{{closure}}#",
-      "\u{202e}", "é日本", "#1", "a->b", "> >", "lock+8", ".isra.0", "  two  blanks ", "\"", "/", "//a/", "a/b.rs", "x.cpp",
+      "", " ", "a", "a b", "L1", "\u{1b}[31m", "x\ny", "<<>>", "((", "operator<", "f<int>(T)", "::h0123456789abcdef",
+      "{{closure}}#",
+      "\u{202e}", "é日本", "#1", "a->b", "> >", "lock+8", ".isra.0", "  two  blanks ", "\"", "/", "//a/", "a/b.rs",
+      "x.cpp",
       String(repeating: "long ", count: 60), String(repeating: "W", count: 300), "\u{10ffff}", "\0",
     ])
   }
@@ -74,13 +82,16 @@ struct RandomReport {
 
   mutating func frame() -> Frame {
     Frame(
-      function: maybe { $0.text() }, file: maybe { $0.text() }, line: maybe { $0.pick([0, 1, -1, .max, .min]) }, module: text(),
+      function: maybe { $0.text() }, file: maybe { $0.text() }, line: maybe { $0.pick([0, 1, -1, .max, .min]) },
+      module: text(),
       offset: bits(), isInlined: bits() % 2 == 0, isPlumbing: bits() % 3 == 0)
   }
   mutating func edge() -> Edge {
     Edge(
-      waiter: thread(), lock: lockID(), mode: pick([.exclusive, .read, .write, .signal]), holders: several(3) { $0.thread() },
-      evidence: pick([.arena, .ownerField, .lockWord, .landingPad, .forwardRun, .stack, .none]), waitsAt: maybe { $0.frame() },
+      waiter: thread(), lock: lockID(), mode: pick([.exclusive, .read, .write, .signal]),
+      holders: several(3) { $0.thread() },
+      evidence: pick([.arena, .ownerField, .lockWord, .landingPad, .forwardRun, .stack, .none]),
+      waitsAt: maybe { $0.frame() },
       heldSinceAt: maybe { $0.frame() }, heldIn: maybe { $0.frame() }, releasedAt: maybe { $0.frame() },
       heldMode: maybe { $0.pick([.exclusive, .read, .write, .signal]) }, waitingForSeconds: seconds())
   }
@@ -88,11 +99,13 @@ struct RandomReport {
     Report(
       verdict: pick(FindingKind.allCases), signature: text(),
       process: ProcessReport(
-        pid: pick([0, 1, -1, .max]), command: text(), executable: text(), buildID: text(), started: text(), condition: text()),
+        pid: pick([0, 1, -1, .max]), command: text(), executable: text(), buildID: text(), started: text(),
+        condition: text()),
       findings: several(4) {
         Finding(
           kind: $0.pick(FindingKind.allCases), certainty: $0.pick([.proven, .inferred, .suspect]), summary: $0.text(),
-          edges: $0.several(5) { $0.edge() }, bystanders: $0.several(12) { $0.thread() }, evidence: $0.several(3) { $0.text() })
+          edges: $0.several(5) { $0.edge() }, bystanders: $0.several(12) { $0.thread() },
+          evidence: $0.several(3) { $0.text() })
       },
       locks: several(4) {
         LockReport(
@@ -107,14 +120,17 @@ struct RandomReport {
       history: several(3) {
         HistoryEntry(
           thread: $0.thread(), threadName: $0.text(), lock: Address($0.bits()), type: $0.pick(LockType.allCases),
-          mode: $0.pick([.exclusive, .read, .write, .signal]), site: $0.maybe { $0.frame() }, beganSecondsAgo: $0.seconds(),
+          mode: $0.pick([.exclusive, .read, .write, .signal]), site: $0.maybe { $0.frame() },
+          beganSecondsAgo: $0.seconds(),
           durationSeconds: $0.seconds(),
           outcome: $0.pick([
             .inProgress, .acquired, .timeout, .interrupted, .refusedAsDeadlock, .error, .cancelled, .ownerDied,
           ]))
       },
-      diagnostics: several(3) { $0.text() }, losses: Dictionary(several(3) { ($0.text(), $0.bits()) }) { first, _ in first },
-      timing: Dictionary(several(3) { ($0.pick(["detect", "pause", "x", "\u{1b}"]), $0.seconds()) }) { first, _ in first },
+      diagnostics: several(3) { $0.text() },
+      losses: Dictionary(several(3) { ($0.text(), $0.bits()) }) { first, _ in first },
+      timing: Dictionary(several(3) { ($0.pick(["detect", "pause", "x", "\u{1b}"]), $0.seconds()) }) { first, _ in first
+      },
       source: text())
   }
 }

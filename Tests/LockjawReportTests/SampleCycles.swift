@@ -33,9 +33,12 @@ enum SampleCycles {
       threads: [
         ThreadReport(
           tid: tid(4700), name: "bank", state: "asleep in epoll_wait",
-          stack: [plumbing("epoll_wait"), at("serve", "bank.c", 70), at("main", "bank.c", 90), plumbing("__libc_start_main")]),
+          stack: [
+            plumbing("epoll_wait"), at("serve", "bank.c", 70), at("main", "bank.c", 90), plumbing("__libc_start_main"),
+          ]),
         ThreadReport(
-          tid: tid(4711), name: "alice", state: "waiting for L2", stack: waitingStack(transfer31, at("worker", "bank.c", 60)),
+          tid: tid(4711), name: "alice", state: "waiting for L2",
+          stack: waitingStack(transfer31, at("worker", "bank.c", 60)),
           holds: ["L1"], waitsFor: "L2"),
         ThreadReport(
           tid: tid(4712), name: "bob", state: "waiting for L1",
@@ -71,13 +74,17 @@ enum SampleCycles {
     var report = Report(
       verdict: .deadlock, signature: "",
       process: ProcessReport(
-        pid: 5000, command: "./phil 5", executable: "/home/dev/bank/phil", condition: "running"),
+        pid: 5000, command: "./phil 5", executable: "/srv/bank/phil", condition: "running"),
       findings: [
         Finding(
           kind: .deadlock, certainty: .inferred, summary: "", edges: edges, bystanders: guests.map(\.tid),
-          evidence: ["The kernel would not say what thread 5003 waits in: /proc/5000/task/5003/syscall needs CAP_SYS_PTRACE."])
+          evidence: [
+            "The kernel would not say what thread 5003 waits in: /proc/5000/task/5003/syscall needs CAP_SYS_PTRACE."
+          ])
       ],
-      locks: seats.map { mutex("L\($0 + 1)", 0x4c40a0 + UInt64($0) * 40, "fork_of+\($0 * 40)", state: "locked, owner \(5001 + $0)") },
+      locks: seats.map {
+        mutex("L\($0 + 1)", 0x4c40a0 + UInt64($0) * 40, "fork_of+\($0 * 40)", state: "locked, owner \(5001 + $0)")
+      },
       threads: philosophers + guests, source: "live")
     report.signature = Signature.of(report)
     return report
@@ -90,14 +97,16 @@ enum SampleCycles {
     let std = plumbing("std::sys::sync::rwlock::futex::RwLock::write_contended", module: "proxy", offset: 0x11020)
     var report = Report(
       verdict: .selfDeadlock, signature: "",
-      process: ProcessReport(pid: 881, command: "proxy --region ams", executable: "/usr/bin/proxy", condition: "running"),
+      process: ProcessReport(
+        pid: 881, command: "proxy --region ams", executable: "/usr/bin/proxy", condition: "running"),
       findings: [
         Finding(
           kind: .selfDeadlock, certainty: .inferred, summary: "",
           edges: [
             Edge(
               waiter: tid(890), lock: "L1", mode: .write, holders: [tid(890)], evidence: .landingPad, waitsAt: write,
-              heldSinceAt: read, heldIn: read, releasedAt: at("proxy::router::Router::learn", "src/router.rs", 63, module: "proxy"),
+              heldSinceAt: read, heldIn: read,
+              releasedAt: at("proxy::router::Router::learn", "src/router.rs", 63, module: "proxy"),
               heldMode: .read, waitingForSeconds: 125)
           ], bystanders: [tid(891), tid(892)], evidence: ["The arena has no entry: this lock is taken without a call."])
       ],
@@ -109,10 +118,17 @@ enum SampleCycles {
       threads: [
         ThreadReport(
           tid: tid(890), name: "gossip", state: "waiting to write L1",
-          stack: [plumbing("syscall"), std, write, at("proxy::gossip::apply::{{closure}}", "src/gossip.rs", 18, module: "proxy")],
+          stack: [
+            plumbing("syscall"), std, write,
+            at("proxy::gossip::apply::{{closure}}", "src/gossip.rs", 18, module: "proxy"),
+          ],
           holds: ["L1"], waitsFor: "L1"),
-        ThreadReport(tid: tid(891), name: "conn-1", state: "waiting to read L1", stack: [std, at("proxy::conn::route", "src/conn.rs", 9, module: "proxy")], waitsFor: "L1"),
-        ThreadReport(tid: tid(892), name: "conn-2", state: "waiting to read L1", stack: [std, at("proxy::conn::route", "src/conn.rs", 9, module: "proxy")], waitsFor: "L1"),
+        ThreadReport(
+          tid: tid(891), name: "conn-1", state: "waiting to read L1",
+          stack: [std, at("proxy::conn::route", "src/conn.rs", 9, module: "proxy")], waitsFor: "L1"),
+        ThreadReport(
+          tid: tid(892), name: "conn-2", state: "waiting to read L1",
+          stack: [std, at("proxy::conn::route", "src/conn.rs", 9, module: "proxy")], waitsFor: "L1"),
       ], source: "live")
     report.signature = Signature.of(report)
     return report
@@ -134,11 +150,17 @@ enum SampleCycles {
     }
     var report = Report(
       verdict: .upgradeDeadlock, signature: "", process: bank(),
-      findings: [Finding(kind: .upgradeDeadlock, certainty: .proven, summary: "", edges: [edge(4711, 4712), edge(4712, 4711)])],
+      findings: [
+        Finding(kind: .upgradeDeadlock, certainty: .proven, summary: "", edges: [edge(4711, 4712), edge(4712, 4711)])
+      ],
       locks: [rwlock],
       threads: [
-        ThreadReport(tid: tid(4711), name: "bank", state: "waiting to write L1", stack: waitingStack(write), holds: ["L1"], waitsFor: "L1"),
-        ThreadReport(tid: tid(4712), name: "bank", state: "waiting to write L1", stack: waitingStack(write), holds: ["L1"], waitsFor: "L1"),
+        ThreadReport(
+          tid: tid(4711), name: "bank", state: "waiting to write L1", stack: waitingStack(write), holds: ["L1"],
+          waitsFor: "L1"),
+        ThreadReport(
+          tid: tid(4712), name: "bank", state: "waiting to write L1", stack: waitingStack(write), holds: ["L1"],
+          waitsFor: "L1"),
       ], source: "live")
     report.signature = Signature.of(report)
     return report
@@ -164,8 +186,11 @@ enum SampleCycles {
       ],
       locks: [rwlock],
       threads: [
-        ThreadReport(tid: tid(4711), name: "reader", state: "waiting to read L1", stack: waitingStack(inner, outer), holds: ["L1"], waitsFor: "L1"),
-        ThreadReport(tid: tid(4712), name: "writer", state: "waiting to write L1", stack: waitingStack(write), waitsFor: "L1"),
+        ThreadReport(
+          tid: tid(4711), name: "reader", state: "waiting to read L1", stack: waitingStack(inner, outer), holds: ["L1"],
+          waitsFor: "L1"),
+        ThreadReport(
+          tid: tid(4712), name: "writer", state: "waiting to write L1", stack: waitingStack(write), waitsFor: "L1"),
       ], source: "live")
     report.signature = Signature.of(report)
     return report
@@ -180,19 +205,24 @@ enum SampleCycles {
         Finding(
           kind: .joinCycle, certainty: .proven, summary: "",
           edges: [
-            Edge(waiter: tid(4700), lock: "L2", mode: .signal, holders: [tid(4711)], evidence: .arena, waitsAt: main, waitingForSeconds: 61),
             Edge(
-              waiter: tid(4711), lock: "L1", mode: .exclusive, holders: [tid(4700)], evidence: .ownerField, waitsAt: work,
+              waiter: tid(4700), lock: "end of thread 4711", mode: .signal, holders: [tid(4711)], evidence: .arena,
+              waitsAt: main, waitingForSeconds: 61),
+            Edge(
+              waiter: tid(4711), lock: "L1", mode: .exclusive, holders: [tid(4700)], evidence: .ownerField,
+              waitsAt: work,
               heldSinceAt: at("shutdown", "bank.c", 115), waitingForSeconds: 61),
           ])
       ],
       locks: [
-        mutex("L1", 0x55d0_c0de_4080, "accounts_lock", state: "locked, owner 4700, waiters"),
-        LockReport(id: "L2", address: Address(0x7f12_3400_06c0), type: .join, library: "glibc", state: "thread 4711 runs"),
+        mutex("L1", 0x55d0_c0de_4080, "accounts_lock", state: "locked, owner 4700, waiters")
       ],
       threads: [
-        ThreadReport(tid: tid(4700), name: "bank", state: "joining 4711", stack: waitingStack(main), holds: ["L1"], waitsFor: "L2"),
-        ThreadReport(tid: tid(4711), name: "flusher", state: "waiting for L1", stack: waitingStack(work), waitsFor: "L1"),
+        ThreadReport(
+          tid: tid(4700), name: "bank", state: "waiting for thread 4711 to end", stack: waitingStack(main),
+          holds: ["L1"]),
+        ThreadReport(
+          tid: tid(4711), name: "flusher", state: "waiting for L1", stack: waitingStack(work), waitsFor: "L1"),
       ], source: "live")
     report.signature = Signature.of(report)
     return report

@@ -17,10 +17,13 @@ enum SampleOthers {
               heldSinceAt: take, waitingForSeconds: Double($0 - 4700))
           })
       ],
-      locks: [mutex("L1", 0x7ffe_1230_0040, state: "locked, owner 4713, waiters", initialised: at("store_new", "store.c", 9))],
+      locks: [
+        mutex("L1", 0x7ffe_1230_0040, state: "locked, owner 4713, waiters", initialised: at("store_new", "store.c", 9))
+      ],
       threads: [ThreadReport(tid: tid(4713), name: "importer", state: "exited 23 s ago", stack: [], holds: ["L1"])]
         + (4720...4722).map {
-          ThreadReport(tid: tid($0), name: "exporter", state: "waiting for L1", stack: waitingStack(want), waitsFor: "L1")
+          ThreadReport(
+            tid: tid($0), name: "exporter", state: "waiting for L1", stack: waitingStack(want), waitsFor: "L1")
         }, source: "live")
     report.signature = Signature.of(report)
     return report
@@ -43,7 +46,7 @@ enum SampleOthers {
       locks: [mutex("L1", 0x55d0_c0de_4080, "cache_lock", state: "locked, owner 4711, waiters")],
       threads: [
         ThreadReport(
-          tid: tid(4711), name: "refresher", state: "asleep in recvfrom (fd 12)",
+          tid: tid(4711), name: "refresher", state: "is asleep in recvfrom (fd 12)",
           stack: [plumbing("recvfrom"), slow, at("Cache::refresh(Key const&)", "cache.cpp", 61)], holds: ["L1"])
       ]
         + (4720...4721).map {
@@ -69,15 +72,22 @@ enum SampleOthers {
       ],
       locks: [mutex("L1", 0x55d0_c0de_4080, "queue_lock", state: "locked, owner 4712, waiters")],
       threads: [
-        ThreadReport(tid: tid(4711), name: "producer", state: "waiting for L1", stack: waitingStack(at("push", "queue.c", 14)), waitsFor: "L1"),
-        ThreadReport(tid: tid(4712), name: "consumer", state: "running", stack: [at("pop", "queue.c", 27)], holds: ["L1"]),
+        ThreadReport(
+          tid: tid(4711), name: "producer", state: "waiting for L1", stack: waitingStack(at("push", "queue.c", 14)),
+          waitsFor: "L1"),
+        ThreadReport(
+          tid: tid(4712), name: "consumer", state: "running", stack: [at("pop", "queue.c", 27)], holds: ["L1"]),
       ], source: "live")
   }
 
   static var idle: Report {
     Report(
       verdict: .idle, signature: "", process: bank(), findings: [], locks: [],
-      threads: [ThreadReport(tid: tid(4700), name: "bank", state: "asleep in epoll_wait", stack: [plumbing("epoll_wait"), at("serve", "bank.c", 70)])]
+      threads: [
+        ThreadReport(
+          tid: tid(4700), name: "bank", state: "asleep in epoll_wait",
+          stack: [plumbing("epoll_wait"), at("serve", "bank.c", 70)])
+      ]
         + (1...30).map {
           ThreadReport(
             tid: tid(4700 + $0), name: "worker-\($0)", state: "asleep in a condition wait",
@@ -102,21 +112,34 @@ enum SampleOthers {
         Finding(
           kind: .hangUnknown, certainty: .suspect, summary: "",
           edges: [
-            Edge(waiter: tid(901), lock: "L1", mode: .signal, holders: [], evidence: .none, waitsAt: wait, waitingForSeconds: 44),
+            Edge(
+              waiter: tid(901), lock: "L1", mode: .signal, holders: [], evidence: .none, waitsAt: wait,
+              waitingForSeconds: 44),
             Edge(
               waiter: tid(902), lock: "L2", mode: .signal, holders: [], evidence: .none,
               waitsAt: at(nil, module: "libaudit.so.1", offset: 0x4f20), waitingForSeconds: 43.5),
           ], evidence: ["A Rust std mutex has no owner in its word: 2 means locked, with waiters."])
       ],
       locks: [
-        LockReport(id: "L1", address: Address(0x7f31_0c00_2a40), type: .futex, library: "Rust std", state: "2: locked, with waiters"),
-        LockReport(id: "L2", address: Address(0x7f31_0c00_2a80), type: .futex, library: "Rust std", state: "2: locked, with waiters"),
+        LockReport(
+          id: "L1", address: Address(0x7f31_0c00_2a40), type: .futex, library: "Rust std",
+          state: "2: locked, with waiters"),
+        LockReport(
+          id: "L2", address: Address(0x7f31_0c00_2a80), type: .futex, library: "Rust std",
+          state: "2: locked, with waiters"),
       ],
       threads: [
-        ThreadReport(tid: tid(901), name: "post", state: "sleeping on futex L1", stack: [plumbing("syscall"), std, wait, at("ledger::main::{{closure}}", "src/main.rs", 14, module: "ledger")], waitsFor: "L1"),
+        ThreadReport(
+          tid: tid(901), name: "post", state: "sleeping on futex L1",
+          stack: [
+            plumbing("syscall"), std, wait, at("ledger::main::{{closure}}", "src/main.rs", 14, module: "ledger"),
+          ], waitsFor: "L1"),
         ThreadReport(
           tid: tid(902), name: "audit", state: "sleeping on futex L2",
-          stack: [plumbing("syscall"), std, at(nil, module: "libaudit.so.1", offset: 0x4f20), at(nil, module: "libaudit.so.1", offset: 0x5120)],
+          stack: [
+            plumbing("syscall"), std, at(nil, module: "libaudit.so.1", offset: 0x4f20),
+            at(nil, module: "libaudit.so.1", offset: 0x5120),
+          ],
           waitsFor: "L2"),
       ],
       diagnostics: ["libaudit.so.1: no symbols (0 of 2 frames have names); build-id 77aa00."], source: "live")
@@ -173,7 +196,11 @@ enum SampleOthers {
       "libfoo.so.2: no debug information, functions only (12 of 12 frames have names, 0 have lines); install libfoo2-dbgsym.",
       "Thread 4799 could not be stopped within 50 ms: it is inside vfork.",
     ]
-    report.losses = ["held-overflow": 2, "no-memory": 17, "early": 1, "permit": 0, "cosmic-rays": 3]
+    report.losses = [
+      "no-slot": 4, "held-overflow": 2, "reentrant": 1, "foreign-release": 1, "modules": 3, "before-set-up": 1,
+      "after-exit": 5,
+      "permit-evicted": 0, "no-memory": 17, "vanished-pages": 2, "cosmic-rays": 3,
+    ]
     report.timing = ["detect": 2, "pause": 12.25]
     return report
   }
@@ -185,11 +212,13 @@ enum SampleOthers {
       "std::map<std::__cxx11::basic_string<char, std::char_traits<char>, std::allocator<char> >, std::vector<std::pair<int, "
       + "std::shared_ptr<bank::Account> >, std::allocator<std::pair<int, std::shared_ptr<bank::Account> > > > >::operator[](key&&)"
     let frame = Frame(
-      function: "evil\(escape)\u{202e}()", file: "/tmp/a\nb/\u{9b}31m/very/long/path with blanks/" + String(repeating: "deep/", count: 20) + "x.c",
+      function: "evil\(escape)\u{202e}()",
+      file: "/tmp/a\nb/\u{9b}31m/very/long/path with blanks/" + String(repeating: "deep/", count: 20) + "x.c",
       line: 3, module: "mod\r\u{2028}.so", offset: 1)
     return Report(
       verdict: .deadlock, signature: "LJ1-\u{1b}X",
-      process: ProcessReport(pid: -1, command: "a\u{0}b \(escape) \\ \"quoted\"", executable: "", condition: "run\u{85}ning"),
+      process: ProcessReport(
+        pid: -1, command: "a\u{0}b \(escape) \\ \"quoted\"", executable: "", condition: "run\u{85}ning"),
       findings: [
         Finding(
           kind: .deadlock, certainty: .proven, summary: "DEADLOCK \(escape) \u{200b}x",
@@ -204,15 +233,18 @@ enum SampleOthers {
       ],
       locks: [mutex("L1", 1, "lock\u{1b}[0m", state: "state\u{8}")],
       threads: [
-        ThreadReport(tid: tid(1), name: "\u{1b}[31mred\"", state: "wait\ting", stack: [frame], holds: ["L\u{7}"], waitsFor: "L1"),
-        ThreadReport(tid: tid(2), name: "名前🔒", state: "", stack: [at(longName, "bank.c", 28)], holds: [], waitsFor: "L\u{7}"),
+        ThreadReport(
+          tid: tid(1), name: "\u{1b}[31mred\"", state: "wait\ting", stack: [frame], holds: ["L\u{7}"], waitsFor: "L1"),
+        ThreadReport(
+          tid: tid(2), name: "名前🔒", state: "", stack: [at(longName, "bank.c", 28)], holds: [], waitsFor: "L\u{7}"),
       ],
       history: [
         HistoryEntry(
           thread: tid(9), threadName: "\u{7f}", lock: Address(.max), type: .futex, mode: .signal, site: frame,
           beganSecondsAgo: -1, durationSeconds: .nan, outcome: .cancelled)
       ],
-      diagnostics: ["line one\nline two \u{feff}"], losses: ["\u{1b}cause": .max], timing: ["detect": .nan, "\u{1b}": 1],
+      diagnostics: ["line one\nline two \u{feff}"], losses: ["\u{1b}cause": .max],
+      timing: ["detect": .nan, "\u{1b}": 1],
       source: "live\u{1b}")
   }
 }

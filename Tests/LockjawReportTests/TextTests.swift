@@ -45,7 +45,8 @@ struct TextTests {
     #expect(
       headline
         == "DEADLOCK (proven): threads 4711 \"alice\" and 4712 \"bob\" each hold a mutex the other wants: "
-        + "alice waits for L2 \"ledger_lock\" in transfer() (bank.c:31), bob waits for L1 \"accounts_lock\" in audit() (bank.c:44)")
+        + "alice waits for L2 \"ledger_lock\" in transfer() (bank.c:31), bob waits for L1 \"accounts_lock\" in audit() (bank.c:44)"
+    )
   }
 
   @Test("Verdict, cycle, facts, stacks, advice, history, diagnostics: in this order")
@@ -65,13 +66,16 @@ struct TextTests {
 
   @Test("A source line is quoted where the file can be read, and only there")
   func source() {
-    #expect(TextReport.render(SampleCycles.deadlock, source: sourceTable).contains("31 │ pthread_mutex_lock(&ledger_lock);"))
+    #expect(
+      TextReport.render(SampleCycles.deadlock, source: sourceTable).contains("31 │ pthread_mutex_lock(&ledger_lock);"))
     #expect(!TextReport.render(SampleCycles.deadlock).contains("31 │"))
   }
 
   @Test(
     "What can end by itself is never called a deadlock",
-    arguments: [SampleCycles.timedCycle, SampleOthers.longHold, SampleOthers.contention, SampleOthers.idle, SampleOthers.healthy])
+    arguments: [
+      SampleCycles.timedCycle, SampleOthers.longHold, SampleOthers.contention, SampleOthers.idle, SampleOthers.healthy,
+    ])
   func wrongWord(report: Report) {
     #expect(!TextReport.render(report).lowercased().contains("deadlock"))
     #expect(!OneLine.render(report).lowercased().contains("deadlock"))
@@ -84,7 +88,8 @@ struct TextTests {
     #expect(!text.contains("4712 \"writer\" holds"))
   }
 
-  @Test("Short verdicts make short reports", arguments: [SampleOthers.contention, SampleOthers.idle, SampleOthers.healthy])
+  @Test(
+    "Short verdicts make short reports", arguments: [SampleOthers.contention, SampleOthers.idle, SampleOthers.healthy])
   func short(report: Report) {
     #expect(TextReport.render(report).split(separator: "\n").count <= 16)
   }
@@ -93,7 +98,9 @@ struct TextTests {
   func crowd() {
     var report = SampleCycles.ringOfFive
     report.threads += (0..<1000).map {
-      ThreadReport(tid: tid(10_000 + $0), name: "crowd", state: "waiting for L1", stack: waitingStack(at("visit", "phil.c", 48)), waitsFor: "L1")
+      ThreadReport(
+        tid: tid(10_000 + $0), name: "crowd", state: "waiting for L1", stack: waitingStack(at("visit", "phil.c", 48)),
+        waitsFor: "L1")
     }
     report.findings[0].bystanders = report.threads.dropFirst(5).map(\.tid)
     let text = TextReport.render(report)
@@ -142,7 +149,7 @@ struct TextTests {
   @Test("Advice for a hang of unknown cause names the missing knowledge and the command that gets it")
   func missingKnowledge() {
     var report = SampleOthers.hangUnknown
-    #expect(TextReport.render(report).contains("Locks of Rust std do not say who holds them"))
+    #expect(TextReport.render(report).contains("These locks (Rust std) do not say who holds"))
     for index in report.locks.indices {
       report.locks[index].library = "glibc"
       report.locks[index].type = .mutex
@@ -150,11 +157,13 @@ struct TextTests {
     #expect(TextReport.render(report).contains("lockjaw run -- ledger"))
   }
 
-  @Test("A span of time is said as people say it", arguments: [
-    (0, "0 µs"), (0.000_4, "400 µs"), (0.001_2, "1.2 ms"), (0.85, "850 ms"), (0.999_9, "1 s"), (3.214, "3.2 s"),
-    (59.96, "1 min"), (125, "2 min 5 s"), (3600 * 3 + 240, "3 h 4 min"), (86400 * 2 + 3 * 3600, "2 d 3 h"),
-    (.nan, "an unknown time"), (.infinity, "an unknown time"), (-1, "an unknown time"), (1e300, "an unknown time"),
-  ] as [(Double, String)])
+  @Test(
+    "A span of time is said as people say it",
+    arguments: [
+      (0, "0 µs"), (0.000_4, "400 µs"), (0.001_2, "1.2 ms"), (0.85, "850 ms"), (0.999_9, "1 s"), (3.214, "3.2 s"),
+      (59.96, "1 min"), (125, "2 min 5 s"), (3600 * 3 + 240, "3 h 4 min"), (86400 * 2 + 3 * 3600, "2 d 3 h"),
+      (.nan, "an unknown time"), (.infinity, "an unknown time"), (-1, "an unknown time"), (1e300, "an unknown time"),
+    ] as [(Double, String)])
   func elapsed(seconds: Double, words: String) {
     #expect(Elapsed.words(seconds) == words)
   }
