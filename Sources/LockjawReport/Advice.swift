@@ -1,6 +1,9 @@
 import LockjawModel
 
 /// What to do next, per kind of finding, in terms of the very functions and lines of this report.
+///
+/// Two rules. A step says what to change, not only what is wrong: the drawing has said that. And a step names a place
+/// only where the report knows it; without symbols the sentence must still be one.
 struct Advice {
   let finding: Finding
   let index: ReportIndex
@@ -43,19 +46,22 @@ struct Advice {
 
   // MARK: - Cycles
 
+  /// Every lock-order cycle is cured by one order; what differs is whether the threads run the same code.
   private var lockOrder: [String] {
     guard EdgeShape(edges) == .cycle else {
-      return ["Take these locks in the same order everywhere: \(list(finding.lockIDs.map(index.lockInBrief)))."]
+      return ["Take these locks in the same order everywhere: \(locksInOrder)."]
     }
+    // Per thread: the edge that waits for what it holds, and its own.
     let orders = edges.indices.map { position -> (held: Edge, wait: Edge) in
       (edges[(position + edges.count - 1) % edges.count], edges[position])
     }
     let places = Set(orders.map { [$0.held.heldSinceAt, $0.wait.waitsAt] })
+    // Dining philosophers: no line of the program is wrong by itself, "swap these two" would only move the gap.
     if edges.count > 1, places.count == 1, let order = orders.first, order.wait.waitsAt != nil {
       let lines = StackText.unique(
         [order.held.heldSinceAt, order.wait.waitsAt].compactMap { $0.map(ReportIndex.spot) })
       return [
-        "All \(edges.count) threads run the same code (\(list(lines))) on locks of a circle: give the locks one order, "
+        "All \(edges.count) threads run the same code (\(list(lines))) on locks that form a circle: give them one order, "
           + "for example by address, and always take the lower one first" + scopedLockHint + "."
       ]
     }
@@ -80,11 +86,13 @@ struct Advice {
 
   private var selfDeadlock: [String] {
     guard let edge = first else { return [] }
+    // The usual case; naming the function twice hides what differs, the line.
     let isSameFunction = edge.waitsAt?.function == edge.heldSinceAt?.function
     let here =
       edge.waitsAt.map { isSameFunction ? ReportIndex.spot($0) : "\(ReportIndex.subject($0))\(spot($0))" }
       ?? "the place it waits at"
     let taken = edge.heldSinceAt.map { " taken in \(ReportIndex.subject($0))\(spot($0))" } ?? ""
+    // rwlocks are taken through guards in every language that has them; a plain mutex may be C.
     let isGuard = edge.heldMode == .read || edge.mode == .write || edge.mode == .read
     if isGuard {
       let hold = edge.heldMode == .read ? "read guard" : edge.heldMode == .write ? "write guard" : "guard"
@@ -106,6 +114,7 @@ struct Advice {
     ]
   }
 
+  /// Trying again is no cure: two readers that both wait to write keep each other out for good.
   private var upgrade: [String] {
     guard let edge = first else { return [] }
     var steps = [
@@ -121,6 +130,7 @@ struct Advice {
 
   private var recursiveRead: [String] {
     guard let reader = edges.first(where: { $0.mode == .read }) else { return lockOrder }
+    // The second step answers the question everyone asks: why did it never hang before?
     return [
       "Do not take \(reader.lock) for reading twice in one thread: hand the guard (or what it protects) down to"
         + "\(place(reader.waitsAt)), or release the first read before it.",
@@ -145,10 +155,11 @@ struct Advice {
     ]
   }
 
+  /// Says "cycle", never the word for one that lasts.
   private var timedCycle: [String] {
     [
       "Each wait here ends at its deadline, so nothing hangs for good; but the time is lost, again and again. "
-        + "Take these locks in the same order everywhere: \(list(finding.lockIDs.map(index.lockInBrief))).",
+        + "Take these locks in the same order everywhere: \(locksInOrder).",
       "If the deadline is there to get out of this very cycle, release everything held when it passes, and pause for a random time.",
     ]
   }
@@ -165,6 +176,7 @@ struct Advice {
     ]
   }
 
+  /// The word says taken and nobody is there: not a matter of order, but of a word that was damaged or abandoned.
   private var phantomLock: [String] {
     guard let lock = lockReport else { return [] }
     return [
@@ -190,6 +202,7 @@ struct Advice {
 
   // MARK: - Slow, not stuck
 
+  /// The holder is not stuck on a lock; what it does is the answer, and its stack says that.
   private var longHold: [String] {
     guard let edge = first, let holder = edge.holders.first else { return [] }
     let frame = index.thread(holder)?.stack.first { !$0.isPlumbing }
@@ -219,6 +232,7 @@ struct Advice {
 
   // MARK: - Parts
 
+  private var locksInOrder: String { list(finding.lockIDs.sorted(by: ReportIndex.isOrdered).map(index.lockInBrief)) }
   private var lockReport: LockReport? { first.flatMap { index.lock($0.lock) } }
   private func list(_ items: [String]) -> String { ReportIndex.list(items, limit: 6) }
 
@@ -226,6 +240,7 @@ struct Advice {
   private func spot(_ frame: Frame?) -> String { frame.map { " (\(ReportIndex.spot($0)))" } ?? "" }
   private func place(_ frame: Frame?) -> String { frame.map { " \(ReportIndex.subject($0))\(spot($0))" } ?? " it" }
 
+  /// Told by the files' names: which idiom to recommend, nothing that has to be right.
   private enum Language { case cpp, rust, other }
   private var language: Language {
     let files = edges.flatMap { [$0.waitsAt?.file, $0.heldSinceAt?.file] }.compactMap { $0 }

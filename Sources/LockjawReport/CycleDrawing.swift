@@ -32,6 +32,7 @@ struct CycleDrawing {
 
   // MARK: - Cycle
 
+  /// A node a thread, an arrow a lock; the last line leads back to the first.
   private func drawCycle(on page: inout Page) {
     let edges = finding.edges
     for (position, edge) in edges.enumerated() {
@@ -66,6 +67,7 @@ struct CycleDrawing {
     return [Span(index.name(edge.waiter), .thread), Span(" " + words)]
   }
 
+  /// Where `thread` got the lock that the edge before it waits for.
   private func drawHold(_ edge: Edge, by thread: ThreadID, on page: inout Page) {
     guard holds(thread, edge) else { return }
     guard edge.holders.first == thread else {
@@ -76,6 +78,7 @@ struct CycleDrawing {
     drawHoldFrames(edge, on: &page)
   }
 
+  /// `held_in` and `released_at` are known where the holder's own frames were asked; each is shown once.
   private func drawHoldFrames(_ edge: Edge, on page: inout Page) {
     let unknown = Span("a place that is not known", .dim)
     labelled("holds since", edge.heldSinceAt.map { ReportIndex.spans($0) } ?? [unknown], on: &page)
@@ -97,6 +100,8 @@ struct CycleDrawing {
     quote(edge.waitsAt, on: &page)
   }
 
+  /// The words on the arrow from one thread to the next. `closes`: it leads back to the first, which is out of sight
+  /// by then and named again.
   private func handOver(_ edge: Edge, to holder: ThreadID, closes: Bool) -> [Span] {
     let others = edge.holders.filter { $0 != holder }
     var spans: [Span]
@@ -129,6 +134,7 @@ struct CycleDrawing {
     }
   }
 
+  /// One lock, who has it, and under it those who wait: alike but for their number, so the first few stand for all.
   private func drawStar(_ lock: String, _ edges: [Edge], on page: inout Page) {
     guard let first = edges.first else { return }
     page.line(lockSpans(lock), first: [Span("  ")], rest: bodySide)
@@ -158,10 +164,12 @@ struct CycleDrawing {
     }
   }
 
+  /// Holders, and of a single one what it does: "ended" or "asleep in read" is half the explanation.
   private func holderSpans(_ holders: [ThreadID]) -> [Span] {
     let gone = holders.count == 1 ? index.thread(holders[0])?.state : nil
     return [Span(index.names(holders, limit: 4), .thread)]
-      + (gone.map { $0.isEmpty ? [] : [Span(" (\(Printable.shortened($0, to: 60)))", .dim)] } ?? [])
+      + (gone.map { $0.isEmpty ? [] : [Span(", which \(Printable.shortened(Wording.predicate($0), to: 80))", .dim)] }
+        ?? [])
   }
 
   // MARK: - Legend and details
@@ -169,7 +177,7 @@ struct CycleDrawing {
   /// What L1, L2 … are, once, so that the drawing itself stays narrow.
   private func drawLegend(on page: inout Page) {
     let ids = finding.lockIDs.filter { index.lock($0) != nil && index.lock($0)?.type != .join }
-      .sorted { (ReportIndex.number($0), $0) < (ReportIndex.number($1), $1) }
+      .sorted(by: ReportIndex.isOrdered)
     guard !ids.isEmpty else { return }
     page.blank()
     for id in ids.prefix(Self.cycleLimit) {
@@ -196,12 +204,14 @@ struct CycleDrawing {
 
   // MARK: - Lines
 
+  // The cycle's left edge: alone, before a body line, and what takes its place below the end.
   private var side: [Span] { [Span("  │   ", .dim)] }
   private var blankSide: [Span] { [Span("        ")] }
   private var bodySide: [Span] { isAtEnd ? blankSide : [Span("  │     ", .dim)] }
 
   private static let labelWidth = 13
 
+  /// `holds since  transfer() at …`, the continuation below the value.
   private func labelled(_ label: String, _ spans: [Span], on page: inout Page) {
     let padding = String(repeating: " ", count: max(1, Self.labelWidth - label.count))
     let indent = [Span(String(repeating: " ", count: Self.labelWidth))]
@@ -215,6 +225,7 @@ struct CycleDrawing {
     let indent = bodySide + [Span(String(repeating: " ", count: Self.labelWidth))]
     let trimmed = String(text.split(separator: "\t").joined(separator: " ").drop(while: { $0 == " " }))
     guard !trimmed.isEmpty else { return }
+    // Cut, not wrapped: one line of source stays one line.
     let room = max(20, page.width - indent.width - number.count)
     let shown = trimmed.count > room ? String(trimmed.prefix(room - 1)) + "…" : trimmed
     page.line([Span(number, .dim, whole: true), Span(shown, .source, whole: true)], first: indent)

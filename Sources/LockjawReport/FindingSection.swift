@@ -26,8 +26,10 @@ struct FindingSection {
     }
   }
 
+  /// Stacks shown of one finding; cycles beyond it are rare, piles of waiters are not.
   static let stackLimit = 16
 
+  /// How long, how sure and why, how the holder is known, who else is stuck.
   private func drawFacts(on page: inout Page) {
     if let longest = finding.longestWaitSeconds {
       fact(finding.kind.isHang ? "stuck for" : "longest wait", [Elapsed.words(longest)], on: &page)
@@ -49,6 +51,7 @@ struct FindingSection {
 
   /// How the holders are known, in plain words; a guess is called one.
   private var holderSources: String? {
+    // A condition, barrier or plain futex has no holder that could be known or unknown.
     let edges = finding.edges.filter { index.lockType(of: $0)?.hasHolder ?? true }
     guard !edges.isEmpty, edges.contains(where: { !index.isJoin($0) }) else { return nil }
     let known = StackText.unique(edges.filter { !$0.holders.isEmpty }.compactMap { Wording.source($0.evidence) })
@@ -63,6 +66,7 @@ struct FindingSection {
     return sentences.isEmpty ? nil : sentences.joined(separator: " ")
   }
 
+  /// A label once, its sentences below one another.
   private func fact(_ label: String, _ sentences: [String], on page: inout Page) {
     let width = 14
     for (position, sentence) in sentences.enumerated() {

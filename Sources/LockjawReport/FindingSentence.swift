@@ -1,6 +1,10 @@
 import LockjawModel
 
 /// What a finding's sentence says after its heading, by kind.
+///
+/// It is read first, alone (in a log, in `lockjaw list`), and by people who do not know the program: who waits for
+/// what, who has it, in which functions. A thread is named in full once; a name that several share is never used alone.
+/// Every part may be missing, and the sentence must be one without it.
 struct FindingSentence {
   let finding: Finding
   let index: ReportIndex
@@ -44,6 +48,7 @@ struct FindingSentence {
       + (isOnePlace ? ", all" + ReportIndex.place(first?.waitsAt) : "") + ": " + clauses.joined(separator: ", ") + more
   }
 
+  /// "it already holds it itself" is the point: there is no second thread to look for.
   private var selfDeadlock: String {
     guard let edge = first else { return nobody }
     let since = ReportIndex.place(edge.heldSinceAt)
@@ -77,6 +82,7 @@ struct FindingSentence {
       + ", which waits for the first read to end" + (since.isEmpty ? "" : " (begun\(since))")
   }
 
+  /// A chain rather than a symmetry: who joins whom, and what the joined thread needs.
   private var joinCycle: String {
     let clauses = edges.prefix(4).enumerated().map { position, edge in
       let who = position == 0 ? "thread \(index.name(edge.waiter))" : index.shortName(edge.waiter)
@@ -99,6 +105,7 @@ struct FindingSentence {
     return gathered("; \(holder) took it\(ReportIndex.place(edge.heldSinceAt)) and exited without releasing it")
   }
 
+  /// Begins with the holder, which is to blame, not with those who wait.
   private var longHold: String {
     guard let edge = first, let holder = edge.holders.first else { return gathered("") }
     let state = index.thread(holder)?.state ?? ""
@@ -160,8 +167,15 @@ struct FindingSentence {
     Wording.waits(edge, lock: index.lockInBrief(edge.lock), index: index)
   }
 
-  private func waitClause(_ edge: Edge) -> String { wait(edge) + ReportIndex.place(edge.waitsAt) }
+  private func waitClause(_ edge: Edge) -> String {
+    guard index.isJoin(edge), let target = edge.holders.first else {
+      return wait(edge) + ReportIndex.place(edge.waitsAt)
+    }
+    // The other way round, a thread would seem to end in that function.
+    return "waits\(ReportIndex.place(edge.waitsAt)) for thread \(index.name(target)) to end"
+  }
 
+  /// `, held by 4712 "bob" since pop() (queue.c:25)`; brief where the sentence has named the holder already.
   private func heldByClause(_ edge: Edge?) -> String {
     guard let edge, !edge.holders.isEmpty else { return "" }
     let isKnown = finding.waiters.contains(edge.holders[0])

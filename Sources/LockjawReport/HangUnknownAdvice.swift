@@ -17,6 +17,7 @@ struct HangUnknownAdvice {
       + "no call that lockjaw could see. Look in the stacks for a frame that took one of these locks and is still running: its guard is alive."
   }
 
+  /// Anything but glibc takes its locks inline, past every interposer.
   private static func isBlind(_ library: String) -> Bool { !library.isEmpty && library != "glibc" }
 
   /// Only a process that was preloaded from its start has told who holds what.
@@ -38,6 +39,7 @@ struct HangUnknownAdvice {
         counts[frame.module, default: 0] += 1
       }
     }
+    // The module with the most nameless frames first: its symbols help most.
     let modules = counts.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map(\.key)
     guard !modules.isEmpty else { return nil }
     return

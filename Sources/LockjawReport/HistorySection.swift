@@ -1,6 +1,8 @@
 import LockjawModel
 
 /// The last contended waits before the report, newest first: what led there.
+///
+/// For a process that is dead this is the only film there is; the rings overwrite the oldest, so it may begin late.
 struct HistorySection {
   let index: ReportIndex
   static let limit = 20
@@ -10,6 +12,7 @@ struct HistorySection {
     guard !history.isEmpty else { return }
     page.heading("The last contended waits, newest first")
     let ages = history.prefix(Self.limit).map { Elapsed.words($0.beganSecondsAgo) + " ago" }
+    // Ages differ in length ("3.2 s", "1 min 30 s"); names in one column can be skimmed.
     let width = (ages.map(\.count).max() ?? 0) + 2
     for (entry, age) in zip(history, ages) {
       let padding = String(repeating: " ", count: width - age.count)
@@ -29,6 +32,7 @@ struct HistorySection {
     return spans
   }
 
+  /// What became of the wait, up to the word before the lock's name.
   private func outcome(_ entry: HistoryEntry) -> String {
     let span = Elapsed.words(entry.durationSeconds)
     let purpose = entry.mode == .read ? " to read" : entry.mode == .write ? " to write" : " for"
@@ -44,6 +48,7 @@ struct HistorySection {
     }
   }
 
+  /// By its short name where the report's findings are about it, else by address.
   private func lock(_ entry: HistoryEntry) -> String {
     index.lockID(at: entry.lock).map(index.lockInBrief) ?? "\(entry.type.rawValue) \(entry.lock)"
   }

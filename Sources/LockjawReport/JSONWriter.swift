@@ -67,13 +67,13 @@ struct JSONWriter {
 
   // MARK: - Scalars
 
-  mutating func null() { bytes += Array("null".utf8) }
-  mutating func bool(_ value: Bool) { bytes += Array((value ? "true" : "false").utf8) }
-  mutating func number(_ value: some BinaryInteger) { bytes += Array(String(value).utf8) }
+  mutating func null() { bytes.append(contentsOf: "null".utf8) }
+  mutating func bool(_ value: Bool) { bytes.append(contentsOf: (value ? "true" : "false").utf8) }
+  mutating func number(_ value: some BinaryInteger) { bytes.append(contentsOf: String(value).utf8) }
 
   /// The shortest text that reads back as the same number. JSON has no NaN and no infinity: they become null.
   mutating func number(_ value: Double) {
-    if value.isFinite { bytes += Array(value.description.utf8) } else { null() }
+    if value.isFinite { bytes.append(contentsOf: value.description.utf8) } else { null() }
   }
 
   mutating func string(_ value: String) {
@@ -93,20 +93,20 @@ struct JSONWriter {
   /// Everything a terminal might obey is escaped, more than JSON asks for: these files get `cat`ed.
   private mutating func scalar(_ scalar: Unicode.Scalar) {
     switch scalar {
-    case "\"": bytes += Array("\\\"".utf8)
-    case "\\": bytes += Array("\\\\".utf8)
-    case "\n": bytes += Array("\\n".utf8)
-    case "\t": bytes += Array("\\t".utf8)
+    case "\"": bytes.append(contentsOf: "\\\"".utf8)
+    case "\\": bytes.append(contentsOf: "\\\\".utf8)
+    case "\n": bytes.append(contentsOf: "\\n".utf8)
+    case "\t": bytes.append(contentsOf: "\\t".utf8)
     case " ": append(" ")
     case _ where Printable.mustBeSpelledOut(scalar):
       for unit in scalar.utf16 { escape(unit) }
-    default: bytes += Array(scalar.utf8)
+    default: bytes.append(contentsOf: scalar.utf8)
     }
   }
 
   private mutating func escape(_ unit: UInt16) {
     let digits = String(unit, radix: 16)
-    bytes += Array(("\\u" + String(repeating: "0", count: 4 - digits.utf8.count) + digits).utf8)
+    bytes.append(contentsOf: ("\\u" + String(repeating: "0", count: 4 - digits.utf8.count) + digits).utf8)
   }
 
   private mutating func newline() {
@@ -114,7 +114,7 @@ struct JSONWriter {
     for _ in 0..<depth { bytes += [0x20, 0x20] }
   }
 
-  private mutating func append(_ character: Character) { bytes += Array(character.utf8) }
+  private mutating func append(_ character: Character) { bytes.append(contentsOf: character.utf8) }
 }
 
 /// Members of the object that is being written; their names are the cases of an enumeration.

@@ -1,4 +1,7 @@
 /// What was not recorded, as sentences.
+///
+/// Each says what the reader can no longer rely on because of it; a bare count would leave that to guess. The causes'
+/// names are those of the arena's reader; an unknown one, from a newer arena, is still shown.
 package enum Losses {
   /// One sentence a cause, in the order of the causes' names; causes with a count of zero say nothing.
   package static func sentences(_ losses: [String: UInt64]) -> [String] {

@@ -42,11 +42,13 @@ struct Page {
     self.width = width
   }
 
+  /// An empty line, where there is none yet.
   mutating func blank() {
     // Never two empty lines in a row, nor one at the top: sections need not know their neighbours.
     if !text.isEmpty && !text.hasSuffix("\n\n") { text += "\n" }
   }
 
+  /// The title of a section, set off by an empty line.
   mutating func heading(_ title: String) {
     blank()
     line([Span(title, .heading)])
@@ -74,9 +76,7 @@ struct Page {
     emit(pending)
   }
 
-  /// Appends lines another renderer has finished.
-  mutating func append(finished lines: String) { text += lines }
-
+  /// Writes one line, without blanks at its end.
   private mutating func emit(_ spans: [Span]) {
     var spans = spans
     while let last = spans.last, last.text.allSatisfy({ $0 == " " }) { spans.removeLast() }
@@ -97,6 +97,8 @@ struct Page {
     }
   }
 
+  /// Cuts before blanks, outside of whole spans; what has no blank between it stays together across spans, so that
+  /// a name in one colour and the comma behind it in another do not part.
   private static func words(of body: [Span]) -> [Word] {
     var words: [Word] = []
     var current = Word()

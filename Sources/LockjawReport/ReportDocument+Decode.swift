@@ -41,6 +41,7 @@ extension ReportDocument {
     }
   }
 
+  /// What is wrong, and where, as a clause: `"verdict" is missing at .findings[0]`.
   private static func sentence(for error: DecodingError) -> String {
     let (what, context): (String, DecodingError.Context)
     switch error {
@@ -80,6 +81,7 @@ private struct Fields<Key: CodingKey> {
   func number<Number: FixedWidthInteger & Decodable>(_ key: Key) throws -> Number {
     try container.decode(Number.self, forKey: key)
   }
+  /// Null is what the writer makes of a number that is none.
   func seconds(_ key: Key) throws -> Double { try container.decodeIfPresent(Double.self, forKey: key) ?? .nan }
   func choice<Choice: RawRepresentable<String>>(_ key: Key) throws -> Choice {
     try choice(from: text(key), key)
@@ -87,6 +89,7 @@ private struct Fields<Key: CodingKey> {
   func choiceIfKnown<Choice: RawRepresentable<String>>(_ key: Key) throws -> Choice? {
     try textIfKnown(key).map { try choice(from: $0, key) }
   }
+  /// A number written as `"0x…"`: JSON's own numbers lose addresses beyond 2^53 in many readers.
   func hexadecimal(_ key: Key) throws -> UInt64 {
     let text = try text(key)
     guard text.hasPrefix("0x"), let value = UInt64(text.dropFirst(2), radix: 16) else {

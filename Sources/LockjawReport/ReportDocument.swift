@@ -4,7 +4,21 @@ import LockjawModel
 ///
 /// The contract: fields are only ever added; one that is marked optional is absent when its value is not known.
 /// Thread ids are numbers, addresses and offsets `"0x…"` strings, seconds and milliseconds numbers (null where the
-/// number is none).
+/// number is none). In the order in which they are written; + marks what was added to the contract's first form:
+///
+///     schema, verdict, signature, +source
+///     process   pid, command, +executable, build_id?, started?, +condition
+///     findings  kind, certainty, summary, edges, bystanders: [tid], +evidence: [sentence]
+///       edges   waiter: tid, lock: id, mode, holders: [tid], holder_evidence, +held_mode?,
+///               waits_at: FRAME or null, held_since_at?, held_in?, released_at?: FRAME, waiting_for_seconds
+///     locks     id, address, type, library, name?, state, initialised_at?: FRAME
+///     threads   tid, name, state, stack: [FRAME], holds: [id], waits_for: id or null
+///     +history  thread, thread_name, lock: address, type, mode, site?: FRAME, began_seconds_ago, duration_seconds,
+///               outcome; newest first
+///     diagnostics: [sentence], losses: {cause: count}, timing: {step: milliseconds}
+///     FRAME     function or null, file?, line?, module, offset, inlined, +plumbing
+///
+/// `waits_at` and `function` are null rather than absent: the contract lists them as always there.
 package enum ReportDocument {
   /// Pretty-printed UTF-8 with a stable key order and a line feed at its end.
   package static func encode(_ report: Report) -> String {
@@ -27,6 +41,7 @@ package enum ReportDocument {
       object.put(DocumentField.diagnostics) { $0.array(report.diagnostics) { $0.string($1) } }
       object.put(DocumentField.losses) { writer in
         writer.object { object in
+          // Dictionaries have no order of their own; the same report must give the same bytes.
           for (cause, count) in report.losses.sorted(by: { $0.key < $1.key }) {
             object.key(cause)
             object.number(count)

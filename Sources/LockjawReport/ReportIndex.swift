@@ -79,6 +79,8 @@ struct ReportIndex {
 
   /// The 12 of "L12"; ids are sorted as people count.
   static func number(_ id: String) -> Int { Int(id.drop { !$0.isNumber }) ?? 0 }
+  /// L2 before L10; by spelling where the numbers are equal, so that the order is total.
+  static func isOrdered(_ a: String, _ b: String) -> Bool { (number(a), a) < (number(b), b) }
 
   // MARK: - Frames
 

@@ -36,9 +36,11 @@ struct StackText {
     return title
   }
 
+  /// A stack without its plumbing; a deep one (runaway recursion) by its two ends.
   func draw(_ stack: [Frame], on page: inout Page) {
     if stack.isEmpty { page.line([Span("no stack is known", .dim)], first: [Span("    ")]) }
     let rows = Self.rows(of: stack)
+    // Not cut for a single line: the note would take as much room.
     let isCut = rows.count > Self.innermost + Self.outermost + 1
     for (position, row) in rows.enumerated() {
       if isCut, position >= Self.innermost, position < rows.count - Self.outermost {
@@ -68,6 +70,7 @@ struct StackText {
     }
   }
 
+  /// Folds neighbours: plumbing with plumbing, a frame with its own repetition.
   static func rows(of stack: [Frame]) -> [Row] {
     var rows: [Row] = []
     for frame in stack {
@@ -88,10 +91,12 @@ struct StackText {
         return library
       }
     }
+    // libc.so.6 → libc: the version is in the JSON.
     if let dot = frame.module.range(of: ".so") { return String(frame.module[..<dot]) }
     return frame.module
   }
 
+  /// Each item once, in the order of first appearance.
   static func unique(_ items: [String]) -> [String] {
     var seen: Set<String> = []
     return items.filter { seen.insert($0).inserted }
@@ -99,6 +104,7 @@ struct StackText {
 
   // MARK: - The rest, grouped
 
+  /// Threads with one stack; never empty.
   struct Group {
     var threads: [ThreadReport]
     var stack: [Frame] { threads.first?.stack ?? [] }

@@ -2,6 +2,9 @@ import LockjawModel
 
 /// The report for people: verdict, cycle, evidence, stacks, what to do next, history, diagnostics; in that order,
 /// because its reader may be tired, on call, and look at the first screen only.
+///
+/// What is cut for length says how much was cut and that the JSON report has it. Nothing is cut from the cycle of two
+/// or three threads that nearly every deadlock is.
 package enum TextReport {
   /// At most `width` columns, unless a single path or name is longer. The same characters in every style.
   package static func render(
@@ -32,12 +35,14 @@ package enum TextReport {
 
   static let alsoLimit = 5
 
+  /// Verdict, process, and the verdicts of further findings: the screen's first lines are all that some will read.
   private static func header(_ report: Report, _ findings: [Finding], on page: inout Page) {
     page.line([Span(Summary.headline(of: report), Wording.role(findings.first?.kind ?? report.verdict))])
     let process = report.process
     let command = process.command.isEmpty ? process.executable : process.command
     var words = [Span("process \(process.pid) "), Span(Printable.shortened(command, to: 200), .function)]
     words.append(Span(process.condition.isEmpty ? "" : ", \(process.condition)"))
+    // "live" is the usual case; of a dead process the reader must know that nothing here is of now.
     if !report.source.isEmpty, report.source != "live" { words.append(Span(", read from its \(report.source)")) }
     if !process.started.isEmpty { words.append(Span(", started \(process.started)")) }
     if report.verdict.isHang, !report.signature.isEmpty { words.append(Span(", signature \(report.signature)")) }
@@ -60,6 +65,8 @@ package enum TextReport {
     StackText(index: index).drawGroups(of: others, brief: isBrief, on: &page)
   }
 
+  /// After the stacks, near the end: where the eye is when a report has scrolled by. A step that two findings share
+  /// is said once.
   private static func nextSteps(_ index: ReportIndex, _ findings: [Finding], on page: inout Page) {
     var said: Set<String> = []
     for (position, finding) in findings.enumerated() {
@@ -74,6 +81,7 @@ package enum TextReport {
 
   static let diagnosticLimit = 40
 
+  /// What the report could not know belongs to it: who trusts a verdict must see what it was made without.
   private static func footer(_ report: Report, on page: inout Page) {
     let losses = Losses.sentences(report.losses)
     if !report.diagnostics.isEmpty || !losses.isEmpty {

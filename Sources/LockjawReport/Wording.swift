@@ -1,7 +1,10 @@
 import LockjawModel
 
-/// The fixed words of a report, one place for each term. Nothing here says "deadlock" of a wait that can end.
+/// The fixed words of a report, one place for each term, so that text, sentence and one-line form cannot disagree.
+///
+/// Nothing here says "deadlock" of a wait that can end: whoever is paged for one must find one.
 enum Wording {
+  /// How a verdict is announced; the hyphenated word of JSON, as people write it.
   static func title(_ kind: FindingKind) -> String {
     switch kind {
     case .deadlock: "DEADLOCK"
@@ -23,6 +26,7 @@ enum Wording {
     }
   }
 
+  /// Red for what does not end by itself, yellow for what is slow, green for what is well.
   static func role(_ kind: FindingKind) -> Role {
     if kind.isHang { return .danger }
     return kind == .healthy || kind == .idle ? .good : .warning
@@ -31,6 +35,7 @@ enum Wording {
   /// Whether the verdict is a claim that can be more or less certain.
   static func isClaim(_ kind: FindingKind) -> Bool { kind != .idle && kind != .healthy }
 
+  /// Why it is called proven, inferred or suspect, in a sentence; a finding's own evidence follows it.
   static func explanation(_ certainty: Certainty, of kind: FindingKind) -> String {
     switch certainty {
     case .inferred where kind == .timedCycle, .suspect where kind == .timedCycle:
