@@ -41,8 +41,12 @@ import Testing
           "seed \(seed): all holders of \(edge.waiter)'s lock")
       }
       let shortest = oracle.shortestCycle(among: candidate.members)
-      let isMutualUpgrade = candidate.kind == .upgradeDeadlock
-      try #require(cycle.count == (isMutualUpgrade ? 2 : shortest), "seed \(seed): shortest is \(shortest)")
+      // C3: of several upgraders of one rwlock two are shown, though each also waits for itself.
+      let isMutualUpgrade =
+        cycle.count == 2
+        && candidate.cycle.allSatisfy { $0.type == .rwlock && $0.mode == .write && $0.holderMode == .read }
+        && candidate.cycle[0].object == candidate.cycle[1].object
+      try #require(isMutualUpgrade || cycle.count == shortest, "seed \(seed): shortest is \(shortest)")
       coverage.cycles += 1
       coverage.lengths.insert(cycle.count)
       coverage.kinds.insert(candidate.kind)
