@@ -38,6 +38,7 @@ struct RandomScene {
     hand(outOf: count)
     for _ in 0..<Int.random(in: 0...3, using: &generator) { plantRing(upTo: min(16, count)) }
     if Int.random(in: 0..<6, using: &generator) == 0 { plantUpgrade() }
+    if Int.random(in: 0..<3, using: &generator) == 0 { weave() }
     let waitShare = Int.random(in: 0...100, using: &generator)
     for index in scene.threads.indices where scene.threads[index].wait == nil {
       if Int.random(in: 0..<100, using: &generator) < waitShare { wait(index) }
@@ -95,6 +96,21 @@ struct RandomScene {
     let idle = scene.threads.indices.filter { scene.threads[$0].wait == nil }
     for index in idle.shuffled(using: &generator).prefix(Int.random(in: 1...3, using: &generator)) {
       scene.threads[index].held.append(.read(object(kinds.count - 1)))
+      scene.threads[index].wait = .write(object(kinds.count - 1))
+    }
+  }
+
+  /// Idle threads that each want to write an rwlock of their own which one to three others read: components with
+  /// many cycles of different lengths.
+  private mutating func weave() {
+    let idle = scene.threads.indices.filter { scene.threads[$0].wait == nil }
+    let woven = idle.shuffled(using: &generator).prefix(Int.random(in: 2...16, using: &generator))
+    for index in woven {
+      kinds.append(.rwlock)
+      let others = woven.filter { $0 != index }.shuffled(using: &generator)
+      for reader in others.prefix(Int.random(in: 1...3, using: &generator)) {
+        scene.threads[reader].held.append(.read(object(kinds.count - 1)))
+      }
       scene.threads[index].wait = .write(object(kinds.count - 1))
     }
   }
