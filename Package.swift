@@ -70,6 +70,7 @@ let package = Package(
     .testTarget(name: "LockjawInspectTests", dependencies: ["LockjawInspect"]),
     .testTarget(name: "LockjawSymbolsTests", dependencies: ["CLockjawNative", "LockjawSymbols", "LockjawInspect"]),
     .testTarget(name: "LockjawDiagnosisTests", dependencies: ["LockjawDiagnosis"]),
+    .testTarget(name: "LockjawWatchTests", dependencies: ["LockjawWatch", "LockjawModel"]),
     .testTarget(name: "LockjawReportTests", dependencies: ["LockjawReport"], exclude: ["Golden"]),
     .testTarget(name: "LockjawPreloadTests", dependencies: ["CLockjawABI", "CLockjawNative"], exclude: ["Programs"]),
     .testTarget(name: "LockjawEndToEndTests", dependencies: ["LockjawModel"]),
