@@ -65,7 +65,7 @@ package struct Examination {
     for candidate in preliminary.candidates() {
       for member in candidate.members where kernel[member] == nil { kernel[member] = target.kernelState(of: member) }
     }
-    for thread in Self.toAsk(preliminary, now: glance.now, stall: stall) where kernel[thread] == nil {
+    for thread in Self.toAsk(preliminary, alive: alive, now: glance.now, stall: stall) where kernel[thread] == nil {
       kernel[thread] = target.kernelState(of: thread)
     }
 
@@ -92,14 +92,23 @@ package struct Examination {
     }
   }
 
-  /// Holders that are not known to wait, behind waits that have lasted long: what do they do?
-  private static func toAsk(_ graph: WaitForGraph, now: Instant, stall: Double) -> Set<ThreadID> {
+  /// Who else the kernel must be asked about, once waits have lasted for `stall`: holders that are not known to wait
+  /// (what do they do?), waiters without a known holder, and, where something waits that anyone could end, every
+  /// thread: is somebody left to end it?
+  private static func toAsk(
+    _ graph: WaitForGraph, alive: Set<ThreadID>?, now: Instant, stall: Double
+  ) -> Set<ThreadID> {
     let waiting = Set(graph.threads.lazy.filter { $0.wait != nil }.map(\.tid))
     var result: Set<ThreadID> = []
     for edge in graph.edges where now.seconds(since: edge.since) >= stall {
       result.formUnion(edge.holders.lazy.filter { !waiting.contains($0) })
       if edge.holders.isEmpty { result.insert(edge.waiter) }
     }
+    let anyoneCouldEnd = graph.threads.contains { thread in
+      guard let wait = thread.wait, wait.type == .futex || wait.type == .semaphore else { return false }
+      return wait.deadline == nil && now.seconds(since: wait.since) >= stall
+    }
+    if anyoneCouldEnd, let alive { result.formUnion(alive) }
     return result
   }
 }

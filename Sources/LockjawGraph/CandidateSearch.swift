@@ -51,7 +51,7 @@ extension WaitForGraph {
   private func cycle(in components: StronglyConnected, component: Int, isTimed: Bool) -> FoundCycle {
     let all = components.components[component]
     let members = all.map(Int.init).filter { $0 < nodes.threadNodeCount }.sorted { tid(of: $0) < tid(of: $1) }
-    var shown = mutualUpgrade(among: all)
+    var shown = mutualUpgrade(among: members, at: all)
     let isMutualUpgrade = !shown.isEmpty
     if !isMutualUpgrade {
       var search = CycleSearch(nodes, componentOf: components.componentOf, component: Int32(component))
@@ -72,13 +72,16 @@ extension WaitForGraph {
   }
 
   /// Two members with the smallest ids that both hold one rwlock for reading and both wait to write it.
-  private func mutualUpgrade(among component: [Int32]) -> [Int] {
+  private func mutualUpgrade(among members: [Int], at component: [Int32]) -> [Int] {
+    let isMember = Set(members)
     for gate in component.lazy.map({ Int($0) - self.nodes.threadNodeCount }) where gate >= 0 {
       guard nodes.gates[gate].type == .rwlock, !nodes.gates[gate].isRead else { continue }
       let upgraders = Set(
         nodes.gates[gate].range.compactMap { index -> Int? in
-          let blocker = nodes.blockers[index]
-          return nodes.gateOf[Int(blocker.node)] == Int32(gate) && heldMode(blocker) == .read ? Int(blocker.node) : nil
+          let node = Int(nodes.blockers[index].node)
+          // A member's one way on is its gate; a timed upgrader may wait at this gate and be no member.
+          guard isMember.contains(node), nodes.gateOf[node] == Int32(gate) else { return nil }
+          return heldMode(nodes.blockers[index]) == .read ? node : nil
         })
       if upgraders.count > 1 { return Array(upgraders.sorted { tid(of: $0) < tid(of: $1) }.prefix(2)) }
     }

@@ -152,7 +152,8 @@ package struct Witnesses: Sendable {
     for thread in secondThreads {
       for held in thread.held where held.type == .rwlock && inside[held.object] != nil {
         if held.mode == .read {
-          inside[held.object]?.readers += max(1, held.count)
+          // The arena's depth is 32 bits wide; clamped, no number of entries can overflow the sum.
+          inside[held.object]?.readers += min(max(1, held.count), Int(UInt32.max))
         } else {
           inside[held.object]?.writer = thread.tid
         }
