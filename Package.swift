@@ -61,7 +61,7 @@ let package = Package(
     .executableTarget(
       name: "lockjaw",
       dependencies: [
-        "LockjawWatch", "LockjawReport", "LockjawDiagnosis",
+        "LockjawModel", "LockjawArena", "LockjawInspect", "LockjawReport", "LockjawWatch",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 

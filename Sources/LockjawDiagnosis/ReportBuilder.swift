@@ -44,7 +44,7 @@ package struct ReportBuilder {
     var ids: [Address: String] = [:]
     var order: [(Address, LockType)] = []
     func mention(_ address: Address, _ type: LockType) {
-      guard type != .join, ids[address] == nil else { return }
+      guard ids[address] == nil else { return }
       ids[address] = "L\(ids.count + 1)"
       order.append((address, type))
     }
@@ -109,7 +109,6 @@ package struct ReportBuilder {
   }
 
   private func lockName(_ edge: CandidateEdge) -> String {
-    if edge.type == .join { return "end of thread \(edge.holders.first.map { "\($0)" } ?? "?")" }
     return lockIDs[edge.object] ?? "\(edge.object)"
   }
 
@@ -120,7 +119,13 @@ package struct ReportBuilder {
     return LockReport(
       id: lockIDs[address] ?? "\(address)", address: address, type: type,
       library: library(type), name: stackReader.name(of: address),
-      state: word?.description ?? "not read: \(wordMissing(type))")
+      state: word?.description ?? stateWithoutWord(address, type))
+  }
+
+  private func stateWithoutWord(_ address: Address, _ type: LockType) -> String {
+    guard type == .join else { return "not read: \(wordMissing(type))" }
+    let joined = examination.graph.edges.first { $0.type == .join && $0.object == address }?.holders.first
+    return joined.map { "is free when thread \($0) has ended" } ?? "is free when its thread has ended"
   }
 
   private func library(_ type: LockType) -> String {
@@ -171,7 +176,7 @@ package struct ReportBuilder {
     return ThreadReport(
       tid: tid, name: thread.name, state: thread.wait.map(waiting) ?? activity(tid),
       stack: stackReader.stack(of: thread), holds: thread.held.compactMap { lockIDs[$0.object] },
-      waitsFor: thread.wait.flatMap { $0.type == .join ? nil : lockIDs[$0.object] })
+      waitsFor: thread.wait.flatMap { lockIDs[$0.object] })
   }
 
   private func waiting(_ wait: Wait) -> String {

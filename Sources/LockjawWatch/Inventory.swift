@@ -52,13 +52,17 @@ package enum Inventory {
       }
       let report = single.of(process, arena: arena)
       row.verdict = report.verdict
-      row.health = OneLine.render(report)
+      row.health = Self.health(report)
     } else {
       let report = single.ofRemains(arena)
       row.verdict = report.verdict
-      row.health = OneLine.render(report)
+      row.health = Self.health(report)
     }
     return row
+  }
+
+  private static func health(_ report: Report) -> String {
+    report.findingsBySeverity.first?.summary ?? Summary.headline(of: report)
   }
 
   /// Removes arenas of processes that are gone, oldest first, until at most `count` files and `bytes` allocated bytes

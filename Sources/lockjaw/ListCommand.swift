@@ -1,5 +1,6 @@
 import ArgumentParser
 import LockjawArena
+import LockjawReport
 import LockjawWatch
 
 struct ListCommand: ParsableCommand {
@@ -23,7 +24,8 @@ struct ListCommand: ParsableCommand {
     print(pad("PID", 8) + pad("THREADS", 9) + pad("STATE", 12) + pad("COMMAND", 28) + "HEALTH")
     for row in rows {
       print(
-        pad("\(row.pid)", 8) + pad("\(row.threads)", 9) + pad(row.condition, 12) + pad(row.command, 28) + row.health)
+        pad("\(row.pid)", 8) + pad("\(row.threads)", 9) + pad(row.condition, 12)
+          + pad(Printable.escaped(row.command), 28) + Printable.escaped(row.health))
       if row.condition == "gone" { print(pad("", 29) + "lockjaw analyze \(row.arenaPath)") }
     }
   }
