@@ -34,7 +34,7 @@ let package = Package(
   targets: [
     .target(name: "CLockjawABI"),
     .target(
-      name: "CLockjawPreload", dependencies: ["CLockjawABI"], exclude: ["exports.map"], cSettings: shimCFlags,
+      name: "CLockjawPreload", dependencies: ["CLockjawABI"], exclude: ["exports.map", "interposed.def"], cSettings: shimCFlags,
       linkerSettings: shimLinkerFlags),
     .target(
       name: "CLockjawNative", dependencies: ["CLockjawABI"],
