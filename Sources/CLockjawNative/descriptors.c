@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 int lj_pidfd_open(pid_t pid) {
@@ -30,3 +31,5 @@ int lj_signalfd_next(int fd, pid_t *sender) {
 }
 
 pid_t lj_gettid(void) { return (pid_t)syscall(SYS_gettid); }
+
+bool lj_has_file_capabilities(const char *path) { return getxattr(path, "security.capability", NULL, 0) > 0; }

@@ -1,21 +1,5 @@
+import Glibc
 import LockjawModel
-
-/// One thread as `/proc` lists it.
-package struct LiveThread: Hashable, Sendable {
-  package var tid: ThreadID
-  /// The name given by `pthread_setname_np`, else the program's; at most 15 bytes.
-  package var name: String
-  /// `R` running, `S` asleep, `D` in an uninterruptible sleep, `T` stopped, `t` stopped by a tracer, `Z` zombie, `X` dead.
-  package var state: Character
-  /// With the tid, the thread's identity: tids are reused.
-  package var startTicks: UInt64
-  package init(tid: ThreadID, name: String, state: Character, startTicks: UInt64) {
-    self.tid = tid
-    self.name = name
-    self.state = state
-    self.startTicks = startTicks
-  }
-}
 
 /// A process that runs, seen through `/proc`, without stopping it.
 ///
@@ -24,33 +8,73 @@ package struct LiveThread: Hashable, Sendable {
 package struct LiveProcess: Hashable, Sendable {
   package let identity: ProcessIdentity
   package var pid: Int32 { identity.pid }
+  var directory: String { "/proc/\(pid)" }
 
-  /// - Throws: `noSuchProcess`, `zombie`.
-  package init(pid: Int32) throws(InspectError) { fatalError("skeleton") }
+  /// - Parameter pid: of the process, or of any of its threads.
+  /// - Throws: `noSuchProcess`; `zombie` where not a single thread is left.
+  package init(pid: Int32) throws(InspectError) {
+    guard pid > 0, let status = StatusFile(pid: pid) else { throw .noSuchProcess(pid: pid) }
+    let leader = status.threadGroup ?? pid
+    guard let stat = try? TaskStat(path: "/proc/\(leader)/stat") else { throw .noSuchProcess(pid: pid) }
+    identity = ProcessIdentity(pid: leader, startTicks: stat.startTicks)
+    // A main thread that called pthread_exit is a zombie while the others go on.
+    if stat.hasEnded, firstLiveTask == nil { throw .zombie(pid: leader) }
+  }
 
-  /// Same pid and same start time as when this value was made, and not a zombie.
-  package var isAlive: Bool { fatalError("skeleton") }
+  /// Same pid and same start time as when this value was made, and at least one thread that has not ended.
+  package var isAlive: Bool {
+    guard let stat, stat.startTicks == identity.startTicks else { return false }
+    return !stat.hasEnded || firstLiveTask != nil
+  }
+
   /// Where the kernel says the executable is, "" where it will not say. " (deleted)" is kept at its end.
-  package var executablePath: String { fatalError("skeleton") }
+  package var executablePath: String { (try? ProcFile.link("\(directory)/exe")) ?? "" }
+
   /// Arguments, one element each; empty for a kernel thread or where the process overwrote them.
-  package var commandLine: [String] { fatalError("skeleton") }
+  package var commandLine: [String] {
+    guard var content = try? ProcFile.bytes("\(directory)/cmdline", atMost: 4 << 20), !content.isEmpty else { return [] }
+    if content.last == 0 { content.removeLast() }
+    return content.split(separator: 0, omittingEmptySubsequences: false).map { String(decoding: $0, as: UTF8.self) }
+  }
+
   /// Effective user.
-  package var userID: UInt32? { fatalError("skeleton") }
-  /// Wall-clock start in seconds since 1970, within 10 ms or so.
-  package var startedAtUnixSeconds: Double? { fatalError("skeleton") }
-  package var parentPID: Int32? { fatalError("skeleton") }
+  package var userID: UInt32? { StatusFile(pid: pid)?.effectiveUser }
+
+  package var parentPID: Int32? { stat?.parent }
+
+  /// Whether the kernel runs this as a thread of its own.
+  package var isKernelThread: Bool { stat?.isKernelThread ?? false }
+
+  /// Wall-clock start in seconds since 1970; as exact as the kernel's ticks (10 ms) and the machine's clock.
+  package var startedAtUnixSeconds: Double? {
+    guard let system = try? ProcFile.text("/proc/stat") else { return nil }
+    let line = system.split(separator: "\n").first { $0.hasPrefix("btime ") }
+    let ticksPerSecond = sysconf(Int32(_SC_CLK_TCK))
+    guard let boot = line.flatMap({ Double($0.dropFirst(6)) }), ticksPerSecond > 0 else { return nil }
+    return boot + Double(identity.startTicks) / Double(ticksPerSecond)
+  }
+
+  /// Just the numbers: one directory read. Includes threads that have ended but are still listed.
+  package var threadIDs: [ThreadID] {
+    ((try? ProcFile.numbers(in: "\(directory)/task")) ?? []).map { ThreadID($0) }
+  }
+
   /// In the order of the kernel's list; threads that end meanwhile are left out.
-  package var threads: [LiveThread] { fatalError("skeleton") }
-  /// Just the numbers: one directory read.
-  package var threadIDs: [ThreadID] { fatalError("skeleton") }
+  package var threads: [LiveThread] {
+    threadIDs.compactMap { thread($0) }
+  }
 
-  /// What the kernel says this thread does right now: the third witness.
-  package func kernelState(of thread: ThreadID) -> KernelState { fatalError("skeleton") }
-  /// The same for people: "asleep in read (fd 0: pipe:[4711])", "waits for child 123", "runs".
-  package func activity(of thread: ThreadID) -> String { fatalError("skeleton") }
+  /// `nil` where the process has no such thread.
+  package func thread(_ tid: ThreadID) -> LiveThread? {
+    guard let stat = try? TaskStat(path: "\(directory)/task/\(tid)/stat") else { return nil }
+    return LiveThread(tid: tid, name: stat.name, state: stat.state, startTicks: stat.startTicks)
+  }
 
-  /// Files with code mapped into the process, and the vdso; build-ids from the mapped memory, else from the file.
-  package func modules() throws(InspectError) -> [Module] { fatalError("skeleton") }
-  /// Path under which liblockjaw is mapped, `nil` where it is not.
-  package var preloadedShimPath: String? { fatalError("skeleton") }
+  /// A thread whose task still has an address space, the main one where it can be.
+  var firstLiveTask: Int32? {
+    if let stat, !stat.hasEnded { return pid }
+    return threadIDs.first { tid in thread(tid).map { !$0.hasEnded } ?? false }?.rawValue
+  }
+
+  private var stat: TaskStat? { try? TaskStat(path: "\(directory)/stat") }
 }

@@ -12,24 +12,22 @@ package struct Snapshot: Sendable {
     package var stack: MemoryImage?
     /// What the thread was doing when it was stopped, from its registers.
     package var kernelState: KernelState
-    /// A sentence: "blocked in vfork until its child runs a program".
+    /// A sentence, where `registers` is `nil`.
     package var missing: String?
   }
+
   package let identity: ProcessIdentity
   package let threads: [Thread]
   package let modules: [Module]
   /// The kernel's page of code in the target, as memory: no file has it.
   package let vdso: MemoryImage?
-  /// From the first interrupt to the last release.
+  /// From the first interrupt to the last release, on this process' clock.
   package let pauseMilliseconds: Double
 
   /// All stacks and the vdso as one memory.
-  package var memory: LayeredMemory { fatalError("skeleton") }
-
-  /// Stops every thread, copies, lets them go.
-  /// - Parameter deadline: how long to wait for threads to stop; those that have not by then are left out.
-  /// - Throws: every case of `InspectError` that concerns a process.
-  package static func take(pid: Int32, deadline: Duration = .milliseconds(100)) throws(InspectError) -> Snapshot {
-    fatalError("skeleton")
+  package var memory: any MemoryReader {
+    MemoryImages(threads.compactMap(\.stack) + (vdso.map { [$0] } ?? []))
   }
+
+  package func thread(_ tid: ThreadID) -> Thread? { threads.first { $0.tid == tid } }
 }
