@@ -47,11 +47,11 @@ struct NSLockABBA {
     if ProcessInfo.processInfo.environment["LOCKJAW_SAMPLE_FOREVER"] == nil { alarm(300) }
     let library = Library()
     Thread.detachNewThread {
-      Thread.current.name = "saver"
+      pthread_setname_np(pthread_self(), "saver")
       library.save()
     }
     Thread.detachNewThread {
-      Thread.current.name = "searcher"
+      pthread_setname_np(pthread_self(), "searcher")
       print(library.search("fox"))
     }
     while true { pause() }

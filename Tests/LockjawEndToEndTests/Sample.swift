@@ -10,7 +10,10 @@ enum Checkout {
   /// Where this build put its products: the runner stands beside `lockjaw` and the preloaded library.
   static let products = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
 
-  static let lockjaw = products.appending(path: "lockjaw")
+  /// The command under test: this build's, or an installed one that LOCKJAW_EXECUTABLE names.
+  static let lockjaw =
+    ProcessInfo.processInfo.environment["LOCKJAW_EXECUTABLE"].map { URL(filePath: $0) }
+    ?? products.appending(path: "lockjaw")
 }
 
 /// A source file below Samples/ that states a verdict.
