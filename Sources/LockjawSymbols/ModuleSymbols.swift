@@ -12,7 +12,14 @@ final class ModuleSymbols {
   /// Added to a file's address it gives the process'.
   let bias: UInt64?
   private let wantsLines: Bool
-  private lazy var dwarf: OpaquePointer? = openDWARF()
+  /// `nil`: not tried yet; `.some(nil)`: there is none.
+  private var opened: OpaquePointer??
+  private var dwarf: OpaquePointer? {
+    if let opened { return opened }
+    let made = openDWARF()
+    opened = .some(made)
+    return made
+  }
 
   /// - Parameter wantsLines: `false` leaves DWARF unopened; function names come from symbol tables.
   init(module: Module, files: ModuleFiles, debugFiles: DebugFiles, wantsLines: Bool) {
@@ -30,7 +37,7 @@ final class ModuleSymbols {
   }
 
   deinit {
-    if let dwarf { lj_dwarf_close(dwarf) }
+    if let opened, let dwarf = opened { lj_dwarf_close(dwarf) }
   }
 
   var buildID: String { module.buildID.isEmpty ? file?.buildID ?? "" : module.buildID }

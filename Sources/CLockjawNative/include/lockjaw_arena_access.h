@@ -9,6 +9,9 @@
 // is writable. A page that later vanishes because the file was truncated reads as zeros instead of raising SIGBUS.
 // Returns NULL with errno set on failure. At most 1,024 guarded mappings exist at once (ENOMEM beyond).
 void *lj_guarded_map(int fd, size_t length, long writable_page);
+// The same for bytes that a library wants to change for itself (libelf writes section headers of what it decompresses):
+// private, copy-on-write, writable.
+void *lj_guarded_map_private(int fd, size_t length);
 void lj_guarded_unmap(void *base);
 
 // How many pages of the mapping have vanished since it was made.
