@@ -21,16 +21,20 @@ package final class AttachSession {
   /// - Returns: whether a hang was found.
   package func follow() throws(WatchError) -> Bool {
     let relay = try SignalRelay()
+    let found = HangFlag()
     let arena: ArenaReader
-    do { arena = try ArenaReader(path: arenaPath, forCollecting: true) } catch {
-      throw .arenaDirectoryUnusable(path: arenaPath, reason: "\(error)")
+    let follower: Follower
+    do throws(ArenaError) {
+      arena = try ArenaReader(path: arenaPath, forCollecting: true)
+      follower = try Follower(arenaPath: arenaPath, identity: process.identity, settings: settings) {
+        [desk] discovery in
+        if discovery.report.verdict.isHang { found.raise() }
+        desk.show(discovery)
+      }
+    } catch {
+      throw .arenaUnreadable(error)
     }
     _ = arena.claim(pid: getpid(), startTicks: LiveProcess.ownStartTicks, isAlive: ArenaSearch.isAlive)
-    let found = HangFlag()
-    let follower = Follower(arenaPath: arenaPath, identity: process.identity, settings: settings) { [desk] discovery in
-      if discovery.report.verdict.isHang { found.raise() }
-      desk.show(discovery)
-    }
     // A reader belongs to one thread: the follower's.
     nonisolated(unsafe) let reader = arena
     guard let thread = BackgroundThread(named: "lj-\(process.pid)", { follower.run(reader) }) else {

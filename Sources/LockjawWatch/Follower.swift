@@ -27,11 +27,15 @@ package final class Follower: Sendable {
   private let discover: @Sendable (Discovery) -> Void
   /// How the process ended, once it has; `running` until then.
   private let ending = Mutex<String?>(nil)
+  /// The follower may be asleep when its process ends, and the arena's file gone by then.
+  private let rope: BellRope
 
   /// - Parameter discover: called on the follower's thread.
+  /// - Throws: why the arena cannot be mapped.
   package init(
     arenaPath: String, identity: ProcessIdentity, settings: Settings, discover: @escaping @Sendable (Discovery) -> Void
-  ) {
+  ) throws(ArenaError) {
+    rope = try BellRope(path: arenaPath)
     self.arenaPath = arenaPath
     self.identity = identity
     self.settings = settings
@@ -42,8 +46,7 @@ package final class Follower: Sendable {
   /// - Parameter condition: "exited with status 0", "killed by signal 9 (SIGKILL)".
   package func processEnded(_ condition: String) {
     ending.withLock { $0 = condition }
-    // The follower may be asleep on the bell: ring it through a mapping of our own.
-    if let rope = try? ArenaReader(path: arenaPath, forCollecting: true) { rope.ring() }
+    rope.ring()
   }
 
   private var end: String? { ending.withLock { $0 } }

@@ -132,7 +132,19 @@ package final class RunSession {
       finish(entry.identity, condition: "replaced by exec")
     }
     let pidfd = PidDescriptor(pid: entry.identity.pid)
-    let follower = Follower(arenaPath: entry.path, identity: entry.identity, settings: options.settings) {
+    let follower: Follower
+    do { follower = try makeFollower(entry, pidfd) } catch { return desk.say("lockjaw: \(error)") }
+    // A reader belongs to one thread: the follower's.
+    nonisolated(unsafe) let reader = arena
+    guard let thread = BackgroundThread(named: "lj-\(entry.identity.pid)", { follower.run(reader) }) else {
+      return desk.say("lockjaw: no thread to follow process \(entry.identity.pid) with")
+    }
+    followed[entry.identity] = Followed(
+      follower: follower, thread: thread, imageNumber: entry.imageNumber, pidfd: pidfd, arenaPath: entry.path)
+  }
+
+  private func makeFollower(_ entry: ArenaDirectory.Entry, _ pidfd: PidDescriptor?) throws(ArenaError) -> Follower {
+    try Follower(arenaPath: entry.path, identity: entry.identity, settings: options.settings) {
       [desk, options, hasEndedProcess] discovery in
       let path = desk.show(discovery)
       guard case .finding = discovery.occasion, discovery.isActionable else { return }
@@ -142,13 +154,6 @@ package final class RunSession {
         desk.say(said)
       }
     }
-    // A reader belongs to one thread: the follower's.
-    nonisolated(unsafe) let reader = arena
-    guard let thread = BackgroundThread(named: "lj-\(entry.identity.pid)", { follower.run(reader) }) else {
-      return desk.say("lockjaw: no thread to follow process \(entry.identity.pid) with")
-    }
-    followed[entry.identity] = Followed(
-      follower: follower, thread: thread, imageNumber: entry.imageNumber, pidfd: pidfd, arenaPath: entry.path)
   }
 
   private func finish(_ identity: ProcessIdentity, condition: String) {

@@ -1,9 +1,11 @@
 import Glibc
+import LockjawArena
 
 /// Why lockjaw itself could not do what it was asked. `description` is a sentence for the person who sees it.
 package enum WatchError: Error, Hashable, Sendable, CustomStringConvertible {
   case shimNotFound(searched: [String])
   case arenaDirectoryUnusable(path: String, reason: String)
+  case arenaUnreadable(ArenaError)
   case commandNotFound(String)
   case commandNotExecutable(String, reason: String)
   case cannotStart(String, errno: Int32)
@@ -14,6 +16,7 @@ package enum WatchError: Error, Hashable, Sendable, CustomStringConvertible {
     switch self {
     case .shimNotFound: "shim-not-found"
     case .arenaDirectoryUnusable: "arena-directory-unusable"
+    case .arenaUnreadable(let error): error.code
     case .commandNotFound: "command-not-found"
     case .commandNotExecutable: "command-not-executable"
     case .cannotStart: "cannot-start"
@@ -38,6 +41,8 @@ package enum WatchError: Error, Hashable, Sendable, CustomStringConvertible {
         + "keep both in one directory, or name it in LOCKJAW_SHIM; in a source tree, run 'swift build' first"
     case .arenaDirectoryUnusable(let path, let reason):
       "cannot keep arenas in \(path): \(reason); name another directory in LOCKJAW_DIR"
+    case .arenaUnreadable(let error):
+      error.description
     case .commandNotFound(let command):
       "\(command): command not found"
     case .commandNotExecutable(let command, let reason):
