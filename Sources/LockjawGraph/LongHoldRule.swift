@@ -66,7 +66,9 @@ extension Survey {
         "arena: thread \(tid) itself waits in a \(wait.type.rawValue) wait on \(wait.object), "
           + "for \(words(seconds: now.seconds(since: wait.since))).")
     }
-    if isWeak { evidence.append("semaphore: the holder is the thread that took its permit last; others could post it.") }
+    if isWeak {
+      evidence.append("semaphore: the holder is the thread that took its permit last; others could post it.")
+    }
     return RawFinding(
       kind: .longHold, certainty: isWeak ? .suspect : .inferred, edges: edges(of: waiters, next: culprit),
       members: tids(waiters), bystanders: tids(explain(waiters)), culprit: tid, culpritState: state,

@@ -22,7 +22,9 @@ import Testing
 
   // MARK: mutexes
 
-  @Test("A mutex that is free, or was released, is free", arguments: ["mutex-free", "mutex-released", "mutex-protected-free"])
+  @Test(
+    "A mutex that is free, or was released, is free",
+    arguments: ["mutex-free", "mutex-released", "mutex-protected-free"])
   func freeMutex(label: String) throws {
     let (word, _, _) = try word(label)
     #expect(!word.isTaken)

@@ -292,6 +292,8 @@ import Testing
     var scene = Self.futexes()
     scene.alive = nil
     scene.kernel = [:]
+    #expect(scene.diagnosis().verdict == .idle, "Threads that neither wait nor hold may be missing from the list")
+    scene.listsEveryThread = true
     #expect(scene.diagnosis().verdict == .hangUnknown)
     scene.thread(4)
     #expect(scene.diagnosis().verdict == .idle)
