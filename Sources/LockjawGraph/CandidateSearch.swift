@@ -40,10 +40,11 @@ extension WaitForGraph {
   }
 
   /// Whether the thread's wait ends by itself. A condition wait's time limit is for the condition: once it
-  /// re-acquires the mutex, it waits without limit.
+  /// re-acquires the mutex, it waits without limit. And a limit past the end of the clock (584 years) is none.
   func hasDeadline(_ node: Int) -> Bool {
     guard node < threads.count, let wait = threads[node].wait else { return false }
-    return wait.deadline != nil && (wait.type != .condition || nodes.gateOf[node] < 0)
+    guard let deadline = wait.deadline, deadline.nanoseconds < .max else { return false }
+    return wait.type != .condition || nodes.gateOf[node] < 0
   }
 
   // MARK: one component

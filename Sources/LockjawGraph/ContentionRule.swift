@@ -21,7 +21,7 @@ extension Survey {
         + "\(objects.count == 1 ? "1 lock" : "\(objects.count) locks"), the longest for \(words(seconds: longest))."
     ]
     if longest >= stall {
-      evidence.append("The lock changed hands while they waited, so that no single holder is to blame.")
+      evidence.append("No single holder is known to have kept one of them waiting for longer than the stall.")
     }
     return [
       RawFinding(

@@ -51,7 +51,9 @@ struct GraphNodes: Sendable {
   var threadNodeCount: Int { gateOf.count }
 
   func waiters(of gate: Int) -> ArraySlice<Int32> { waiters[Int(waiterStart[gate])..<Int(waiterStart[gate + 1])] }
-  func gatesBlocked(by node: Int) -> ArraySlice<Int32> { blocked[Int(blockedStart[node])..<Int(blockedStart[node + 1])] }
+  func gatesBlocked(by node: Int) -> ArraySlice<Int32> {
+    blocked[Int(blockedStart[node])..<Int(blockedStart[node + 1])]
+  }
 
   /// Fills `waiters`; again whenever `gateOf` has changed.
   mutating func indexWaiters() {

@@ -17,8 +17,10 @@ extension Survey {
       for index in nodes.gates[Int(nodes.gateOf[waiter])].range {
         let blocker = nodes.blockers[index]
         let node = Int(blocker.node)
-        guard blocker.blocking == .holds, !isCulprit[node], !nodes.isDead[node] else { continue }
-        guard node >= graph.threads.count || (!isStalled(node) && !isExplained[node]) else { continue }
+        guard blocker.blocking == .holds, !isCulprit[node] else { continue }
+        // Of exited threads `OrphanRule` has said all there is; an owner without a slot may be another process's.
+        let isOutside = node >= graph.threads.count
+        guard isOutside || (!nodes.isDead[node] && !isStalled(node) && !isExplained[node]) else { continue }
         isCulprit[node] = true
         culprits.append(node)
       }
@@ -53,14 +55,20 @@ extension Survey {
         + "\(waiters.count == 1 ? "1 thread" : "\(waiters.count) threads") waiting."
     ]
     let state = graph.kernel[tid]
-    evidence.append(
-      state.map { "kernel: thread \(tid) is \($0.words)." } ?? "kernel: thread \(tid) was not asked what it does.")
+    if nodes.isDead[culprit] {
+      evidence.append("kernel: this process has no thread \(tid); the lock may be shared with another process.")
+    } else {
+      evidence.append(
+        state.map { "kernel: thread \(tid) is \($0.words)." } ?? "kernel: thread \(tid) was not asked what it does.")
+    }
     if culprit < graph.threads.count, let wait = graph.threads[culprit].wait {
       evidence.append(
         "arena: thread \(tid) itself waits in a \(wait.type.rawValue) wait on \(wait.object), "
           + "for \(words(seconds: now.seconds(since: wait.since))).")
     }
-    if isWeak { evidence.append("semaphore: the holder is the thread that took its permit last; others could post it.") }
+    if isWeak {
+      evidence.append("semaphore: the holder is the thread that took its permit last; others could post it.")
+    }
     return RawFinding(
       kind: .longHold, certainty: isWeak ? .suspect : .inferred, edges: edges(of: waiters, next: culprit),
       members: tids(waiters), bystanders: tids(explain(waiters)), culprit: tid, culpritState: state,

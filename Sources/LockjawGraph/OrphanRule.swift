@@ -6,9 +6,11 @@ import LockjawModel
 /// O2. *Proven*: the arena has the exited thread's entry for it, the word agrees, and the kernel has no such thread.
 ///     With a witness missing, *inferred*.
 /// O3. Where only the word names the dead owner, it may have unlocked and exited between our looks: the waiter must
-///     have waited for longer than the stall. The same holds for robust mutexes, which hand a dead owner's lock to
-///     the next waiter by themselves.
-/// O4. A process-shared mutex that only the word says is owned by a stranger may be another process's: no orphan.
+///     have waited for longer than the stall. The same holds for robust mutexes, whose waiters the kernel wakes when
+///     the owner dies.
+/// O4. A process-shared mutex that only the word says is owned by a stranger may be owned in another process; and a
+///     robust one whose word names an owner has a living one, since the kernel would have taken a dead one out.
+///     Neither is an orphan.
 extension Survey {
   mutating func orphanedLocks() -> [RawFinding] {
     struct Orphan: Hashable {
@@ -40,7 +42,7 @@ extension Survey {
     let word = graph.words[object]
     let variant = word?.variant ?? ""
     let longest = waiters.map(waitSeconds).max() ?? 0
-    if !isListed, variant.contains("process-shared") { return nil }
+    if !isListed, variant.contains("process-shared") || variant.contains("robust") { return nil }
     if !isListed || variant.contains("robust"), longest < stall { return nil }
 
     let tid = graph.tid(of: owner)

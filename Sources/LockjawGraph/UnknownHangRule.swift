@@ -7,7 +7,8 @@ import LockjawModel
 /// U2. A wait on a plain futex or semaphore is ordinary, since anyone may end it (every idle worker of a Rust or
 ///     Swift program sleeps like that). It is a hang only where nobody is left to end it: *every* thread of the
 ///     process sleeps in a futex wait, none with a deadline, and one of these for longer than the stall.
-/// U3. Of a dead process the kernel cannot be asked. There U2 asks that every thread in the arena waits.
+/// U3. Of a dead process the kernel cannot be asked. There U2 asks that every thread in the arena waits, and that all
+///     of them are listed.
 /// U4. Never more than *suspect*: what has no known holder proves nothing.
 /// U5. Where a cycle or an orphaned lock explains the hang already, U2 has nothing to add.
 extension Survey {
@@ -26,7 +27,8 @@ extension Survey {
     for waiter in waiters { isExplained[waiter] = true }
     return [
       RawFinding(
-        kind: .hangUnknown, certainty: .suspect, edges: waiters.compactMap { edge(ofUnheld: $0) }.sorted {
+        kind: .hangUnknown, certainty: .suspect,
+        edges: waiters.compactMap { edge(ofUnheld: $0) }.sorted {
           ($0.since, $0.waiter) < ($1.since, $1.waiter)
         }, members: tids(waiters), evidence: evidence)
     ]
@@ -53,7 +55,7 @@ extension Survey {
     guard !live.isEmpty, !live.contains(where: hasDeadline) else { return nil }
     let tids = graph.aliveThreads ?? Set(live.map { graph.threads[$0].tid })
     if graph.kernel.isEmpty, graph.aliveThreads == nil {
-      guard live.allSatisfy({ graph.threads[$0].wait != nil }) else { return nil }
+      guard graph.listsEveryThread, live.allSatisfy({ graph.threads[$0].wait != nil }) else { return nil }
       return "arena: all \(live.count) threads that it knows wait without a time limit; the kernel was not asked."
     }
     for tid in tids {

@@ -20,6 +20,7 @@ package struct WaitForGraph: Sendable {
   package let words: [Address: LockWord]
   package let kernel: [ThreadID: KernelState]
   package let aliveThreads: Set<ThreadID>?
+  package let listsEveryThread: Bool
   let nodes: GraphNodes
   let graphNotes: [GraphNote]
 
@@ -30,9 +31,11 @@ package struct WaitForGraph: Sendable {
   ///   - kernel: what the kernel says of threads that were asked; needed only to see woken condition waiters.
   ///   - aliveThreads: every thread id of the process, listed after the words were read, or `nil` where that is not
   ///     known (a dead process).
+  ///   - listsEveryThread: `threads` has every thread of the process that ever used a lock, also those that neither
+  ///     wait nor hold anything. Only then can "they all wait" be said of a process that cannot be asked any more.
   package init(
     threads: [ThreadState], words: [Address: LockWord] = [:], kernel: [ThreadID: KernelState] = [:],
-    aliveThreads: Set<ThreadID>? = nil
+    aliveThreads: Set<ThreadID>? = nil, listsEveryThread: Bool = false
   ) {
     var builder = GraphBuilder(threads: threads, words: words, kernel: kernel, aliveThreads: aliveThreads)
     builder.build()
@@ -40,6 +43,7 @@ package struct WaitForGraph: Sendable {
     self.words = words
     self.kernel = kernel
     self.aliveThreads = aliveThreads
+    self.listsEveryThread = listsEveryThread
     nodes = builder.nodes
     graphNotes = builder.notes
   }

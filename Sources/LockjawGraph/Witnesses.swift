@@ -42,8 +42,8 @@ package struct Witnesses: Sendable {
   ///   - first, second: the threads as two passes over the arena saw them, in this order in time; `second` has every
   ///     thread, not only the cycle's, since an rwlock's readers are counted. Of a dead process, whose arena no longer
   ///     changes, give the same twice.
-  ///   - words: read after `first`.
-  ///   - kernel: asked after `first`.
+  ///   - words, kernel: read and asked between the two passes. A wait that is the same in both was going on all the
+  ///     while, so everything then said about it was said of one moment.
   package init(
     first: [ThreadState], second: [ThreadState], words: [Address: LockWord], kernel: [ThreadID: KernelState]
   ) {
@@ -131,7 +131,9 @@ package struct Witnesses: Sendable {
     guard word.isTaken else { return hearing.dissent("lock word: \(name) is free (\(word.description)).") }
     guard word.recordsOwner else {
       // A semaphore's lack of an owner is said once, where the weak edge is.
-      if edge.type != .semaphore { hearing.missing("lock word: \(name) is taken, but its kind does not name an owner.") }
+      if edge.type != .semaphore {
+        hearing.missing("lock word: \(name) is taken, but its kind does not name an owner.")
+      }
       return
     }
     guard let holder = edge.holders.first, word.owner != holder else { return }
@@ -179,7 +181,9 @@ package struct Witnesses: Sendable {
       let listed = inside.writer.map { "thread \($0)" } ?? "nobody"
       hearing.dissent("lock word: \(name) names \(owner) as its writer, the arena \(listed).")
     }
-    guard candidate.cycle.contains(where: { $0.object == word.address && $0.blocking == .pendingWriter }) else { return }
+    guard candidate.cycle.contains(where: { $0.object == word.address && $0.blocking == .pendingWriter }) else {
+      return
+    }
     if word.policy != .prefersWriters {
       hearing.dissent("lock word: \(name) prefers readers, so no pending writer holds a reader back.")
     }
@@ -225,4 +229,3 @@ package struct Witnesses: Sendable {
     }
   }
 }
-

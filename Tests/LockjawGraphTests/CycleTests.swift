@@ -149,6 +149,15 @@ import Testing
     #expect(scene.witnesses.judge(candidate).certainty == .inferred)
   }
 
+  @Test("A deadline past the end of the clock is none")
+  func endlessDeadline() throws {
+    var scene = Scene()
+    Self.ring(2, into: &scene)
+    scene[1].wait?.deadline = Instant(nanoseconds: .max)
+    #expect(scene.graph.candidates().map(\.kind) == [.deadlock])
+    #expect(scene.graph.edge(of: 1)?.deadline == nil)
+  }
+
   @Test("A timed condition wait that re-acquires its mutex has no deadline any more: its cycle lasts")
   func timedConditionReacquires() throws {
     var scene = Scene()

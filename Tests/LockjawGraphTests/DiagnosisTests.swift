@@ -111,7 +111,12 @@ import Testing
     #expect(finding.kind == .orphanedLock)
     #expect(finding.certainty == .inferred)
     scene.words[Address(0xa000)]?.variant = "normal, process-shared"
-    #expect(!scene.diagnosis().findings.map(\.kind).contains(.orphanedLock))
+    let shared = try #require(scene.diagnosis().findings.first)
+    #expect(shared.kind == .longHold)
+    #expect(shared.culprit == ThreadID(1))
+    #expect(shared.evidence.contains { $0.contains("may be shared with another process") })
+    scene.words[Address(0xa000)]?.variant = "normal, robust"
+    #expect(scene.diagnosis().verdict == .longHold)
   }
 
   @Test("A robust mutex hands a dead owner's lock on, and is no orphan before the stall")
@@ -287,6 +292,8 @@ import Testing
     var scene = Self.futexes()
     scene.alive = nil
     scene.kernel = [:]
+    #expect(scene.diagnosis().verdict == .idle, "Threads that neither wait nor hold may be missing from the list")
+    scene.listsEveryThread = true
     #expect(scene.diagnosis().verdict == .hangUnknown)
     scene.thread(4)
     #expect(scene.diagnosis().verdict == .idle)

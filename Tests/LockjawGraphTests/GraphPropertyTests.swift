@@ -37,7 +37,8 @@ import Testing
         let (from, to) = (try #require(nodeOf[edge.waiter]), try #require(nodeOf[next]))
         try #require(oracle.waitsFor[from][to], "seed \(seed): the oracle knows the edge \(edge.waiter) → \(next)")
         try #require(
-          Set(edge.holders) == Set(scene.threads.indices.filter { oracle.waitsFor[from][$0] }.map { scene.threads[$0].tid }),
+          Set(edge.holders)
+            == Set(scene.threads.indices.filter { oracle.waitsFor[from][$0] }.map { scene.threads[$0].tid }),
           "seed \(seed): all holders of \(edge.waiter)'s lock")
       }
       let shortest = oracle.shortestCycle(among: candidate.members)
@@ -100,7 +101,8 @@ import Testing
         random.threads[index].tid = ThreadID(Int32.random(in: -2...6, using: &generator))
         random.threads[index].wait?.type = types.randomElement(using: &generator) ?? .mutex
         random.threads[index].wait?.sequence = generator.next() % 4
-        random.threads[index].wait?.companion = Address(generator.next() >> UInt64.random(in: 0..<64, using: &generator))
+        random.threads[index].wait?.companion = Address(
+          generator.next() >> UInt64.random(in: 0..<64, using: &generator))
         random.threads[index].wait?.since = Instant(nanoseconds: generator.next())
         for held in random.threads[index].held.indices {
           random.threads[index].held[held].type = types.randomElement(using: &generator) ?? .mutex

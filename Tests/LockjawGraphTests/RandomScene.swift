@@ -123,7 +123,8 @@ struct RandomScene {
     let lock = Int.random(in: kinds.indices, using: &generator)
     switch kinds[lock] {
     case .mutex: scene.threads[index].wait = .mutex(object(lock))
-    case .rwlock: scene.threads[index].wait = Bool.random(using: &generator) ? .read(object(lock)) : .write(object(lock))
+    case .rwlock:
+      scene.threads[index].wait = Bool.random(using: &generator) ? .read(object(lock)) : .write(object(lock))
     case .semaphore: scene.threads[index].wait = .on(.semaphore, .exclusive, object(lock))
     }
   }

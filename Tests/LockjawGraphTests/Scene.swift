@@ -8,10 +8,12 @@ struct Scene {
   var words: [Address: LockWord] = [:]
   var kernel: [ThreadID: KernelState] = [:]
   var alive: Set<ThreadID>?
+  var listsEveryThread = false
   static let now = Instant(nanoseconds: 1_000_000_000_000)
 
   var graph: WaitForGraph {
-    WaitForGraph(threads: threads, words: words, kernel: kernel, aliveThreads: alive)
+    WaitForGraph(
+      threads: threads, words: words, kernel: kernel, aliveThreads: alive, listsEveryThread: listsEveryThread)
   }
   var witnesses: Witnesses { Witnesses(first: threads, second: threads, words: words, kernel: kernel) }
 
@@ -55,7 +57,11 @@ struct Scene {
     for thread in threads {
       for held in thread.held where held.object == object {
         word.isTaken = true
-        if held.mode == .read { word.readerCount = (word.readerCount ?? 0) + held.count } else { word.owner = thread.tid }
+        if held.mode == .read {
+          word.readerCount = (word.readerCount ?? 0) + held.count
+        } else {
+          word.owner = thread.tid
+        }
       }
     }
     if type == .semaphore { word.isTaken = true }

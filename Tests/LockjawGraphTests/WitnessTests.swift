@@ -156,7 +156,8 @@ import Testing
     return scene
   }
 
-  @Test("An rwlock that counts more or fewer readers than the arena lists makes the deadlock suspect", arguments: [1, 3])
+  @Test(
+    "An rwlock that counts more or fewer readers than the arena lists makes the deadlock suspect", arguments: [1, 3])
   func readerCount(counted: Int) throws {
     let scene = Self.upgrade()
     #expect(try Self.judge(scene).certainty == .proven)
@@ -263,7 +264,9 @@ import Testing
     #expect(try Self.judge(scene, kernel: kernel).certainty == .proven)
   }
 
-  @Test("A PI or robust mutex may park its waiters elsewhere: any futex wait agrees", arguments: ["PI", "robust, PI recursive"])
+  @Test(
+    "A PI or robust mutex may park its waiters elsewhere: any futex wait agrees",
+    arguments: ["PI", "robust, PI recursive"])
   func priorityInheritance(variant: String) throws {
     let scene = Self.abba()
     var (words, kernel) = (scene.words, scene.kernel)
