@@ -48,13 +48,14 @@ enum {
   LJ_THREAD_SLOTLESS = 8, // no slot could be had; tried again now and then
 };
 
-// All thread-local storage there is: 24 bytes, initial-exec.
+// All thread-local storage there is: 32 bytes, initial-exec.
 typedef struct lj_thread_state {
   lj_slot *slot;
   uint32_t epoch;
   uint16_t flags;      // LJ_THREAD_*
   uint16_t unrecorded; // acquisitions minus releases while there was no slot; becomes the slot's `held_lost`
   uint32_t retry_in;   // SLOTLESS: operations until the next attempt
+  void *once;          // innermost pthread_once call of this thread (once.c)
 } lj_thread_state;
 
 extern __thread lj_thread_state lj_thread __attribute__((tls_model("initial-exec")));

@@ -6,6 +6,7 @@
 
 #include "foreign.h"
 #include "modules.h"
+#include "once.h"
 #include "process.h"
 #include "raw.h"
 
@@ -106,6 +107,7 @@ void lj_wait_begin(lj_wait_scope *scope, lj_slot *slot, const lj_wait_spec *spec
     }
   }
   if (slot->foreign_pending && !scope->nested) lj_foreign_reconcile(slot);
+  if (LJ_UNLIKELY(lj_thread.once != NULL) && !scope->nested) lj_once_prune(slot, scope->context.sp);
   lj_modules_notice(slot, spec->site);
 
   uint64_t now_ns = lj_monotonic_ns();
