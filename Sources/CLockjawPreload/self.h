@@ -22,11 +22,13 @@
 
 #include "lockjaw_arena.h"
 
-#define LJ_EXPORT __attribute__((visibility("default")))
+// noinline also keeps clang from splitting the function: a block that it moved into one of its own would see the shim
+// as its caller, and the caller is what is recorded.
+#define LJ_EXPORT __attribute__((visibility("default"), noinline))
 // A second exported name for the same code (the attribute of that name wants glibc's declarations to match).
 #define LJ_ALIAS(alias, target) \
   __asm__(".globl " #alias "\n\t.type " #alias ", @function\n\t.set " #alias ", " #target)
-#define LJ_COLD __attribute__((noinline, cold))
+#define LJ_COLD __attribute__((noinline))
 #define LJ_INLINE static inline __attribute__((always_inline))
 #define LJ_LIKELY(x) __builtin_expect(!!(x), 1)
 #define LJ_UNLIKELY(x) __builtin_expect(!!(x), 0)
