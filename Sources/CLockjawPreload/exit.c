@@ -60,12 +60,12 @@ LJ_EXPORT void _exit(int code) {
   lj_real_ready();
   lj_image_ends(code);
   lj_real._exit(code);
-  __builtin_unreachable();
+  for (;;) (void)lj_raw1(SYS_exit_group, code);
 }
 
 LJ_EXPORT void _Exit(int code) {
   lj_real_ready();
   lj_image_ends(code);
   lj_real._Exit(code);
-  __builtin_unreachable();
+  for (;;) (void)lj_raw1(SYS_exit_group, code);
 }

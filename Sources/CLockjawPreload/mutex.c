@@ -3,6 +3,8 @@
 // Acquire: the real trylock first. It succeeds or fails exactly where the uncontended path of the real lock does, so
 // the fast path costs what it costs without us. Only EBUSY means that the thread may sleep: then the wait is recorded
 // and the real lock called. Any other answer is asked for again from the real lock, so that the program sees its word.
+// Robust mutexes are not tried: after ENOTRECOVERABLE glibc 2.36's trylock leaves the mutex locked by the caller, and
+// the next lock would never return. They are always taken inside a recorded wait, a quiet one if they look free.
 // Release: the entry leaves the list before the real unlock. The moment in which we hold without saying so is
 // harmless (this thread runs); the other order would list a lock that somebody else already holds.
 #define _GNU_SOURCE
@@ -65,13 +67,15 @@ LJ_COLD static int lj_mutex_lock_slow(pthread_mutex_t *mutex, int tried, enum lj
         .owner_tid = (uint32_t)__atomic_load_n(&mutex->__data.__owner, __ATOMIC_RELAXED),
         .kind = LJ_KIND_MUTEX,
         .mode = LJ_MODE_EXCLUSIVE,
-        .wake = LJ_WAKE_LOCKS,
+        .quiet = (mutex->__data.__kind & ROBUST_BIT) && __atomic_load_n(&mutex->__data.__lock, __ATOMIC_RELAXED) == 0,
     };
+    spec.wake = spec.quiet ? 0 : LJ_WAKE_LOCKS;
     lj_wait_scope scope;
     LJ_WAIT_BEGIN(&scope, slot, &spec);
     result = lj_mutex_real_lock(mutex, call, deadline);
     slot = lj_wait_end(&scope, lj_outcome_of(result), &now_ns);
-    shape = LJ_SHAPE(LJ_KIND_MUTEX, LJ_MODE_EXCLUSIVE, LJ_HELD_CONTENDED);
+    if (spec.quiet) now_ns = 0;
+    else shape = LJ_SHAPE(LJ_KIND_MUTEX, LJ_MODE_EXCLUSIVE, LJ_HELD_CONTENDED);
   } else if (tried != EOWNERDEAD) {
     result = lj_mutex_real_lock(mutex, call, deadline);
   }
@@ -85,7 +89,7 @@ LJ_COLD static int lj_mutex_lock_slow(pthread_mutex_t *mutex, int tried, enum lj
 LJ_INLINE int lj_mutex_lock(pthread_mutex_t *mutex) {
   lj_slot *slot = lj_enter();
   if (LJ_UNLIKELY(!slot)) return lj_mutex_unrecorded(lj_real.pthread_mutex_lock(mutex));
-  int result = lj_real.pthread_mutex_trylock(mutex);
+  int result = LJ_UNLIKELY(mutex->__data.__kind & ROBUST_BIT) ? EBUSY : lj_real.pthread_mutex_trylock(mutex);
   if (LJ_UNLIKELY(result != 0)) return lj_mutex_lock_slow(mutex, result, MUTEX_LOCK, NULL, LJ_CALLER());
   lj_mutex_acquired(slot, mutex, 0);
   return 0;
@@ -103,7 +107,8 @@ LJ_INLINE int lj_mutex_timed(pthread_mutex_t *mutex, enum lj_mutex_call call, co
   lj_slot *slot = lj_enter();
   if (LJ_UNLIKELY(!slot)) return lj_mutex_unrecorded(lj_mutex_real_lock(mutex, call, deadline));
   // With a priority-inheriting mutex an older kernel refuses CLOCK_MONOTONIC even when the mutex is free: ask it.
-  bool ask = call == MUTEX_CLOCKLOCK_MONOTONIC && (mutex->__data.__kind & INHERIT_BIT);
+  int kind = mutex->__data.__kind;
+  bool ask = (kind & ROBUST_BIT) || (call == MUTEX_CLOCKLOCK_MONOTONIC && (kind & INHERIT_BIT));
   int result = ask ? EBUSY : lj_real.pthread_mutex_trylock(mutex);
   if (LJ_UNLIKELY(result != 0)) return lj_mutex_lock_slow(mutex, result, call, deadline, LJ_CALLER());
   lj_mutex_acquired(slot, mutex, 0);

@@ -17,7 +17,6 @@ typedef struct lj_settings {
   char session[32];
   char helper[LJ_PATH_BYTES];    // the lockjaw program the watchdog signal starts; empty: none found
   uint32_t level;
-  int signal;                    // watchdog signal, 0: none
   bool log;
 } lj_settings;
 

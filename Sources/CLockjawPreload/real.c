@@ -111,5 +111,6 @@ void lj_real_ready(void) {
 #undef LJ_REAL
 #undef LJ_OWN
   lj_thread.flags &= (uint16_t)~LJ_THREAD_LOOKS_UP;
+  if ((void *)(uintptr_t)lj_real.syscall != (void *)(uintptr_t)&lj_not_implemented) lj_futex_ready();
   __atomic_store_n(&lj_real_state, COMPLETE, __ATOMIC_RELEASE);
 }

@@ -22,6 +22,9 @@ extern lj_real_table lj_real;
 // and inside the look-up itself.
 void lj_real_ready(void);
 
+// Points syscall()'s assembly at the table.
+void lj_futex_ready(void);
+
 // A function of libc itself, whatever else is preloaded; NULL where libc has none. Reads libc's symbol table in
 // memory: no lock, no allocation.
 void *lj_libc_symbol(const char *name);

@@ -22,11 +22,13 @@
 
 #include "lockjaw_arena.h"
 
-#define LJ_EXPORT __attribute__((visibility("default")))
+// noinline also keeps clang from splitting the function: a block that it moved into one of its own would see the shim
+// as its caller, and the caller is what is recorded.
+#define LJ_EXPORT __attribute__((visibility("default"), noinline))
 // A second exported name for the same code (the attribute of that name wants glibc's declarations to match).
 #define LJ_ALIAS(alias, target) \
   __asm__(".globl " #alias "\n\t.type " #alias ", @function\n\t.set " #alias ", " #target)
-#define LJ_COLD __attribute__((noinline, cold))
+#define LJ_COLD __attribute__((noinline))
 #define LJ_INLINE static inline __attribute__((always_inline))
 #define LJ_LIKELY(x) __builtin_expect(!!(x), 1)
 #define LJ_UNLIKELY(x) __builtin_expect(!!(x), 0)
@@ -48,13 +50,14 @@ enum {
   LJ_THREAD_SLOTLESS = 8, // no slot could be had; tried again now and then
 };
 
-// All thread-local storage there is: 24 bytes, initial-exec.
+// All thread-local storage there is: 32 bytes, initial-exec.
 typedef struct lj_thread_state {
   lj_slot *slot;
   uint32_t epoch;
   uint16_t flags;      // LJ_THREAD_*
   uint16_t unrecorded; // acquisitions minus releases while there was no slot; becomes the slot's `held_lost`
   uint32_t retry_in;   // SLOTLESS: operations until the next attempt
+  void *once;          // innermost pthread_once call of this thread (once.c)
 } lj_thread_state;
 
 extern __thread lj_thread_state lj_thread __attribute__((tls_model("initial-exec")));

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "setup.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -49,12 +50,35 @@ static void lj_take_setting(const char *name, char *to, size_t capacity) {
   lj_copy_text(to, capacity, value ? value : "");
 }
 
+// The lockjaw program: $LOCKJAW_EXE, or beside this library.
+static void lj_find_helper(char *path, size_t capacity) {
+  lj_take_setting("LOCKJAW_EXE", path, capacity);
+  Dl_info self;
+  if (path[0] || !dladdr((const void *)(uintptr_t)&lj_find_helper, &self) || !self.dli_fname) return;
+  lj_text text = lj_text_in(path, capacity);
+  if (self.dli_fname[0] != '/') { // LD_PRELOAD named it relative to where the program was started
+    long length = lj_raw2(SYS_getcwd, (long)path, (long)capacity);
+    if (length <= 1 || path[0] != '/') {
+      path[0] = 0;
+      return;
+    }
+    text.length = (size_t)length - 1;
+    lj_put(&text, "/");
+  }
+  lj_put(&text, self.dli_fname);
+  while (text.length && text.start[text.length - 1] != '/') text.length--;
+  text.start[text.length] = 0;
+  lj_put(&text, "lockjaw");
+  if (text.cut) path[0] = 0;
+}
+
 static void lj_read_settings(void) {
   lj_settings *settings = &lj_process.settings;
   lj_take_setting("LOCKJAW_DIR", settings->directory, sizeof settings->directory);
   lj_take_setting("XDG_RUNTIME_DIR", settings->runtime_directory, sizeof settings->runtime_directory);
   if (settings->runtime_directory[0] != '/') settings->runtime_directory[0] = 0;
   lj_take_setting("LOCKJAW_SESSION", settings->session, sizeof settings->session);
+  lj_find_helper(settings->helper, sizeof settings->helper);
   // Other levels are not built yet; asking for one gets the one there is.
   settings->level = LJ_LEVEL_STATE;
   const char *log = getenv("LOCKJAW_LOG");

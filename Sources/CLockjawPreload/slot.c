@@ -70,7 +70,6 @@ static void lj_slot_clear(lj_slot *slot) {
   slot->interrupted = 0;
   slot->ring_head = 0;
   slot->acquisitions_contended = 0;
-  slot->shim_once = 0;
   slot->exited_ns = 0;
   __builtin_memset(slot->foreign, 0, sizeof slot->foreign);
   __builtin_memset(slot->permits, 0, sizeof slot->permits);

@@ -6,6 +6,7 @@
 
 #include "foreign.h"
 #include "modules.h"
+#include "once.h"
 #include "process.h"
 #include "raw.h"
 
@@ -46,8 +47,11 @@ static bool lj_wait_is_over(const lj_slot *slot, uint64_t sp) {
   return sp >= waited_at && sp - waited_at < 1u << 20;
 }
 
+// Far beyond ring_head, so lj_finish_event leaves it alone.
+#define LJ_NO_EVENT UINT64_MAX
+
 static void lj_finish_event(lj_slot *slot, uint64_t number, uint64_t begin_ns, uint8_t outcome, uint64_t now_ns) {
-  if (slot->ring_head - number > slot->ring_capacity) return; // overwritten by waits of signal handlers
+  if (number >= slot->ring_head || slot->ring_head - number > slot->ring_capacity) return; // none, or overwritten
   lj_event *event = &slot->ring[number % LJ_RING_INLINE];
   if (event->begin_ns != begin_ns) return;
   event->duration_ns = now_ns - begin_ns;
@@ -93,6 +97,7 @@ void lj_wait_begin(lj_wait_scope *scope, lj_slot *slot, const lj_wait_spec *spec
   scope->slot = slot;
   scope->epoch = lj_thread.epoch;
   scope->nested = false;
+  scope->quiet = spec->quiet;
   if (slot->wait.seq & 1) {
     if (lj_wait_is_over(slot, scope->context.sp)) {
       lj_wait_abandon(slot);
@@ -106,11 +111,12 @@ void lj_wait_begin(lj_wait_scope *scope, lj_slot *slot, const lj_wait_spec *spec
     }
   }
   if (slot->foreign_pending && !scope->nested) lj_foreign_reconcile(slot);
+  if (LJ_UNLIKELY(lj_thread.once != NULL) && !scope->nested) lj_once_prune(slot, scope->context.sp);
   lj_modules_notice(slot, spec->site);
 
   uint64_t now_ns = lj_monotonic_ns();
-  uint64_t number = __atomic_fetch_add(&slot->ring_head, 1, __ATOMIC_RELAXED);
-  slot->ring[number % LJ_RING_INLINE] = (lj_event){
+  uint64_t number = spec->quiet ? LJ_NO_EVENT : __atomic_fetch_add(&slot->ring_head, 1, __ATOMIC_RELAXED);
+  if (!spec->quiet) slot->ring[number % LJ_RING_INLINE] = (lj_event){
       .begin_ns = now_ns,
       .object = spec->object,
       .object2 = spec->object2,
@@ -156,7 +162,8 @@ lj_slot *lj_wait_end(lj_wait_scope *scope, uint8_t outcome, uint64_t *now_ns) {
     __atomic_thread_fence(__ATOMIC_RELEASE); // as in lj_wait_abandon
   }
   slot->interrupted = 0;
-  if (outcome == LJ_OUTCOME_ACQUIRED || outcome == LJ_OUTCOME_OWNER_DIED) slot->acquisitions_contended++;
+  bool acquired = outcome == LJ_OUTCOME_ACQUIRED || outcome == LJ_OUTCOME_OWNER_DIED;
+  if (acquired && !scope->quiet) slot->acquisitions_contended++;
   if (scope->nested) lj_resume_outer(slot, scope);
   return slot;
 }

@@ -22,7 +22,8 @@ typedef struct lj_wait_spec {
   uint32_t owner_tid;
   uint8_t kind;
   uint8_t mode;
-  uint8_t wake; // LJ_WAKE_*
+  uint8_t wake; // LJ_WAKE_*; 0: rings no bell
+  bool quiet;   // probably no wait at all: not in the history either
 } lj_wait_spec;
 
 typedef struct lj_wait_scope {
@@ -31,6 +32,7 @@ typedef struct lj_wait_scope {
   uint32_t epoch;
   uint32_t outer_interrupted;
   bool nested;       // inside a signal handler inside `outer`
+  bool quiet;
   lj_context context;
   lj_wait outer;
 } lj_wait_scope;

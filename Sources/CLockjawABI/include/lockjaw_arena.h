@@ -315,8 +315,7 @@ typedef struct lj_slot {
   char name[16];
   uint64_t exited_ns;
   uint64_t shim_next_free;  // the shim's own: link in its list of free slots
-  uint64_t shim_once;       // the shim's own: innermost pthread_once routine this thread runs
-  uint64_t reserved_identity[5];
+  uint64_t reserved_identity[6];
   // the wait, 256 bytes
   lj_wait wait;
   // held entries, header 64 bytes
