@@ -12,7 +12,12 @@ final class ModuleSymbols {
   /// Added to a file's address it gives the process'.
   let bias: UInt64?
   private let wantsLines: Bool
-  private lazy var dwarf: OpaquePointer? = openDWARF()
+  /// Opened by the first address that asks for lines.
+  private enum DWARF {
+    case unopened
+    case opened(OpaquePointer?)
+  }
+  private var dwarf = DWARF.unopened
 
   /// - Parameter wantsLines: `false` leaves DWARF unopened; function names come from symbol tables.
   init(module: Module, files: ModuleFiles, debugFiles: DebugFiles, wantsLines: Bool) {
@@ -30,7 +35,8 @@ final class ModuleSymbols {
   }
 
   deinit {
-    if let dwarf { lj_dwarf_close(dwarf) }
+    // The files, and with them the bytes libdw looks at, go after this.
+    if case .opened(let handle?) = dwarf { lj_dwarf_close(handle) }
   }
 
   var buildID: String { module.buildID.isEmpty ? file?.buildID ?? "" : module.buildID }
@@ -43,7 +49,7 @@ final class ModuleSymbols {
 
   /// The calls at an address of the file, innermost first; file names absolute where the compiler recorded enough.
   func calls(at address: UInt64) -> [SourceCall] {
-    guard wantsLines, let dwarf else { return [] }
+    guard wantsLines, let dwarf = openedDWARF() else { return [] }
     let most = 64
     let frames = [lj_dwarf_frame](unsafeUninitializedCapacity: most) { buffer, count in
       guard let base = buffer.baseAddress else { return }
@@ -95,6 +101,13 @@ final class ModuleSymbols {
     let name = String(cString: file)
     guard !name.hasPrefix("/"), let directory else { return name }
     return String(cString: directory) + "/" + name
+  }
+
+  private func openedDWARF() -> OpaquePointer? {
+    if case .opened(let handle) = dwarf { return handle }
+    let handle = openDWARF()
+    dwarf = .opened(handle)
+    return handle
   }
 
   private func openDWARF() -> OpaquePointer? {

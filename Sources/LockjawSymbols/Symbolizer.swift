@@ -16,11 +16,13 @@ package final class Symbolizer {
   private var remembered: [Place: [Frame]] = [:]
   private var shortages: [Int: SymbolShortage] = [:]
 
-  /// - Parameter files: also says where separate debug files are looked for: below the same root, and on this host.
-  package init(modules: [Module], files: ModuleFiles) {
+  /// - Parameters:
+  ///   - files: also says where separate debug files are looked for: below the same root, and on this host.
+  ///   - debugInfoCache: where the debuginfod client keeps what it fetched; `nil`: nowhere.
+  package init(modules: [Module], files: ModuleFiles, debugInfoCache: String? = DebugInfoCache.directory) {
     self.modules = ModuleIndex(modules)
     self.files = files
-    debugFiles = DebugFiles(roots: files.pathPrefixes)
+    debugFiles = DebugFiles(roots: files.pathPrefixes, cache: debugInfoCache)
     symbols = Array(repeating: nil, count: self.modules.modules.count)
   }
 
