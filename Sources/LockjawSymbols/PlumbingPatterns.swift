@@ -36,7 +36,7 @@ enum PlumbingPatterns {
     "PyThread_acquire_lock",
   ]
 
-  /// Beginnings of names, the return type of templates left out.
+  /// Beginnings of names, without a template's return type and without the `<` before a Rust type.
   static let prefixes: [String] = [
     // pthreads and what sanitizers or static linking leave of them
     "pthread_", "__pthread_", "___pthread_", "__GI___pthread_", "__new_sem_", "__sem_", "__interceptor_pthread_",
@@ -59,13 +59,12 @@ enum PlumbingPatterns {
     "std::__1::shared_mutex::", "std::__1::shared_lock<", "std::__1::scoped_lock<", "std::__1::condition_variable::",
     "std::__1::thread::", "std::__1::__thread_", "std::__1::__invoke", "std::__1::__libcpp_", "std::__1::function<",
     // Rust: std's locks, threads, runtime and the calls through closures
-    "std::sys::", "std::sys_common::", "std::sync::", "<std::sync::", "std::rt::", "std::panicking::", "std::panic::",
-    "std::thread::", "<std::thread::", "core::ops::function::", "<core::panic::unwind_safe::", "core::panic::unwind_safe::",
-    "<alloc::boxed::Box<F,A> as core::ops::function::", "<alloc::boxed::Box<F, A> as core::ops::function::",
+    "std::sys::", "std::sys_common::", "std::sync::", "std::rt::", "std::panicking::", "std::panic::",
+    "std::thread::", "core::ops::function::", "core::panic::unwind_safe::",
     "alloc::boxed::", "core::sync::atomic::", "std::backtrace::", "core::result::Result<", "core::option::Option<",
-    "<&F as core::ops::function::", "<&mut F as core::ops::function::", "core::hint::",
+    "&F as core::ops::function::", "&mut F as core::ops::function::", "core::hint::",
     // parking_lot and lock_api
-    "parking_lot::", "<parking_lot::", "parking_lot_core::", "<parking_lot_core::", "lock_api::", "<lock_api::",
+    "parking_lot::", "parking_lot_core::", "lock_api::", 
     // Swift: runtime, Synchronization, Foundation's locks, Dispatch
     "swift_", "_swift_", "swift::", "Synchronization.", "generic specialization <Synchronization.", "Foundation.NSLock.",
     "Foundation.NSRecursiveLock.", "Foundation.NSCondition.", "Foundation.NSConditionLock.", "Foundation.NSThreadStart",
