@@ -98,9 +98,11 @@ final class ModuleSymbols {
 
   private func path(_ file: UnsafePointer<CChar>?, in directory: UnsafePointer<CChar>?) -> String? {
     guard let file else { return nil }
-    let name = String(cString: file)
-    guard !name.hasPrefix("/"), let directory else { return name }
-    return String(cString: directory) + "/" + name
+    var name = String(cString: file)
+    // Code that the compiler made up has no file.
+    guard !name.hasSuffix("<compiler-generated>") else { return nil }
+    if !name.hasPrefix("/"), let directory { name = String(cString: directory) + "/" + name }
+    return name.split(separator: "/./", omittingEmptySubsequences: false).joined(separator: "/")
   }
 
   private func openedDWARF() -> OpaquePointer? {

@@ -16,7 +16,7 @@ package enum Plumbing {
     if PlumbingPatterns.functions.contains(function) { return true }
     // Rust writes a type's own functions as "<std::sys::…::Mutex>::lock".
     let name = withoutReturnType(function).drop(while: { $0 == "<" })
-    return PlumbingPatterns.prefixes.contains { name.hasPrefix($0) }
+    return PlumbingPatterns.prefixes.contains { name.hasPrefix($0) || function.hasPrefix($0) }
       || PlumbingPatterns.fragments.contains { function.contains($0) }
       || (PlumbingPatterns.closedLibraries.contains { module.hasPrefix($0) })
   }

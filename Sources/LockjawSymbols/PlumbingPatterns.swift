@@ -66,14 +66,13 @@ enum PlumbingPatterns {
     // parking_lot and lock_api
     "parking_lot::", "parking_lot_core::", "lock_api::", 
     // Swift: runtime, Synchronization, Foundation's locks, Dispatch
-    "swift_", "_swift_", "swift::", "Synchronization.", "generic specialization <Synchronization.", "Foundation.NSLock.",
-    "Foundation.NSRecursiveLock.", "Foundation.NSCondition.", "Foundation.NSConditionLock.", "Foundation.NSThreadStart",
-    "Foundation.__NSThread", "closure #1 (Swift.Optional<Swift.UnsafeMutableRawPointer>) -> Swift.Optional<Swift.UnsafeMutableRawPointer> in Foundation.",
+    "swift_", "_swift_", "swift::", "Synchronization.", "Foundation.NSLock.",
+    "Foundation.NSRecursiveLock.", "Foundation.NSCondition.", "Foundation.NSConditionLock.", "Foundation.(NSThreadStart", "Foundation.Thread.main()",
     "_dispatch_", "dispatch_", "__swift_", "$s15Synchronization", "reabstraction thunk helper", "partial apply forwarder for reabstraction thunk",
     // CPython's interpreter loop and calls
     "_PyEval_", "PyEval_", "_PyObject_", "PyObject_", "_PyFunction_", "_PyVectorcall_", "_PyRun_", "PyRun_", "_Py_",
     "method_vectorcall", "cfunction_vectorcall", "cfunction_call", "_PyCFunction", "pymain_", "run_mod", "run_eval_code_obj",
-    "pyrun_", "slot_tp_call", "type_call", "object_vacall", "vectorcall_", "builtin_exec",
+    "pyrun_", "slot_tp_call", "type_call", "object_vacall", "vectorcall_", "builtin_exec", "do_call_core",
     // lockjaw's annotation and interposed calls when they are linked in
     "lj_",
   ]
@@ -83,6 +82,6 @@ enum PlumbingPatterns {
     "std::thread::_Invoker<", "std::thread::_State_impl<", " as core::ops::function::FnOnce<",
     " as core::ops::function::FnMut<", " as core::ops::function::Fn<", "::__rust_begin_short_backtrace",
     "std::sys::backtrace::__rust_", "std::sys_common::backtrace::__rust_", "::_M_invoke(", "in Synchronization.Mutex.",
-    "of Synchronization.Mutex.",
+    "of Synchronization.Mutex.", ".$main() -> ()",
   ]
 }

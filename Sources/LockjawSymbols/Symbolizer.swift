@@ -78,7 +78,7 @@ package final class Symbolizer {
         file: call.file, line: call.line, module: moduleName, offset: offset, isInlined: call.isInlined)
     }
     if frames.isEmpty {
-      frames = [Frame(function: symbol.map { Demangler.demangled($0) }, module: moduleName, offset: offset)]
+      frames = [Frame(function: symbol.map { FunctionName.symbolOnly($0) }, module: moduleName, offset: offset)]
     }
     for position in frames.indices { frames[position].isPlumbing = Plumbing.contains(frames[position]) }
     let last = frames[frames.count - 1]

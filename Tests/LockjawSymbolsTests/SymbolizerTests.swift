@@ -157,10 +157,11 @@ struct SymbolizerTests {
     #expect(target.symbolizer.diagnostics == [])
   }
 
-  @Test("Swift: names are demangled")
+  @Test("Swift: names are demangled, without what the optimiser adds")
   func swiftNames() {
     #expect(Demangler.demangled("$s4main8transferyyF") == "main.transfer() -> ()")
     #expect(Demangler.demangled("$s15Synchronization5MutexVAARi_zrlE4lockyyF").hasPrefix("Synchronization.Mutex"))
+    #expect(Demangler.demangled("$s4main8transferyyFTf4d_n").hasSuffix("main.transfer() -> ()"))
   }
 
   @Test("C++ and Rust: names are demangled, hashes and clone suffixes left out; other names stay")
