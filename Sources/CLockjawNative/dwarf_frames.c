@@ -90,9 +90,12 @@ static const char *qualified_name(lj_dwarf *d, Dwarf_Die *die) {
   size_t used = 0;
   for (int i = count - 1; i > 0; i--) {
     int tag = dwarf_tag(&scopes[i]);
-    if (tag != DW_TAG_namespace && tag != DW_TAG_structure_type && tag != DW_TAG_class_type && tag != DW_TAG_union_type) continue;
+    bool is_type = tag == DW_TAG_structure_type || tag == DW_TAG_class_type || tag == DW_TAG_union_type;
+    if (!is_type && tag != DW_TAG_namespace && tag != DW_TAG_subprogram) continue;
     const char *part = dwarf_diename(&scopes[i]);
-    int wrote = snprintf(text + used, sizeof text - used, "%s::", part ? part : "(anonymous)");
+    // gcc gives a lambda's type no name.
+    if (!part) part = is_type && strcmp(own, "operator()") == 0 ? "{lambda}" : "(anonymous)";
+    int wrote = snprintf(text + used, sizeof text - used, "%s::", part);
     if (wrote < 0 || (size_t)wrote >= sizeof text - used) break;
     used += (size_t)wrote;
   }

@@ -30,7 +30,8 @@ struct lj_unwinder {
   const lj_unwind_source *source;
   const lj_registers *registers;
   unsigned accesses;
-  bool has_no_table, is_unreadable;
+  bool has_no_table;
+  bool is_unreadable; // the first address that was stays in `unreadable`
   uint64_t unreadable;
 };
 
@@ -52,8 +53,11 @@ static bool load(struct lj_unwinder *u, uint64_t address, uint64_t *value) {
   // it: libunwind reads whole words where a table needs only their first bytes, so the rest may be missing.
   *value = 0;
   if (u->source->read(u->source->context, address, value, 8) > 0) return true;
-  u->is_unreadable = true;
-  u->unreadable = address;
+  // What libunwind tries after a failure says nothing.
+  if (!u->is_unreadable && !u->has_no_table) {
+    u->is_unreadable = true;
+    u->unreadable = address;
+  }
   return false;
 }
 
@@ -150,14 +154,19 @@ size_t lj_unwinder_run(lj_unwinder *u, const lj_unwind_source *source, const lj_
   if (limit == 0 || unw_init_remote(&cursor, u->space, u) != 0) return 0;
 
   size_t count = 0;
-  bool follows_signal = true; // the innermost frame's pc is where it stands, like one a signal interrupted
+  unw_word_t callee_sp = 0;
   for (;;) {
     unw_word_t pc = 0, sp = 0;
     if (unw_get_reg(&cursor, UNW_REG_IP, &pc) != 0 || unw_get_reg(&cursor, UNW_REG_SP, &sp) != 0) return count;
-    // A trampoline's own pc was put there by the kernel, not by a call.
-    bool is_signal_frame = unw_is_signal_frame(&cursor) > 0;
-    frames[count++] = (lj_unwind_frame){.pc = pc, .sp = sp, .is_return_address = !follows_signal && !is_signal_frame};
-    follows_signal = is_signal_frame;
+    // What a signal interrupted stands where it stands, like the innermost frame; so does the trampoline below it,
+    // which the kernel and no call has put there.
+    bool was_interrupted = count > 0 && unw_is_signal_frame(&cursor) > 0;
+    if (was_interrupted) frames[count - 1].is_return_address = false;
+    // Stacks grow down: a caller's frame lies above, except where a signal came in on a stack of its own.
+    if (count > 0 && sp <= callee_sp && !was_interrupted) return count;
+    callee_sp = sp;
+    frames[count] = (lj_unwind_frame){.pc = pc, .sp = sp, .is_return_address = count > 0 && !was_interrupted};
+    count++;
     *end_address = pc;
     if (count == limit) {
       *end = LJ_UNWIND_LIMIT;
@@ -166,23 +175,16 @@ size_t lj_unwinder_run(lj_unwinder *u, const lj_unwind_source *source, const lj_
     u->accesses = 0;
     u->has_no_table = u->is_unreadable = false;
     int step = unw_step(&cursor);
+    bool looped = u->accesses > ACCESSES_PER_STEP;
     // Without a table libunwind goes on along frame pointers, which nothing says are there: a guess, so not taken.
-    if (u->has_no_table && !u->is_unreadable && u->accesses <= ACCESSES_PER_STEP) {
-      *end = LJ_UNWIND_NO_TABLE;
-      return count;
-    }
-    if (step > 0 && !u->has_no_table) {
-      unw_word_t next_sp = 0;
-      unw_get_reg(&cursor, UNW_REG_SP, &next_sp);
-      // Stacks grow down: a caller's frame lies above, except where a signal came in on a stack of its own.
-      if (next_sp <= sp && !is_signal_frame) return count;
-      continue;
-    }
-    if (step == 0 && !u->is_unreadable) {
-      *end = LJ_UNWIND_OUTERMOST;
-    } else if (u->is_unreadable && u->accesses <= ACCESSES_PER_STEP) {
+    if (step > 0 && !u->has_no_table && !looped) continue;
+    if (u->is_unreadable && !looped) {
       *end = LJ_UNWIND_UNREADABLE;
       *end_address = u->unreadable;
+    } else if (u->has_no_table && !looped) {
+      *end = LJ_UNWIND_NO_TABLE;
+    } else if (step == 0 && !looped) {
+      *end = LJ_UNWIND_OUTERMOST;
     }
     return count;
   }

@@ -16,14 +16,13 @@ extension LiveProcess {
     if live.hasEnded { return "has ended" }
     switch read(thread) {
     case .activity(let activity):
-      return ActivityDescription(descriptorTarget: { try? ProcFile.link("\(directory)/fd/\($0)") })
+      return ActivityDescription(descriptorTarget: { try? ProcFile.link("\(liveDirectory)/fd/\($0)") })
         .sentence(activity, taskState: live.state)
     case .gone: return "has ended"
     case .refused:
+      if let stop = ActivityDescription.stop(live.state) { return stop }
       switch live.state {
       case "R": return "runs"
-      case "T": return "is stopped by a signal"
-      case "t": return "is stopped by a tracer"
       case "D": return "in an uninterruptible sleep; the kernel does not say where"
       default: return "asleep; the kernel does not say where"
       }

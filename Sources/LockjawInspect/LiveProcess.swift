@@ -28,7 +28,7 @@ package struct LiveProcess: Hashable, Sendable {
   }
 
   /// Where the kernel says the executable is, "" where it will not say. " (deleted)" is kept at its end.
-  package var executablePath: String { (try? ProcFile.link("\(directory)/exe")) ?? "" }
+  package var executablePath: String { (try? ProcFile.link("\(liveDirectory)/exe")) ?? "" }
 
   /// Arguments, one element each; empty for a kernel thread or where the process overwrote them.
   package var commandLine: [String] {
@@ -74,6 +74,12 @@ package struct LiveProcess: Hashable, Sendable {
   var firstLiveTask: Int32? {
     if let stat, !stat.hasEnded { return pid }
     return threadIDs.first { tid in thread(tid).map { !$0.hasEnded } ?? false }?.rawValue
+  }
+
+  /// Where files, root and executable can be asked for: a zombie main thread has none of them any more.
+  var liveDirectory: String {
+    guard let task = firstLiveTask, task != pid else { return directory }
+    return "\(directory)/task/\(task)"
   }
 
   private var stat: TaskStat? { try? TaskStat(path: "\(directory)/stat") }

@@ -18,17 +18,22 @@ package final class ModuleFiles {
     var inode: UInt64
   }
   private let root: Root
+  /// Of a live process: where its root and executable are.
+  private let directory: String
   private var opened: [Key: ELFFile?] = [:]
   /// Why a module's file is not used: one sentence a module, in the order they were asked for.
   package private(set) var diagnostics: [String] = []
 
-  package init(root: Root = .host) { self.root = root }
+  package init(root: Root = .host) {
+    self.root = root
+    directory = if case .process(let process) = root { process.liveDirectory } else { "" }
+  }
 
   /// What stands before absolute paths where files of this process are looked for, the surest first.
   package var pathPrefixes: [String] {
     switch root {
     case .host: [""]
-    case .process(let process): ["\(process.directory)/root", ""]
+    case .process: ["\(directory)/root", ""]
     }
   }
 
@@ -71,10 +76,10 @@ package final class ModuleFiles {
     switch root {
     case .host: result.append(path)
     case .process(let process):
-      result.append("\(process.directory)/root\(path)")
+      result.append("\(directory)/root\(path)")
       // The kernel keeps hold of a mapped file whose name is gone; its own name for it needs CAP_SYS_ADMIN or
       // CAP_CHECKPOINT_RESTORE, the executable's does not.
-      if process.executablePath == module.path { result.append("\(process.directory)/exe") }
+      if process.executablePath == module.path { result.append("\(directory)/exe") }
       let range = String(module.textStart.rawValue, radix: 16) + "-" + String(module.textEnd.rawValue, radix: 16)
       result.append("\(process.directory)/map_files/\(range)")
       // The process may have ended, or its root may be closed to us; whether this is the same file is checked.

@@ -7,6 +7,8 @@ import LockjawModel
 struct DebugFiles {
   /// Put before absolute paths: "" or a container's root.
   var roots: [String]
+  /// Of the debuginfod client; `nil`: there is none.
+  var cache: String?
 
   /// The debug file with this build-id. A file of another build is worse than none, so without a build-id there
   /// is no answer.
@@ -23,7 +25,7 @@ struct DebugFiles {
     let split = buildID.index(buildID.startIndex, offsetBy: 2)
     let relative = ".build-id/\(buildID[..<split])/\(buildID[split...]).debug"
     var result = roots.map { "\($0)/usr/lib/debug/\(relative)" }
-    if let cache = DebugInfoCache.directory { result.append("\(cache)/\(buildID)/debuginfo") }
+    if let cache { result.append("\(cache)/\(buildID)/debuginfo") }
     // The link is a bare name; one with a slash could lead anywhere.
     if let debugLink, !debugLink.isEmpty, !debugLink.contains("/"), let slash = modulePath.lastIndex(of: "/") {
       let directory = modulePath[..<slash]

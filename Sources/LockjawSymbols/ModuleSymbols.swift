@@ -12,14 +12,12 @@ final class ModuleSymbols {
   /// Added to a file's address it gives the process'.
   let bias: UInt64?
   private let wantsLines: Bool
-  /// `nil`: not tried yet; `.some(nil)`: there is none.
-  private var opened: OpaquePointer??
-  private var dwarf: OpaquePointer? {
-    if let opened { return opened }
-    let made = openDWARF()
-    opened = .some(made)
-    return made
+  /// Opened by the first address that asks for lines.
+  private enum DWARF {
+    case unopened
+    case opened(OpaquePointer?)
   }
+  private var dwarf = DWARF.unopened
 
   /// - Parameter wantsLines: `false` leaves DWARF unopened; function names come from symbol tables.
   init(module: Module, files: ModuleFiles, debugFiles: DebugFiles, wantsLines: Bool) {
@@ -37,7 +35,8 @@ final class ModuleSymbols {
   }
 
   deinit {
-    if let opened, let dwarf = opened { lj_dwarf_close(dwarf) }
+    // The files, and with them the bytes libdw looks at, go after this.
+    if case .opened(let handle?) = dwarf { lj_dwarf_close(handle) }
   }
 
   var buildID: String { module.buildID.isEmpty ? file?.buildID ?? "" : module.buildID }
@@ -50,7 +49,7 @@ final class ModuleSymbols {
 
   /// The calls at an address of the file, innermost first; file names absolute where the compiler recorded enough.
   func calls(at address: UInt64) -> [SourceCall] {
-    guard wantsLines, let dwarf else { return [] }
+    guard wantsLines, let dwarf = openedDWARF() else { return [] }
     let most = 64
     let frames = [lj_dwarf_frame](unsafeUninitializedCapacity: most) { buffer, count in
       guard let base = buffer.baseAddress else { return }
@@ -99,9 +98,18 @@ final class ModuleSymbols {
 
   private func path(_ file: UnsafePointer<CChar>?, in directory: UnsafePointer<CChar>?) -> String? {
     guard let file else { return nil }
-    let name = String(cString: file)
-    guard !name.hasPrefix("/"), let directory else { return name }
-    return String(cString: directory) + "/" + name
+    var name = String(cString: file)
+    // Code that the compiler made up has no file.
+    guard !name.hasSuffix("<compiler-generated>") else { return nil }
+    if !name.hasPrefix("/"), let directory { name = String(cString: directory) + "/" + name }
+    return name.split(separator: "/./", omittingEmptySubsequences: false).joined(separator: "/")
+  }
+
+  private func openedDWARF() -> OpaquePointer? {
+    if case .opened(let handle) = dwarf { return handle }
+    let handle = openDWARF()
+    dwarf = .opened(handle)
+    return handle
   }
 
   private func openDWARF() -> OpaquePointer? {

@@ -14,7 +14,8 @@ package enum Plumbing {
     if isShim(module) || isCLibrary(module) || module == "[vdso]" { return true }
     guard let function else { return PlumbingPatterns.libraries.contains { module.hasPrefix($0) } }
     if PlumbingPatterns.functions.contains(function) { return true }
-    let name = withoutReturnType(function)
+    // Rust writes a type's own functions as "<std::sys::…::Mutex>::lock".
+    let name = withoutReturnType(function).drop(while: { $0 == "<" })
     return PlumbingPatterns.prefixes.contains { name.hasPrefix($0) || function.hasPrefix($0) }
       || PlumbingPatterns.fragments.contains { function.contains($0) }
       || (PlumbingPatterns.closedLibraries.contains { module.hasPrefix($0) })

@@ -36,7 +36,7 @@ enum PlumbingPatterns {
     "PyThread_acquire_lock",
   ]
 
-  /// Beginnings of names, the return type of templates left out.
+  /// Beginnings of names, without a template's return type and without the `<` before a Rust type.
   static let prefixes: [String] = [
     // pthreads and what sanitizers or static linking leave of them
     "pthread_", "__pthread_", "___pthread_", "__GI___pthread_", "__new_sem_", "__sem_", "__interceptor_pthread_",
@@ -59,22 +59,20 @@ enum PlumbingPatterns {
     "std::__1::shared_mutex::", "std::__1::shared_lock<", "std::__1::scoped_lock<", "std::__1::condition_variable::",
     "std::__1::thread::", "std::__1::__thread_", "std::__1::__invoke", "std::__1::__libcpp_", "std::__1::function<",
     // Rust: std's locks, threads, runtime and the calls through closures
-    "std::sys::", "std::sys_common::", "std::sync::", "<std::sync::", "std::rt::", "std::panicking::", "std::panic::",
-    "std::thread::", "<std::thread::", "core::ops::function::", "<core::panic::unwind_safe::", "core::panic::unwind_safe::",
-    "<alloc::boxed::Box<F,A> as core::ops::function::", "<alloc::boxed::Box<F, A> as core::ops::function::",
+    "std::sys::", "std::sys_common::", "std::sync::", "std::rt::", "std::panicking::", "std::panic::",
+    "std::thread::", "core::ops::function::", "core::panic::unwind_safe::",
     "alloc::boxed::", "core::sync::atomic::", "std::backtrace::", "core::result::Result<", "core::option::Option<",
-    "<&F as core::ops::function::", "<&mut F as core::ops::function::", "core::hint::",
+    "&F as core::ops::function::", "&mut F as core::ops::function::", "core::hint::",
     // parking_lot and lock_api
-    "parking_lot::", "<parking_lot::", "parking_lot_core::", "<parking_lot_core::", "lock_api::", "<lock_api::",
+    "parking_lot::", "parking_lot_core::", "lock_api::", 
     // Swift: runtime, Synchronization, Foundation's locks, Dispatch
-    "swift_", "_swift_", "swift::", "Synchronization.", "generic specialization <Synchronization.", "Foundation.NSLock.",
-    "Foundation.NSRecursiveLock.", "Foundation.NSCondition.", "Foundation.NSConditionLock.", "Foundation.NSThreadStart",
-    "Foundation.__NSThread", "closure #1 (Swift.Optional<Swift.UnsafeMutableRawPointer>) -> Swift.Optional<Swift.UnsafeMutableRawPointer> in Foundation.",
+    "swift_", "_swift_", "swift::", "Synchronization.", "Foundation.NSLock.",
+    "Foundation.NSRecursiveLock.", "Foundation.NSCondition.", "Foundation.NSConditionLock.", "Foundation.(NSThreadStart", "Foundation.Thread.main()",
     "_dispatch_", "dispatch_", "__swift_", "$s15Synchronization", "reabstraction thunk helper", "partial apply forwarder for reabstraction thunk",
     // CPython's interpreter loop and calls
     "_PyEval_", "PyEval_", "_PyObject_", "PyObject_", "_PyFunction_", "_PyVectorcall_", "_PyRun_", "PyRun_", "_Py_",
     "method_vectorcall", "cfunction_vectorcall", "cfunction_call", "_PyCFunction", "pymain_", "run_mod", "run_eval_code_obj",
-    "pyrun_", "slot_tp_call", "type_call", "object_vacall", "vectorcall_", "builtin_exec",
+    "pyrun_", "slot_tp_call", "type_call", "object_vacall", "vectorcall_", "builtin_exec", "do_call_core",
     // lockjaw's annotation and interposed calls when they are linked in
     "lj_",
   ]
@@ -84,6 +82,6 @@ enum PlumbingPatterns {
     "std::thread::_Invoker<", "std::thread::_State_impl<", " as core::ops::function::FnOnce<",
     " as core::ops::function::FnMut<", " as core::ops::function::Fn<", "::__rust_begin_short_backtrace",
     "std::sys::backtrace::__rust_", "std::sys_common::backtrace::__rust_", "::_M_invoke(", "in Synchronization.Mutex.",
-    "of Synchronization.Mutex.",
+    "of Synchronization.Mutex.", ".$main() -> ()",
   ]
 }

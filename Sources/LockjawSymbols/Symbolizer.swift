@@ -16,11 +16,13 @@ package final class Symbolizer {
   private var remembered: [Place: [Frame]] = [:]
   private var shortages: [Int: SymbolShortage] = [:]
 
-  /// - Parameter files: also says where separate debug files are looked for: below the same root, and on this host.
-  package init(modules: [Module], files: ModuleFiles) {
+  /// - Parameters:
+  ///   - files: also says where separate debug files are looked for: below the same root, and on this host.
+  ///   - debugInfoCache: where the debuginfod client keeps what it fetched; `nil`: nowhere.
+  package init(modules: [Module], files: ModuleFiles, debugInfoCache: String? = DebugInfoCache.directory) {
     self.modules = ModuleIndex(modules)
     self.files = files
-    debugFiles = DebugFiles(roots: files.pathPrefixes)
+    debugFiles = DebugFiles(roots: files.pathPrefixes, cache: debugInfoCache)
     symbols = Array(repeating: nil, count: self.modules.modules.count)
   }
 
@@ -76,7 +78,7 @@ package final class Symbolizer {
         file: call.file, line: call.line, module: moduleName, offset: offset, isInlined: call.isInlined)
     }
     if frames.isEmpty {
-      frames = [Frame(function: symbol.map { Demangler.demangled($0) }, module: moduleName, offset: offset)]
+      frames = [Frame(function: symbol.map { FunctionName.symbolOnly($0) }, module: moduleName, offset: offset)]
     }
     for position in frames.indices { frames[position].isPlumbing = Plumbing.contains(frames[position]) }
     let last = frames[frames.count - 1]

@@ -4,6 +4,7 @@ import Synchronization
 /// Why a test's tool or program did not do what the test needs.
 package struct CommandFailure: Error, CustomStringConvertible {
   package var description: String
+  package init(description: String) { self.description = description }
 }
 
 /// Runs a tool to its end.
@@ -71,8 +72,16 @@ package enum Command {
       posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
       posix_spawn_file_actions_adddup2(&actions, ends[1], 1)
       if mergesErrors { posix_spawn_file_actions_adddup2(&actions, ends[1], 2) }
+      // The threads that run tests block signals, and a child would inherit that.
+      var attributes = posix_spawnattr_t()
+      posix_spawnattr_init(&attributes)
+      defer { posix_spawnattr_destroy(&attributes) }
+      var none = sigset_t()
+      sigemptyset(&none)
+      posix_spawnattr_setsigmask(&attributes, &none)
+      posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
       var pid: pid_t = 0
-      let error = posix_spawnp(&pid, arguments[0], &actions, nil, argv, envp)
+      let error = posix_spawnp(&pid, arguments[0], &actions, &attributes, argv, envp)
       guard error == 0 else {
         close(ends[0])
         throw CommandFailure(description: "\(arguments[0]) could not be started: error \(error)")

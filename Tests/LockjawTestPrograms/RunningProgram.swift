@@ -4,15 +4,18 @@ import Glibc
 package final class RunningProgram {
   package let pid: pid_t
   private let output: Int32
+  /// Keeps its files where they are.
+  private let program: Program?
   private var isReaped = false
 
   package convenience init(
     _ program: Program, arguments: [String] = [], environment: [String: String] = [:]
   ) throws {
-    try self.init([program.path] + arguments, environment: environment)
+    try self.init([program.path] + arguments, program: program, environment: environment)
   }
 
-  package init(_ command: [String], environment: [String: String] = [:]) throws {
+  package init(_ command: [String], program: Program? = nil, environment: [String: String] = [:]) throws {
+    self.program = program
     (pid, output) = try Command.spawn(command, mergesErrors: false, environment: environment)
   }
 

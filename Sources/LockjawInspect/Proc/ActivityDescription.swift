@@ -6,19 +6,23 @@ struct ActivityDescription {
   var descriptorTarget: (Int32) -> String?
 
   func sentence(_ activity: ThreadActivity, taskState: Character) -> String {
+    if let stop = Self.stop(taskState) { return stop }
     switch activity.place {
     case .running: return "runs"
     case .thirtyTwoBit: return "is in a system call of a 32-bit program"
-    case .stoppedOrFaulting:
-      switch taskState {
-      case "T": return "is stopped by a signal"
-      case "t": return "is stopped by a tracer"
-      case "D": return "waits for a page from disk"
-      default: return "runs"
-      }
+    case .stoppedOrFaulting: return taskState == "D" ? "waits for a page from disk" : "runs"
     case .systemCall(let number, let arguments):
       if let word = activity.futexWord { return "asleep in a futex wait on \(word)" }
       return systemCall(number, arguments)
+    }
+  }
+
+  /// A stopped thread sleeps in its stop, whatever call it was in before.
+  static func stop(_ taskState: Character) -> String? {
+    switch taskState {
+    case "T": "is stopped by a signal"
+    case "t": "is stopped by a tracer"
+    default: nil
     }
   }
 

@@ -1,1 +1,0 @@
-// The tests stand beside this file.
