@@ -3,7 +3,6 @@ import Testing
 
 extension EndToEnd {
   /// `lockjaw run` on every sample, its report held against the sample's own source.
-  @Suite(.enabled(if: LockjawRun.isBuilt, "the lockjaw command is not there yet"))
   struct LockjawNamesHangs {
     @Test("A certain hang is named as the source states it, and ended", arguments: Sample.all { $0.isCertainHang })
     func certainHang(sample: Sample) async throws {

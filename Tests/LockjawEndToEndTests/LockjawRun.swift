@@ -36,17 +36,4 @@ final class LockjawRun {
       try report().flatMap { report in report.findings.contains { kinds.contains($0.kind) } ? report : nil }
     }
   }
-
-  /// Whether the command is really there, not the stub the package began with.
-  static let isBuilt: Bool = {
-    let help = Process()
-    let output = Pipe()
-    help.executableURL = Checkout.lockjaw
-    help.arguments = ["--help"]
-    help.standardOutput = output
-    guard (try? help.run()) != nil else { return false }
-    let text = output.fileHandleForReading.readDataToEndOfFile()
-    help.waitUntilExit()
-    return !text.isEmpty
-  }()
 }
