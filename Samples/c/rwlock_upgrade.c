@@ -1,7 +1,8 @@
 // A cache that loads on a miss. Look-up takes the lock for reading and, on a miss, asks for writing without giving
 // the read back. Two threads that miss together each wait for the other's read (and for their own) to end.
+// The first of the two to ask is stuck already, by its own read: for an instant it is a self-deadlock.
 //
-// lockjaw: verdict=upgrade-deadlock certainty=proven threads=2 bystanders=0
+// lockjaw: verdict=upgrade-deadlock grows-from=self-deadlock certainty=proven threads=2 bystanders=0
 #include "sample.h"
 
 enum { ENTRIES = 8 };

@@ -1,7 +1,8 @@
 // A session store. A request finds its session under a shared lock and, when it is stale, takes the same shared_mutex
 // exclusively to renew it, while the shared lock is still in scope. Two requests do so together.
+// The first of the two to ask is stuck already, by its own read: for an instant it is a self-deadlock.
 //
-// lockjaw: verdict=upgrade-deadlock certainty=proven threads=2 bystanders=0
+// lockjaw: verdict=upgrade-deadlock grows-from=self-deadlock certainty=proven threads=2 bystanders=0
 #include <pthread.h>
 #include <unistd.h>
 

@@ -22,12 +22,12 @@ fn apply_record(registry: &Registry, name: &str, port: u16) {
 fn main() {
     guard::begin();
     let registry: Registry = Arc::new(RwLock::new(HashMap::from([("web".to_string(), 80)])));
-    thread::Builder::new()
+    let gossip = thread::Builder::new()
         .name("gossip".to_string())
         .spawn(move || {
             apply_record(&registry, "web", 80);
             apply_record(&registry, "api", 8080);
         })
         .expect("a thread could not be created");
-    guard::serve();
+    gossip.join().expect("the gossip thread panicked");
 }

@@ -77,11 +77,17 @@ final class ChildProcess: @unchecked Sendable {
   /// What the program has written so far.
   var output: String { (try? String(contentsOf: outputFile, encoding: .utf8)) ?? "" }
 
-  /// How the program ended, if it has.
+  /// How the program ended, if it has. What it leaves behind in its group is killed then.
   func poll() -> Ending? {
     guard ended == nil else { return ended }
+    // Looked at first and reaped after: until then nobody else can have this group's number.
+    var state = siginfo_t()
+    guard waitid(P_PID, id_t(pid), &state, WEXITED | WNOHANG | WNOWAIT) == 0, state.si_signo == SIGCHLD else {
+      return nil
+    }
+    kill(-pid, SIGKILL)
     var status: Int32 = 0
-    guard waitpid(pid, &status, WNOHANG) == pid else { return nil }
+    guard waitpid(pid, &status, 0) == pid else { return nil }
     let signal = status & 0x7f
     ended = signal == 0 ? .exit((status >> 8) & 0xff) : .signal(signal)
     return ended

@@ -11,13 +11,13 @@ final class LockjawRun {
   let command: ChildProcess
 
   /// Starts the sample under lockjaw as a test system would: JSON into a file, hangs ended, two seconds of patience.
-  init(_ sample: Sample) throws {
+  init(_ sample: Sample, onHang: String = "kill") throws {
     arenas = try ScratchDirectory(in: "/dev/shm")
     results = try ScratchDirectory()
     reportFile = results.url.appending(path: "report.json")
     command = try ChildProcess(
       [
-        Checkout.lockjaw.path, "run", "--format", "json", "--output", reportFile.path, "--on-hang", "kill", "--stall",
+        Checkout.lockjaw.path, "run", "--format", "json", "--output", reportFile.path, "--on-hang", onHang, "--stall",
         "2", "--", sample.executable.path,
       ],
       environment: ["LOCKJAW_DIR": arenas.url.path, "SWIFT_BACKTRACE": "enable=no"])
@@ -36,17 +36,4 @@ final class LockjawRun {
       try report().flatMap { report in report.findings.contains { kinds.contains($0.kind) } ? report : nil }
     }
   }
-
-  /// Whether the command is really there, not the stub the package began with.
-  static let isBuilt: Bool = {
-    let help = Process()
-    let output = Pipe()
-    help.executableURL = Checkout.lockjaw
-    help.arguments = ["--help"]
-    help.standardOutput = output
-    guard (try? help.run()) != nil else { return false }
-    let text = output.fileHandleForReading.readDataToEndOfFile()
-    help.waitUntilExit()
-    return !text.isEmpty
-  }()
 }

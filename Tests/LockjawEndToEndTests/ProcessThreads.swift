@@ -17,7 +17,7 @@ struct ProcessThreads {
     return ((try? FileManager.default.contentsOfDirectory(atPath: tasks)) ?? []).compactMap { directory in
       guard let tid = pid_t(directory), let comm = read("\(tasks)/\(directory)/comm") else { return nil }
       let call = read("\(tasks)/\(directory)/syscall")?.split(separator: " ").first
-      return Entry(tid: tid, name: tid == pid ? "main" : comm, isInFutexWait: call == "\(SYS_futex)")
+      return Entry(tid: tid, name: tid == pid ? "main" : comm, isInFutexWait: call == "\(futexSystemCall)")
     }
   }
 
@@ -31,5 +31,5 @@ struct ProcessThreads {
   }
 }
 
-/// `SYS_futex` of x86-64; Glibc's headers give it as a macro that is not imported.
-private let SYS_futex = 202
+/// futex(2) on x86-64; Glibc gives the number as a macro that is not imported.
+private let futexSystemCall = 202

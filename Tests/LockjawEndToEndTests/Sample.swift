@@ -34,7 +34,8 @@ struct SampleSource: Sendable, Hashable, CustomTestStringConvertible {
 /// A built sample.
 struct Sample: Sendable, Hashable, CustomTestStringConvertible {
   enum Level: String, Sendable, CaseIterable {
-    case O0, O2
+    case unoptimised = "O0"
+    case optimised = "O2"
   }
 
   var source: SampleSource
@@ -64,7 +65,9 @@ struct Sample: Sendable, Hashable, CustomTestStringConvertible {
 
   /// Every sample at both levels; an interpreted one has only one.
   static let all = sources.flatMap { source in
-    Level.allCases.filter { source.language != "python" || $0 == .O0 }.map { Sample(source: source, level: $0) }
+    Level.allCases.filter { source.language != "python" || $0 == .unoptimised }.map {
+      Sample(source: source, level: $0)
+    }
   }
 
   static func all(where isWanted: (Truth) -> Bool) -> [Sample] {

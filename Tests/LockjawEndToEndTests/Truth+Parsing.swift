@@ -33,9 +33,10 @@ extension Truth {
 
   private init(header: Statement, line: Int) throws(TruthError) {
     try header.require(
-      keys: ["verdict", "certainty", "threads", "bystanders", "ends", "frames", "edition"], line: line)
+      keys: ["verdict", "grows-from", "certainty", "threads", "bystanders", "ends", "frames", "edition"], line: line)
     let verdict = try header.value("verdict", line: line)
     verdicts = verdict == "any" ? [] : Set(verdict.split(separator: "|").map(String.init))
+    precursors = Set((header.options["grows-from"] ?? "").split(separator: "|").map(String.init))
     certainties = Set((header.options["certainty"] ?? "").split(separator: "|").map(String.init))
     threadCount = try header.number("threads", line: line)
     bystanderCount = try header.number("bystanders", line: line)

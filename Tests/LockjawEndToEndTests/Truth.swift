@@ -37,6 +37,8 @@ struct Truth: Equatable, Sendable {
 
   /// Accepted verdicts; empty: any.
   var verdicts: Set<String>
+  /// Verdicts that are true for an instant before the full one is, while its last thread is on its way.
+  var precursors: Set<String> = []
   /// Accepted certainties; empty: any.
   var certainties: Set<String> = []
   /// Threads with a wait of their own in the finding.
