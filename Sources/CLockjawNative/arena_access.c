@@ -47,7 +47,17 @@ static void on_bus_error(int signal_number, siginfo_t *info, void *context) {
   }
 }
 
+void lj_guard_thread(void) {
+  static _Thread_local int done;
+  if (done) return;
+  sigset_t bus;
+  sigemptyset(&bus);
+  sigaddset(&bus, SIGBUS);
+  done = pthread_sigmask(SIG_UNBLOCK, &bus, NULL) == 0;
+}
+
 void *lj_guarded_map(int fd, size_t length, long writable_page) {
+  lj_guard_thread();
   char *base = mmap(NULL, length, PROT_READ, MAP_SHARED, fd, 0);
   if (base == MAP_FAILED) return NULL;
   if (writable_page >= 0) {
