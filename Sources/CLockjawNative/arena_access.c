@@ -47,8 +47,18 @@ static void on_bus_error(int signal_number, siginfo_t *info, void *context) {
   }
 }
 
+void lj_guard_thread(void) {
+  static _Thread_local int done;
+  if (done) return;
+  sigset_t bus;
+  sigemptyset(&bus);
+  sigaddset(&bus, SIGBUS);
+  done = pthread_sigmask(SIG_UNBLOCK, &bus, NULL) == 0;
+}
+
 // Takes over a mapping: from here on the handler knows it. On failure it is unmapped, with errno set.
 static void *guard(void *base, size_t length) {
+  lj_guard_thread();
   int place = -1;
   pthread_mutex_lock(&table_lock);
   if (!installed) {

@@ -14,6 +14,11 @@ void *lj_guarded_map(int fd, size_t length, long writable_page);
 void *lj_guarded_map_private(int fd, size_t length);
 void lj_guarded_unmap(void *base);
 
+// To be called by a thread before it reads a guarded mapping that another thread made: one that blocks SIGBUS (worker
+// threads of Dispatch, and so of Swift's concurrency, block every signal) would be killed by the fault instead of
+// served. Costs nothing from its second call on. lj_guarded_map() does it for its caller.
+void lj_guard_thread(void);
+
 // How many pages of the mapping have vanished since it was made.
 uint64_t lj_guarded_faults(void *base);
 

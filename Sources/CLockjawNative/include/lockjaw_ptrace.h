@@ -54,7 +54,7 @@ int lj_copy_ranges(pid_t pid, lj_range *ranges, size_t count);
 // Copies up to `bytes` bytes and returns how many could be had, 0 for none; never fails otherwise.
 size_t lj_copy_memory(pid_t pid, uint64_t address, void *destination, size_t bytes);
 
-// Runs `body(context)` on a fresh thread with all signals blocked, waits for its end, and returns 0 or a negative errno.
+// Runs `body(context)` on a fresh thread that takes no signals from outside, waits for its end, and returns 0 or a negative errno.
 int lj_run_on_own_thread(void (*body)(void *_Nullable context), void *_Nullable context);
 
 LJ_NONNULL_END

@@ -69,14 +69,16 @@ package final class ELFFile: @unchecked Sendable {
 
   /// All bytes of the file, for as long as `body` runs.
   package func withBytes<R>(_ body: (UnsafeRawBufferPointer) -> R) -> R {
-    body(UnsafeRawBufferPointer(start: base, count: byteCount))
+    lj_guard_thread()
+    return body(UnsafeRawBufferPointer(start: base, count: byteCount))
   }
 
   package func section(named name: String) -> ELFSection? { sections.first { $0.name == name } }
 
   /// The bytes of a section up to the first zero: `.gnu_debuglink` and the like begin with a name.
   package func string(at offset: UInt64, limit: Int) -> String {
-    ELFBytes(base: UnsafeRawPointer(base), count: byteCount).string(at: offset, limit: limit)
+    lj_guard_thread()
+    return ELFBytes(base: UnsafeRawPointer(base), count: byteCount).string(at: offset, limit: limit)
   }
 
   /// What to add to an address of this file to get that of the module's memory; `nil` where no segment fits the
