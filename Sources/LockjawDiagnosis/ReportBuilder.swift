@@ -72,7 +72,7 @@ package struct ReportBuilder {
     var losses = arena.losses()
     if arena.vanishedPages > 0 { losses["vanished-pages"] = arena.vanishedPages }
     var timing: [String: Double] = [:]
-    if let snapshot { timing["pause"] = snapshot.pauseMilliseconds }
+    if source == "live" { timing["pause"] = snapshot?.pauseMilliseconds ?? 0 }
     return Report(
       verdict: examination.diagnosis.verdict, signature: "", process: process, findings: findings, locks: locks,
       threads: threads, history: history, diagnostics: target.diagnostics + stackReader.diagnostics, losses: losses,
