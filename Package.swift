@@ -34,7 +34,7 @@ let package = Package(
   targets: [
     .target(name: "CLockjawABI"),
     .target(
-      name: "CLockjawPreload", dependencies: ["CLockjawABI"], exclude: ["exports.map"], cSettings: shimCFlags,
+      name: "CLockjawPreload", dependencies: ["CLockjawABI"], exclude: ["exports.map", "interposed.def"], cSettings: shimCFlags,
       linkerSettings: shimLinkerFlags),
     .target(
       name: "CLockjawNative", dependencies: ["CLockjawABI"],
@@ -61,7 +61,7 @@ let package = Package(
     .executableTarget(
       name: "lockjaw",
       dependencies: [
-        "LockjawWatch", "LockjawReport", "LockjawDiagnosis",
+        "LockjawModel", "LockjawArena", "LockjawInspect", "LockjawReport", "LockjawWatch",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
@@ -74,6 +74,7 @@ let package = Package(
       name: "LockjawSymbolsTests",
       dependencies: ["CLockjawNative", "LockjawSymbols", "LockjawInspect", "LockjawTestPrograms"]),
     .testTarget(name: "LockjawDiagnosisTests", dependencies: ["LockjawDiagnosis"]),
+    .testTarget(name: "LockjawWatchTests", dependencies: ["LockjawWatch", "LockjawModel"]),
     .testTarget(name: "LockjawReportTests", dependencies: ["LockjawReport"], exclude: ["Golden"]),
     .testTarget(name: "LockjawPreloadTests", dependencies: ["CLockjawABI", "CLockjawNative"], exclude: ["Programs"]),
     .testTarget(name: "LockjawEndToEndTests", dependencies: ["LockjawModel"]),

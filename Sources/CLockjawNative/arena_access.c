@@ -56,19 +56,9 @@ void lj_guard_thread(void) {
   done = pthread_sigmask(SIG_UNBLOCK, &bus, NULL) == 0;
 }
 
-void *lj_guarded_map(int fd, size_t length, long writable_page) {
+// Takes over a mapping: from here on the handler knows it. On failure it is unmapped, with errno set.
+static void *guard(void *base, size_t length) {
   lj_guard_thread();
-  char *base = mmap(NULL, length, PROT_READ, MAP_SHARED, fd, 0);
-  if (base == MAP_FAILED) return NULL;
-  if (writable_page >= 0) {
-    void *page = mmap(base + writable_page, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, writable_page);
-    if (page == MAP_FAILED) {
-      int saved = errno;
-      munmap(base, length);
-      errno = saved;
-      return NULL;
-    }
-  }
   int place = -1;
   pthread_mutex_lock(&table_lock);
   if (!installed) {
@@ -92,6 +82,26 @@ void *lj_guarded_map(int fd, size_t length, long writable_page) {
     return NULL;
   }
   return base;
+}
+
+void *lj_guarded_map(int fd, size_t length, long writable_page) {
+  char *base = mmap(NULL, length, PROT_READ, MAP_SHARED, fd, 0);
+  if (base == MAP_FAILED) return NULL;
+  if (writable_page >= 0) {
+    void *page = mmap(base + writable_page, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, writable_page);
+    if (page == MAP_FAILED) {
+      int saved = errno;
+      munmap(base, length);
+      errno = saved;
+      return NULL;
+    }
+  }
+  return guard(base, length);
+}
+
+void *lj_guarded_map_private(int fd, size_t length) {
+  void *base = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+  return base == MAP_FAILED ? NULL : guard(base, length);
 }
 
 static int place_of(void *base) {

@@ -24,7 +24,7 @@ struct lj_dwarf {
 
 lj_dwarf *lj_dwarf_open(const void *image, size_t bytes) {
   elf_version(EV_CURRENT);
-  // libelf does not write to an image it only reads.
+  // Writable memory: libelf changes the headers of compressed sections in place when it decompresses them.
   Elf *elf = elf_memory((char *)(uintptr_t)image, bytes);
   if (!elf) return NULL;
   Dwarf *dwarf = elf_kind(elf) == ELF_K_ELF ? dwarf_begin_elf(elf, DWARF_C_READ, NULL) : NULL;

@@ -165,12 +165,6 @@ package final class ArenaReader {
     guard let word = mapping.collectorWord(Self.bell) else { return }
     lj_futex_wait(word, count, Int64(timeoutMilliseconds ?? -1))
   }
-
-  /// Ends a `sleep` from another thread.
-  package func ring() {
-    guard let word = mapping.collectorWord(Self.bell) else { return }
-    lj_futex_ring(word)
-  }
 }
 
 // MARK: - Rings

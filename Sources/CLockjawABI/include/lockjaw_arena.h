@@ -259,7 +259,10 @@ typedef struct lj_wait {
   lj_context context;
   uint32_t stack_bytes;  // bytes copied from context.sp upwards into lj_slot.stack
   uint32_t depth;        // >1: waits inside signal handlers inside a wait
-  uint64_t reserved[7];
+  uint64_t event;        // this wait's number in the history: its entry is ring[event % ring_capacity]
+  uint64_t held_mark;    // held_count when the wait began: entries below it are frozen (shim's own use)
+  uint64_t frame;        // the wait's record in the waiter's stack (shim's own use)
+  uint64_t reserved[4];
 } lj_wait;
 
 typedef struct lj_event {
@@ -311,7 +314,8 @@ typedef struct lj_slot {
   uint64_t stack_high;
   char name[16];
   uint64_t exited_ns;
-  uint64_t reserved_identity[7];
+  uint64_t shim_next_free;  // the shim's own: link in its list of free slots
+  uint64_t reserved_identity[6];
   // the wait, 256 bytes
   lj_wait wait;
   // held entries, header 64 bytes
@@ -446,6 +450,7 @@ LJ_AT(lj_wait, mode, 61);
 LJ_AT(lj_wait, context, 64);
 LJ_AT(lj_wait, stack_bytes, 128);
 LJ_AT(lj_wait, depth, 132);
+LJ_AT(lj_wait, event, 136);
 LJ_SIZE(lj_wait, 192);
 
 LJ_AT(lj_event, begin_ns, 0);

@@ -9,11 +9,14 @@
 // is writable. A page that later vanishes because the file was truncated reads as zeros instead of raising SIGBUS.
 // Returns NULL with errno set on failure. At most 1,024 guarded mappings exist at once (ENOMEM beyond).
 void *lj_guarded_map(int fd, size_t length, long writable_page);
+// The same for bytes that a library wants to change for itself (libelf writes section headers of what it decompresses):
+// private, copy-on-write, writable.
+void *lj_guarded_map_private(int fd, size_t length);
 void lj_guarded_unmap(void *base);
 
-// To be called by a thread before it reads a guarded mapping that another thread made: one that blocks SIGBUS (worker
-// threads of Dispatch, and so of Swift's concurrency, block every signal) would be killed by the fault instead of
-// served. Costs nothing from its second call on. lj_guarded_map() does it for its caller.
+// To be called by a thread before it reads a guarded mapping that another thread made: where SIGBUS is blocked, the
+// fault kills the process instead of being served. Costs nothing from its second call on. lj_guarded_map() does it for
+// its caller.
 void lj_guard_thread(void);
 
 // How many pages of the mapping have vanished since it was made.

@@ -34,7 +34,7 @@ package final class ELFFile: @unchecked Sendable {
     }
     inode = UInt64(status.st_ino)
     byteCount = Int(status.st_size)
-    guard let mapped = lj_guarded_map(fd, byteCount, -1) else {
+    guard let mapped = lj_guarded_map_private(fd, byteCount) else {
       throw .system(call: "mmap", subject: path, errno: errno)
     }
     base = mapped

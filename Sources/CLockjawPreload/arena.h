@@ -1,0 +1,38 @@
+// The arena of this image: mapping, pages, extents.
+#ifndef LOCKJAW_SHIM_ARENA_H
+#define LOCKJAW_SHIM_ARENA_H
+
+#include "self.h"
+
+enum lj_arena_failure {
+  LJ_ARENA_OK,
+  LJ_ARENA_NO_DIRECTORY, // nothing can be written anywhere a collector looks
+  LJ_ARENA_REFUSED,      // `reason` was filled in
+};
+
+// Creates, maps and publishes the file of this image in `lj_process.directory`, image state STARTING → LIVE is up to
+// the caller. On LJ_ARENA_REFUSED `reason` holds a sentence.
+enum lj_arena_failure lj_arena_create(int directory, char *reason, size_t reason_bytes);
+
+// Leaves a file of header only that says why nothing is recorded; does what it can.
+void lj_arena_leave_reason(int directory, const char *reason);
+
+// Fills the identity fields of a header: who, where, when.
+void lj_arena_describe(lj_arena_header *header, uint32_t image_state);
+
+// Allocates the pages of [from, from + bytes) so that stores cannot fault. False: there is no memory for them.
+bool lj_arena_populate(const void *from, uint64_t bytes);
+
+// Publishes one more slot and returns its index, or LJ_NO_SLOT.
+enum { LJ_NO_SLOT = 0xFFFFFFFF };
+uint32_t lj_arena_grow_slots(void);
+
+// An extent (index + 1) of cleared entries, or LJ_NO_EXTENT.
+uint32_t lj_extent_claim(uint32_t owner_slot);
+void lj_extent_release(uint32_t link);
+
+// The lists of free slots and free extents: stacks of index + 1 with a tag against reuse in between (Treiber 1986).
+uint32_t lj_stack_pop(uint64_t *head, uint32_t (*next_of)(uint32_t link));
+void lj_stack_push(uint64_t *head, uint32_t link, void (*set_next)(uint32_t link, uint32_t next));
+
+#endif

@@ -1,0 +1,30 @@
+// Barriers: every arrival is recorded as a wait, also the one that opens the barrier.
+#define _GNU_SOURCE
+#include <pthread.h>
+
+#include "held.h"
+#include "process.h"
+#include "real.h"
+#include "wait.h"
+
+LJ_COLD static int lj_barrier_wait(pthread_barrier_t *barrier, uint64_t site) {
+  lj_wait_spec spec = {
+      .object = (uint64_t)(uintptr_t)barrier,
+      .site = site,
+      .kind = LJ_KIND_BARRIER,
+      .mode = LJ_MODE_SIGNAL,
+      .wake = LJ_WAKE_SOFT,
+  };
+  lj_wait_scope scope;
+  uint64_t now_ns;
+  LJ_WAIT_BEGIN(&scope, lj_thread.slot, &spec);
+  int result = lj_real.pthread_barrier_wait(barrier);
+  bool opened = result == 0 || result == PTHREAD_BARRIER_SERIAL_THREAD;
+  (void)lj_wait_end(&scope, opened ? LJ_OUTCOME_ACQUIRED : lj_outcome_of(result), &now_ns);
+  return result;
+}
+
+LJ_EXPORT int pthread_barrier_wait(pthread_barrier_t *barrier) {
+  if (LJ_UNLIKELY(!lj_enter())) return lj_real.pthread_barrier_wait(barrier);
+  return lj_barrier_wait(barrier, LJ_CALLER().site);
+}

@@ -1,0 +1,147 @@
+// Futex waits through libc's syscall(): how Rust's std and parking_lot, Swift's Mutex, C++20 atomics, abseil, folly and
+// others sleep. Their fast paths are inlined and invisible; who waits on which word, and how, is what is recorded.
+//
+// The exported symbol is assembly: every other system call leaves by a jump with all registers and the stack as they
+// came, which vfork and clone through syscall() depend on.
+#define _GNU_SOURCE
+#include <errno.h>
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+
+#include "exit.h"
+#include "held.h"
+#include "process.h"
+#include "raw.h"
+#include "real.h"
+#include "wait.h"
+
+#ifndef FUTEX_LOCK_PI2
+#define FUTEX_LOCK_PI2 13
+#endif
+
+__asm__(
+    ".text\n"
+    ".globl syscall\n"
+    ".type syscall, @function\n"
+    ".p2align 4\n"
+    "syscall:\n"
+    "\t.cfi_startproc\n"
+    "\tendbr64\n"
+    "\tcmpq $202, %rdi\n" // SYS_futex
+    "\tje lj_syscall_futex\n"
+    "\tcmpq $231, %rdi\n" // SYS_exit_group
+    "\tje lj_syscall_exit_group\n"
+    "\tmovq lj_syscall_next(%rip), %rax\n"
+    "\tjmp *%rax\n"
+    "\t.cfi_endproc\n"
+    ".size syscall, .-syscall\n"
+    // What glibc's does, for calls that come before the real one is known.
+    ".type lj_syscall_direct, @function\n"
+    ".p2align 4\n"
+    "lj_syscall_direct:\n"
+    "\t.cfi_startproc\n"
+    "\tmovq %rdi, %rax\n"
+    "\tmovq %rsi, %rdi\n"
+    "\tmovq %rdx, %rsi\n"
+    "\tmovq %rcx, %rdx\n"
+    "\tmovq %r8, %r10\n"
+    "\tmovq %r9, %r8\n"
+    "\tmovq 8(%rsp), %r9\n"
+    "\tsyscall\n"
+    "\tcmpq $-4095, %rax\n"
+    "\tjae 1f\n"
+    "\tret\n"
+    "1:\tmovq %rax, %rdi\n"
+    "\tjmp lj_syscall_failed\n"
+    "\t.cfi_endproc\n"
+    ".size lj_syscall_direct, .-lj_syscall_direct\n");
+
+_Static_assert(SYS_futex == 202 && SYS_exit_group == 231, "numbers in the assembly above");
+
+typedef long (*lj_syscall_function)(long, long, long, long, long, long, long);
+extern long lj_syscall_direct(long, long, long, long, long, long, long) __attribute__((visibility("hidden")));
+
+__attribute__((visibility("hidden"))) lj_syscall_function lj_syscall_next = lj_syscall_direct;
+
+void lj_futex_ready(void) { lj_syscall_next = lj_real.syscall; }
+
+__attribute__((visibility("hidden"), used)) long lj_syscall_failed(long error) {
+  errno = (int)-error;
+  return -1;
+}
+
+__attribute__((visibility("hidden"), used)) long lj_syscall_exit_group(long number, long code) {
+  lj_image_ends((int)code);
+  return lj_syscall_next(number, code, 0, 0, 0, 0, 0);
+}
+
+// The kernel answers EFAULT to a bad timeout where a plain load would kill the program. On the caller's own stack, where
+// nearly all are, it cannot be bad.
+static bool lj_read_timeout(const lj_slot *slot, uint64_t address, struct timespec *timeout) {
+  uint64_t sp = (uint64_t)(uintptr_t)__builtin_frame_address(0);
+  if (address > sp && address < slot->stack_high && slot->stack_high - address >= sizeof *timeout && !(address & 7)) {
+    *timeout = *(const struct timespec *)address;
+    return true;
+  }
+  struct iovec local = {timeout, sizeof *timeout}, remote = {(void *)address, sizeof *timeout};
+  return lj_raw6(SYS_process_vm_readv, lj_process.pid, (long)&local, 1, (long)&remote, 1, 0) == (long)sizeof *timeout;
+}
+
+static uint64_t lj_futex_deadline(const lj_slot *slot, int operation, uint64_t timeout_address) {
+  struct timespec timeout;
+  if (!timeout_address || !lj_read_timeout(slot, timeout_address, &timeout)) return 0;
+  int command = operation & FUTEX_CMD_MASK;
+  if (command == FUTEX_WAIT) { // relative
+    uint64_t wait_ns;
+    if (timeout.tv_sec < 0 || __builtin_mul_overflow((uint64_t)timeout.tv_sec, 1000000000u, &wait_ns)) return UINT64_MAX;
+    return lj_monotonic_ns() + wait_ns + (uint64_t)timeout.tv_nsec;
+  }
+  bool wall = command == FUTEX_LOCK_PI || (operation & FUTEX_CLOCK_REALTIME);
+  return lj_deadline_ns(wall ? CLOCK_REALTIME : CLOCK_MONOTONIC, &timeout);
+}
+
+static uint8_t lj_futex_kind(int operation) {
+  switch (operation & FUTEX_CMD_MASK) {
+  case FUTEX_WAIT:
+  case FUTEX_WAIT_BITSET:
+  case FUTEX_WAIT_REQUEUE_PI: return LJ_KIND_FUTEX;
+  case FUTEX_LOCK_PI:
+  case FUTEX_LOCK_PI2: return LJ_KIND_PI_FUTEX;
+  default: return LJ_KIND_NONE;
+  }
+}
+
+LJ_COLD static long lj_futex_wait(uint8_t kind, const long arguments[6], uint64_t site) {
+  lj_slot *slot = lj_thread.slot;
+  int operation = (int)arguments[1];
+  lj_wait_spec spec = {
+      .object = (uint64_t)arguments[0],
+      .object2 = (operation & FUTEX_CMD_MASK) == FUTEX_WAIT_REQUEUE_PI ? (uint64_t)arguments[4] : 0,
+      .site = site,
+      .deadline_ns = lj_futex_deadline(slot, operation, (uint64_t)arguments[3]),
+      .futex_op = (uint32_t)operation,
+      .futex_value = (uint32_t)arguments[2],
+      .kind = kind,
+      .mode = kind == LJ_KIND_PI_FUTEX ? LJ_MODE_EXCLUSIVE : LJ_MODE_SIGNAL,
+      .wake = kind == LJ_KIND_PI_FUTEX ? LJ_WAKE_LOCKS : LJ_WAKE_SOFT,
+  };
+  lj_wait_scope scope;
+  uint64_t now_ns;
+  LJ_WAIT_BEGIN(&scope, slot, &spec);
+  long result = lj_syscall_next(SYS_futex, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4],
+                                arguments[5]);
+  // EAGAIN: the word had changed already; the wait is over as if woken.
+  bool over = result >= 0 || (kind == LJ_KIND_FUTEX && errno == EAGAIN);
+  (void)lj_wait_end(&scope, over ? LJ_OUTCOME_ACQUIRED : lj_outcome_of(errno), &now_ns);
+  return result;
+}
+
+__attribute__((visibility("hidden"), used)) long lj_syscall_futex(long number, long word, long operation, long value,
+                                                                  long timeout, long word2, long value3) {
+  uint8_t kind = lj_futex_kind((int)operation);
+  if (kind == LJ_KIND_NONE || LJ_UNLIKELY(!lj_enter()))
+    return lj_syscall_next(number, word, operation, value, timeout, word2, value3);
+  const long arguments[6] = {word, operation, value, timeout, word2, value3};
+  return lj_futex_wait(kind, arguments, LJ_CALLER().site);
+}

@@ -1,0 +1,174 @@
+// Held entries off the fast path: removal from the middle, recursion, extents, handlers inside a wait.
+#include "held.h"
+
+#include "arena.h"
+#include "foreign.h"
+#include "process.h"
+#include "wait.h"
+
+// `interrupted` while a handler runs inside a wait: the number of entries above the frozen ones, and this bit for good
+// (until the wait ends) once a frozen entry was touched.
+#define LJ_INTERRUPTED_BELOW 0x80000000u
+
+unsigned lj_held_callers(const lj_slot *slot, uint64_t bp, uint64_t *callers) {
+  unsigned count = 0;
+  while (count < LJ_CALLERS && !(bp & 7) && bp >= slot->stack_low && bp < slot->stack_high &&
+         slot->stack_high - bp >= 16) {
+    const uint64_t *frame = (const uint64_t *)bp;
+    if (!frame[1]) break;
+    callers[count++] = frame[1];
+    if (frame[0] <= bp) break;
+    bp = frame[0];
+  }
+  return count;
+}
+
+lj_held *lj_held_entry(const lj_slot *slot, uint32_t index) {
+  if (index < LJ_HELD_INLINE) return (lj_held *)&slot->held[index];
+  index -= LJ_HELD_INLINE;
+  uint32_t link = slot->held_extent;
+  for (; link != LJ_NO_EXTENT && index >= LJ_HELD_PER_EXTENT; index -= LJ_HELD_PER_EXTENT)
+    link = lj_process.extents[link - 1].next;
+  return link == LJ_NO_EXTENT ? NULL : &lj_process.extents[link - 1].held[index];
+}
+
+// The place at `index`, in a new extent where the last one is full; NULL when there is none to be had.
+static lj_held *lj_held_place(lj_slot *slot, uint32_t index) {
+  lj_held *entry = lj_held_entry(slot, index);
+  if (entry) return entry;
+  uint32_t extent = lj_extent_claim(lj_slot_index(slot));
+  if (extent == LJ_NO_EXTENT) return NULL;
+  uint32_t *link = &slot->held_extent;
+  while (*link != LJ_NO_EXTENT) link = &lj_process.extents[*link - 1].next;
+  // A handler may have come in between and extended the chain itself; then ours simply comes after its one.
+  *link = extent;
+  return lj_held_entry(slot, index);
+}
+
+static void lj_held_fill(lj_held *entry, uint64_t object, lj_shape shape, uint64_t site, uint64_t since_ns) {
+  entry->site = site;
+  entry->since_ns = since_ns;
+  lj_held_set_shape(entry, shape);
+  LJ_SIGNAL_FENCE();
+  entry->object = object;
+}
+
+void lj_held_push_slow(lj_slot *slot, uint64_t object, lj_shape shape, lj_caller caller, uint64_t since_ns) {
+  bool inside = lj_wait_inside_handler(slot);
+  if (slot->foreign_pending && !inside) lj_foreign_reconcile(slot);
+  if (inside) slot->interrupted++;
+  LJ_SIGNAL_FENCE();
+  uint32_t count = slot->held_count;
+  lj_held *entry = lj_held_place(slot, count);
+  if (!entry) {
+    slot->held_lost++;
+    lj_count_loss(LJ_LOSS_HELD_OVERFLOW);
+    return;
+  }
+  slot->held_count = count + 1;
+  LJ_SIGNAL_FENCE();
+  if (caller.bp > (uint64_t)(uintptr_t)__builtin_frame_address(0) &&
+      caller.bp - (uint64_t)(uintptr_t)__builtin_frame_address(0) < 4096)
+    shape |= (lj_shape)lj_held_callers(slot, caller.bp, entry->callers) << 48;
+  lj_held_fill(entry, object, shape, caller.site, since_ns);
+}
+
+void lj_held_push_again(lj_slot *slot, uint64_t object, lj_shape shape, lj_caller caller, uint64_t since_ns) {
+  int64_t index = lj_held_find(slot, object);
+  if (index < 0) {
+    lj_held_push_slow(slot, object, shape, caller, since_ns);
+    return;
+  }
+  if (lj_wait_inside_handler(slot) && (uint64_t)index < slot->wait.held_mark) slot->interrupted |= LJ_INTERRUPTED_BELOW;
+  LJ_SIGNAL_FENCE();
+  lj_held_entry(slot, (uint32_t)index)->count++;
+}
+
+int64_t lj_held_find(const lj_slot *slot, uint64_t object) {
+  for (uint32_t index = slot->held_count; index-- > 0;) {
+    const lj_held *entry = lj_held_entry(slot, index);
+    if (entry && entry->object == object) return index;
+  }
+  return -1;
+}
+
+void lj_held_remove(lj_slot *slot, uint32_t index) {
+  uint32_t count = slot->held_count;
+  lj_held *entry = lj_held_entry(slot, index);
+  for (; index + 1 < count; index++) {
+    lj_held *next = lj_held_entry(slot, index + 1);
+    if (!next) break;
+    entry->object = 0; // never an object with another entry's site
+    LJ_SIGNAL_FENCE();
+    lj_held copy = *next;
+    uint64_t object = copy.object;
+    copy.object = 0;
+    *entry = copy;
+    LJ_SIGNAL_FENCE();
+    entry->object = object;
+    entry = next;
+  }
+  entry->object = 0;
+  LJ_SIGNAL_FENCE();
+  slot->held_count = count - 1;
+}
+
+enum lj_release lj_held_release_slow(lj_slot *slot, uint64_t object, lj_held *removed) {
+  bool inside = lj_wait_inside_handler(slot);
+  if (slot->foreign_pending && !inside) lj_foreign_reconcile(slot);
+  int64_t index = lj_held_find(slot, object);
+  if (index < 0) {
+    if (!slot->held_lost) return LJ_RELEASE_UNLISTED;
+    slot->held_lost--;
+    return LJ_RELEASE_LOST;
+  }
+  lj_held *entry = lj_held_entry(slot, (uint32_t)index);
+  if (removed) *removed = *entry;
+  bool frozen = inside && (uint64_t)index < slot->wait.held_mark;
+  if (frozen) slot->interrupted |= LJ_INTERRUPTED_BELOW;
+  LJ_SIGNAL_FENCE();
+  if (entry->count > 1) {
+    entry->count--;
+    return LJ_RELEASE_FOUND;
+  }
+  lj_held_remove(slot, (uint32_t)index);
+  LJ_SIGNAL_FENCE();
+  if (inside && !frozen && (slot->interrupted & ~LJ_INTERRUPTED_BELOW)) slot->interrupted--;
+  return LJ_RELEASE_FOUND;
+}
+
+void lj_held_restore(lj_slot *slot, const lj_held *removed, uint8_t flags) {
+  lj_shape shape = LJ_SHAPE(removed->kind, removed->mode, removed->flags | flags);
+  if (removed->count > 1 && lj_held_find(slot, removed->object) >= 0) {
+    lj_held_push_again(slot, removed->object, shape, (lj_caller){0}, 0);
+    return;
+  }
+  uint32_t before = slot->held_count;
+  lj_held_push_slow(slot, removed->object, shape, (lj_caller){.site = removed->site}, removed->since_ns);
+  if (slot->held_count != before + 1) return;
+  lj_held *entry = lj_held_entry(slot, before);
+  for (unsigned i = 0; i < LJ_CALLERS; i++) entry->callers[i] = removed->callers[i];
+  entry->caller_count = removed->caller_count;
+}
+
+void lj_held_forget(lj_slot *slot, uint64_t object) {
+  if (!slot->held_count) return;
+  for (int64_t index; (index = lj_held_find(slot, object)) >= 0;) {
+    lj_held_entry(slot, (uint32_t)index)->count = 1;
+    (void)lj_held_release_slow(slot, object, NULL);
+  }
+}
+
+void lj_held_settle(lj_slot *slot) {
+  if (!lj_wait_inside_handler(slot) && slot->foreign_pending) lj_foreign_reconcile(slot);
+}
+
+void lj_held_free_extents(lj_slot *slot) {
+  uint32_t link = slot->held_extent;
+  slot->held_extent = LJ_NO_EXTENT;
+  while (link != LJ_NO_EXTENT) {
+    uint32_t next = lj_process.extents[link - 1].next;
+    lj_extent_release(link);
+    link = next;
+  }
+}

@@ -1,0 +1,99 @@
+#define _GNU_SOURCE
+#include "identity.h"
+
+#include <fcntl.h>
+#include <stdbool.h>
+#include <time.h>
+
+#include "arena.h"
+#include "process.h"
+#include "raw.h"
+#include "real.h"
+#include "text.h"
+
+static int (*lj_clock)(clockid_t, struct timespec *);
+
+static uint64_t lj_read_clock(clockid_t clock) {
+  struct timespec now = {0};
+  if (LJ_UNLIKELY(!lj_clock)) {
+    void *found = lj_libc_symbol("clock_gettime");
+    lj_clock = found ? (int (*)(clockid_t, struct timespec *))found : clock_gettime;
+  }
+  (void)lj_clock(clock, &now);
+  return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+uint64_t lj_monotonic_ns(void) { return lj_read_clock(CLOCK_MONOTONIC); }
+uint64_t lj_realtime_ns(void) { return lj_read_clock(CLOCK_REALTIME); }
+
+uint64_t lj_start_ticks(uint32_t pid) {
+  char path[40], stat[1024];
+  lj_text text = lj_text_in(path, sizeof path);
+  lj_put(&text, "/proc/");
+  if (pid) lj_put_decimal(&text, pid);
+  else lj_put(&text, "self");
+  lj_put(&text, "/stat");
+  long length = lj_raw_read_file(path, stat, sizeof stat);
+  if (length <= 0) return 0;
+  // The second field is the program's name in parentheses and may hold anything, so count from the last ')'.
+  const char *at = stat + length;
+  while (at > stat && *at != ')') at--;
+  for (int field = 2; field < 22; field++) {
+    while (*at && *at != ' ') at++;
+    if (!*at) return 0;
+    at++;
+  }
+  uint64_t ticks = 0;
+  return lj_take_decimal(&at, &ticks) ? ticks : 0;
+}
+
+void lj_read_boot_id(uint8_t boot_id[16]) {
+  char text[64];
+  __builtin_memset(boot_id, 0, 16);
+  if (lj_raw_read_file("/proc/sys/kernel/random/boot_id", text, sizeof text) < 36) return;
+  unsigned nibble = 0;
+  for (const char *at = text; *at && nibble < 32; at++) {
+    unsigned value;
+    if (*at >= '0' && *at <= '9') value = (unsigned)(*at - '0');
+    else if (*at >= 'a' && *at <= 'f') value = (unsigned)(*at - 'a' + 10);
+    else continue;
+    boot_id[nibble / 2] = (uint8_t)(boot_id[nibble / 2] << 4 | value);
+    nibble++;
+  }
+}
+
+// "lockjaw-<pid>-<start>-<image>.arena" → image; the name was built from it.
+static uint32_t lj_image_number(void) {
+  const char *at = lj_process.file_name + lj_length(lj_process.file_name);
+  while (at > lj_process.file_name && at[-1] != '-') at--;
+  uint64_t number = 0;
+  (void)lj_take_decimal(&at, &number);
+  return (uint32_t)number;
+}
+
+void lj_arena_describe(lj_arena_header *header, uint32_t image_state) {
+  static uint8_t boot_id[16]; // the same for every image and child
+  static bool have_boot_id;
+  if (!have_boot_id) lj_read_boot_id(boot_id);
+  have_boot_id = true;
+  __builtin_memcpy(header->boot_id, boot_id, sizeof boot_id);
+  header->level = lj_process.settings.level;
+  header->pid = lj_process.pid;
+  header->parent_pid = (uint32_t)lj_raw0(SYS_getppid);
+  header->uid = (uint32_t)lj_raw0(SYS_geteuid);
+  header->image_number = lj_image_number();
+  header->start_ticks = lj_process.start_ticks;
+  header->created_ns = lj_monotonic_ns();
+  header->created_realtime_ns = lj_realtime_ns();
+  header->tsc_at_creation = lj_ticks();
+  header->clock = CLOCK_MONOTONIC;
+  header->shim_base = lj_process.shim_base;
+  lj_copy_text(header->session, sizeof header->session, lj_process.settings.session);
+  long length = lj_raw4(SYS_readlinkat, AT_FDCWD, (long)"/proc/self/exe", (long)header->executable,
+                        sizeof header->executable - 1);
+  header->executable[length > 0 ? length : 0] = 0;
+  length = lj_raw_read_file("/proc/self/cmdline", header->command, sizeof header->command);
+  for (long i = 0; i + 1 < length; i++)
+    if (!header->command[i]) header->command[i] = ' ';
+  lj_store_release32(&header->image_state, image_state);
+}

@@ -1,0 +1,222 @@
+// pthread_mutex_*, of every type, and C11's mtx_*, which inside glibc bypass the PLT.
+//
+// Acquire: the real trylock first. It succeeds or fails exactly where the uncontended path of the real lock does, so
+// the fast path costs what it costs without us. Only EBUSY means that the thread may sleep: then the wait is recorded
+// and the real lock called. Any other answer is asked for again from the real lock, so that the program sees its word.
+// Robust mutexes are not tried: after ENOTRECOVERABLE glibc 2.36's trylock leaves the mutex locked by the caller, and
+// the next lock would never return. They are always taken inside a recorded wait, a quiet one if they look free.
+// Release: the entry leaves the list before the real unlock. The moment in which we hold without saying so is
+// harmless (this thread runs); the other order would list a lock that somebody else already holds.
+#define _GNU_SOURCE
+#include <errno.h>
+#include <pthread.h>
+#include <threads.h>
+
+#include "foreign.h"
+#include "held.h"
+#include "process.h"
+#include "real.h"
+#include "slot.h"
+#include "wait.h"
+
+// glibc's type bits in __kind: 1 recursive, 2 errorcheck; 16 robust, 32 priority-inheriting.
+enum { TYPE_BITS = 3, TYPE_RECURSIVE = 1, TYPE_ERRORCHECK = 2, ROBUST_BIT = 16, INHERIT_BIT = 32 };
+
+LJ_INLINE bool lj_is_recursive(const pthread_mutex_t *mutex) {
+  return (mutex->__data.__kind & TYPE_BITS) == TYPE_RECURSIVE;
+}
+
+LJ_INLINE void lj_mutex_acquired(lj_slot *slot, pthread_mutex_t *mutex, uint8_t flags) {
+  lj_shape shape = LJ_SHAPE(LJ_KIND_MUTEX, LJ_MODE_EXCLUSIVE, flags);
+  if (LJ_UNLIKELY(lj_is_recursive(mutex) && mutex->__data.__count > 1))
+    lj_held_push_again(slot, (uint64_t)(uintptr_t)mutex, shape, LJ_CALLER(), 0);
+  else lj_held_push(slot, mutex, shape);
+}
+
+static int lj_mutex_unrecorded(int result) {
+  if (result == 0 || result == EOWNERDEAD) lj_unrecorded_acquire();
+  return result;
+}
+
+// Which of the three blocking functions was called.
+enum lj_mutex_call { MUTEX_LOCK, MUTEX_TIMEDLOCK, MUTEX_CLOCKLOCK_REALTIME, MUTEX_CLOCKLOCK_MONOTONIC };
+
+static int lj_mutex_real_lock(pthread_mutex_t *mutex, enum lj_mutex_call call, const struct timespec *deadline) {
+  switch (call) {
+  case MUTEX_LOCK: break;
+  case MUTEX_TIMEDLOCK: return lj_real.pthread_mutex_timedlock(mutex, deadline);
+  case MUTEX_CLOCKLOCK_REALTIME: return lj_real.pthread_mutex_clocklock(mutex, CLOCK_REALTIME, deadline);
+  case MUTEX_CLOCKLOCK_MONOTONIC: return lj_real.pthread_mutex_clocklock(mutex, CLOCK_MONOTONIC, deadline);
+  }
+  return lj_real.pthread_mutex_lock(mutex);
+}
+
+// Everything but success at first try. `tried` is trylock's answer.
+LJ_COLD static int lj_mutex_lock_slow(pthread_mutex_t *mutex, int tried, enum lj_mutex_call call,
+                                      const struct timespec *deadline, lj_caller caller) {
+  lj_slot *slot = lj_thread.slot;
+  lj_shape shape = LJ_SHAPE(LJ_KIND_MUTEX, LJ_MODE_EXCLUSIVE, 0);
+  int result = tried;
+  uint64_t now_ns = 0;
+  if (tried == EBUSY) {
+    clockid_t clock = call == MUTEX_CLOCKLOCK_MONOTONIC ? CLOCK_MONOTONIC : CLOCK_REALTIME;
+    lj_wait_spec spec = {
+        .object = (uint64_t)(uintptr_t)mutex,
+        .site = caller.site,
+        .deadline_ns = deadline ? lj_deadline_ns(clock, deadline) : 0,
+        .owner_tid = (uint32_t)__atomic_load_n(&mutex->__data.__owner, __ATOMIC_RELAXED),
+        .kind = LJ_KIND_MUTEX,
+        .mode = LJ_MODE_EXCLUSIVE,
+        .quiet = (mutex->__data.__kind & ROBUST_BIT) && __atomic_load_n(&mutex->__data.__lock, __ATOMIC_RELAXED) == 0,
+    };
+    spec.wake = spec.quiet ? 0 : LJ_WAKE_LOCKS;
+    lj_wait_scope scope;
+    LJ_WAIT_BEGIN(&scope, slot, &spec);
+    result = lj_mutex_real_lock(mutex, call, deadline);
+    slot = lj_wait_end(&scope, lj_outcome_of(result), &now_ns);
+    if (spec.quiet) now_ns = 0;
+    else shape = LJ_SHAPE(LJ_KIND_MUTEX, LJ_MODE_EXCLUSIVE, LJ_HELD_CONTENDED);
+  } else if (tried != EOWNERDEAD) {
+    result = lj_mutex_real_lock(mutex, call, deadline);
+  }
+  if (result != 0 && result != EOWNERDEAD) return result;
+  if (!slot) return lj_mutex_unrecorded(result);
+  if (lj_is_recursive(mutex)) lj_held_push_again(slot, (uint64_t)(uintptr_t)mutex, shape, caller, now_ns);
+  else lj_held_push_slow(slot, (uint64_t)(uintptr_t)mutex, shape, caller, now_ns);
+  return result;
+}
+
+LJ_INLINE int lj_mutex_lock(pthread_mutex_t *mutex) {
+  lj_slot *slot = lj_enter();
+  if (LJ_UNLIKELY(!slot)) return lj_mutex_unrecorded(lj_real.pthread_mutex_lock(mutex));
+  int result = LJ_UNLIKELY(mutex->__data.__kind & ROBUST_BIT) ? EBUSY : lj_real.pthread_mutex_trylock(mutex);
+  if (LJ_UNLIKELY(result != 0)) return lj_mutex_lock_slow(mutex, result, MUTEX_LOCK, NULL, LJ_CALLER());
+  lj_mutex_acquired(slot, mutex, 0);
+  return 0;
+}
+
+LJ_INLINE int lj_mutex_trylock(pthread_mutex_t *mutex) {
+  lj_slot *slot = lj_enter();
+  int result = lj_real.pthread_mutex_trylock(mutex);
+  if (LJ_UNLIKELY(!slot)) return lj_mutex_unrecorded(result);
+  if (result == 0 || result == EOWNERDEAD) lj_mutex_acquired(slot, mutex, LJ_HELD_TRY);
+  return result;
+}
+
+LJ_INLINE int lj_mutex_timed(pthread_mutex_t *mutex, enum lj_mutex_call call, const struct timespec *deadline) {
+  lj_slot *slot = lj_enter();
+  if (LJ_UNLIKELY(!slot)) return lj_mutex_unrecorded(lj_mutex_real_lock(mutex, call, deadline));
+  // With a priority-inheriting mutex an older kernel refuses CLOCK_MONOTONIC even when the mutex is free: ask it.
+  int kind = mutex->__data.__kind;
+  bool ask = (kind & ROBUST_BIT) || (call == MUTEX_CLOCKLOCK_MONOTONIC && (kind & INHERIT_BIT));
+  int result = ask ? EBUSY : lj_real.pthread_mutex_trylock(mutex);
+  if (LJ_UNLIKELY(result != 0)) return lj_mutex_lock_slow(mutex, result, call, deadline, LJ_CALLER());
+  lj_mutex_acquired(slot, mutex, 0);
+  return 0;
+}
+
+// The mutex is not this thread's as far as the list says. glibc lets anybody unlock a mutex of a type that does not
+// check; the others answer EPERM unless the owner field names this thread.
+LJ_COLD static int lj_mutex_unlock_unlisted(lj_slot *slot, pthread_mutex_t *mutex) {
+  uint32_t owner = (uint32_t)__atomic_load_n(&mutex->__data.__owner, __ATOMIC_RELAXED);
+  int kind = mutex->__data.__kind;
+  int type = kind & TYPE_BITS;
+  bool checks = type == TYPE_RECURSIVE || type == TYPE_ERRORCHECK || (kind & (ROBUST_BIT | INHERIT_BIT));
+  if (checks || owner == 0 || (slot && owner == slot->tid)) return lj_real.pthread_mutex_unlock(mutex);
+  lj_foreign_note note = lj_foreign_announce((uint64_t)(uintptr_t)mutex, owner, LJ_MODE_EXCLUSIVE);
+  int result = lj_real.pthread_mutex_unlock(mutex);
+  if (result != 0) lj_foreign_withdraw(note);
+  return result;
+}
+
+LJ_COLD static int lj_mutex_unlock_slow(lj_slot *slot, pthread_mutex_t *mutex) {
+  lj_held removed;
+  enum lj_release release = lj_held_release_slow(slot, (uint64_t)(uintptr_t)mutex, &removed);
+  if (release == LJ_RELEASE_UNLISTED) return lj_mutex_unlock_unlisted(slot, mutex);
+  int result = lj_real.pthread_mutex_unlock(mutex);
+  if (result != 0 && release == LJ_RELEASE_FOUND) lj_held_restore(slot, &removed, 0);
+  else if (result != 0) slot->held_lost++;
+  return result;
+}
+
+LJ_COLD static int lj_mutex_unlock_slotless(pthread_mutex_t *mutex) {
+  // A thread in its last destructor may still unlock: its slot, kept as evidence, has to learn of it.
+  if ((lj_thread.flags & LJ_THREAD_ENDED) && lj_epoch_page.epoch >= LJ_EPOCH_FIRST &&
+      lj_slot_of_thread((uint32_t)__atomic_load_n(&mutex->__data.__owner, __ATOMIC_RELAXED)))
+    return lj_mutex_unlock_unlisted(NULL, mutex);
+  int result = lj_real.pthread_mutex_unlock(mutex);
+  if (result == 0) lj_unrecorded_release();
+  return result;
+}
+
+LJ_COLD static int lj_mutex_unlock_failed(lj_slot *slot, pthread_mutex_t *mutex, int result) {
+  lj_held_push(slot, mutex, LJ_SHAPE(LJ_KIND_MUTEX, LJ_MODE_EXCLUSIVE, 0));
+  return result;
+}
+
+LJ_INLINE int lj_mutex_unlock(pthread_mutex_t *mutex) {
+  lj_slot *slot = lj_enter();
+  if (LJ_UNLIKELY(!slot)) return lj_mutex_unlock_slotless(mutex);
+  if (LJ_UNLIKELY(!lj_held_pop(slot, mutex))) return lj_mutex_unlock_slow(slot, mutex);
+  int result = lj_real.pthread_mutex_unlock(mutex);
+  if (LJ_UNLIKELY(result != 0)) return lj_mutex_unlock_failed(slot, mutex, result);
+  return 0;
+}
+
+LJ_EXPORT int pthread_mutex_lock(pthread_mutex_t *mutex) { return lj_mutex_lock(mutex); }
+LJ_EXPORT int pthread_mutex_trylock(pthread_mutex_t *mutex) { return lj_mutex_trylock(mutex); }
+LJ_EXPORT int pthread_mutex_unlock(pthread_mutex_t *mutex) { return lj_mutex_unlock(mutex); }
+LJ_EXPORT int pthread_mutex_timedlock(pthread_mutex_t *mutex, const struct timespec *deadline) {
+  return lj_mutex_timed(mutex, MUTEX_TIMEDLOCK, deadline);
+}
+LJ_EXPORT int pthread_mutex_clocklock(pthread_mutex_t *mutex, clockid_t clock, const struct timespec *deadline) {
+  if (clock == CLOCK_REALTIME) return lj_mutex_timed(mutex, MUTEX_CLOCKLOCK_REALTIME, deadline);
+  if (clock == CLOCK_MONOTONIC) return lj_mutex_timed(mutex, MUTEX_CLOCKLOCK_MONOTONIC, deadline);
+  // No other clock is supported, and that is said whether the mutex is free or not.
+  lj_slot *slot = lj_enter();
+  int result = lj_real.pthread_mutex_clocklock(mutex, clock, deadline);
+  if (LJ_UNLIKELY(!slot)) return lj_mutex_unrecorded(result);
+  if (result == 0 || result == EOWNERDEAD) lj_mutex_acquired(slot, mutex, 0);
+  return result;
+}
+
+// glibc's names from before 2.34's merge of libpthread; old libraries may still refer to them.
+LJ_ALIAS(__pthread_mutex_lock, pthread_mutex_lock);
+LJ_ALIAS(__pthread_mutex_trylock, pthread_mutex_trylock);
+LJ_ALIAS(__pthread_mutex_unlock, pthread_mutex_unlock);
+
+LJ_EXPORT int pthread_mutex_init(pthread_mutex_t *mutex, const pthread_mutexattr_t *attributes) {
+  lj_slot *slot = lj_enter();
+  int result = lj_real.pthread_mutex_init(mutex, attributes);
+  if (slot && result == 0) lj_held_forget(slot, (uint64_t)(uintptr_t)mutex);
+  return result;
+}
+
+LJ_EXPORT int pthread_mutex_destroy(pthread_mutex_t *mutex) {
+  lj_slot *slot = lj_enter();
+  int result = lj_real.pthread_mutex_destroy(mutex);
+  if (slot && result == 0) lj_held_forget(slot, (uint64_t)(uintptr_t)mutex);
+  return result;
+}
+
+// C11. glibc's mtx_t is a pthread_mutex_t inside; results map as in its thrd_err_map.
+static int lj_c11_result(int result) {
+  switch (result) {
+  case 0: return thrd_success;
+  case ENOMEM: return thrd_nomem;
+  case ETIMEDOUT: return thrd_timedout;
+  case EBUSY: return thrd_busy;
+  default: return thrd_error;
+  }
+}
+
+LJ_EXPORT int mtx_lock(mtx_t *mutex) { return lj_c11_result(lj_mutex_lock((pthread_mutex_t *)mutex)); }
+LJ_EXPORT int mtx_trylock(mtx_t *mutex) {
+  return lj_c11_result(lj_mutex_trylock((pthread_mutex_t *)mutex));
+}
+LJ_EXPORT int mtx_unlock(mtx_t *mutex) {
+  return lj_c11_result(lj_mutex_unlock((pthread_mutex_t *)mutex));
+}
+LJ_EXPORT int mtx_timedlock(mtx_t *restrict mutex, const struct timespec *restrict deadline) {
+  return lj_c11_result(lj_mutex_timed((pthread_mutex_t *)mutex, MUTEX_TIMEDLOCK, deadline));
+}

@@ -1,0 +1,194 @@
+#define _GNU_SOURCE
+#include "setup.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "arena.h"
+#include "directory.h"
+#include "exit.h"
+#include "fork.h"
+#include "identity.h"
+#include "modules.h"
+#include "process.h"
+#include "raw.h"
+#include "real.h"
+#include "slot.h"
+#include "text.h"
+#include "watchdog.h"
+
+lj_process_state lj_process = {.key = -1};
+
+extern const char __ehdr_start[] __attribute__((visibility("hidden")));
+
+void lj_count_loss(unsigned cause) {
+  bool mine = lj_epoch_page.epoch >= LJ_EPOCH_FIRST && lj_process.header;
+  uint64_t *counter = mine ? &lj_process.header->losses[cause] : &lj_process.early_losses[cause];
+  __atomic_fetch_add(counter, 1, __ATOMIC_RELAXED);
+}
+
+static void lj_log(const char *message) {
+  if (!lj_process.settings.log) return;
+  char line[384];
+  lj_text text = lj_text_in(line, sizeof line - 1);
+  lj_put(&text, "lockjaw: pid ");
+  lj_put_decimal(&text, lj_process.pid);
+  lj_put(&text, ": ");
+  lj_put(&text, message);
+  line[text.length++] = '\n';
+  (void)lj_raw3(SYS_write, 2, (long)line, (long)text.length);
+}
+
+static void lj_take_setting(const char *name, char *to, size_t capacity) {
+  const char *value = getenv(name);
+  lj_copy_text(to, capacity, value ? value : "");
+}
+
+// The lockjaw program: $LOCKJAW_EXE, or beside this library.
+static void lj_find_helper(char *path, size_t capacity) {
+  lj_take_setting("LOCKJAW_EXE", path, capacity);
+  Dl_info self;
+  if (path[0] || !dladdr((const void *)(uintptr_t)&lj_find_helper, &self) || !self.dli_fname) return;
+  lj_text text = lj_text_in(path, capacity);
+  if (self.dli_fname[0] != '/') { // LD_PRELOAD named it relative to where the program was started
+    long length = lj_raw2(SYS_getcwd, (long)path, (long)capacity);
+    if (length <= 1 || path[0] != '/') {
+      path[0] = 0;
+      return;
+    }
+    text.length = (size_t)length - 1;
+    lj_put(&text, "/");
+  }
+  lj_put(&text, self.dli_fname);
+  while (text.length && text.start[text.length - 1] != '/') text.length--;
+  text.start[text.length] = 0;
+  lj_put(&text, "lockjaw");
+  if (text.cut) path[0] = 0;
+}
+
+static void lj_read_settings(void) {
+  lj_settings *settings = &lj_process.settings;
+  lj_take_setting("LOCKJAW_DIR", settings->directory, sizeof settings->directory);
+  lj_take_setting("XDG_RUNTIME_DIR", settings->runtime_directory, sizeof settings->runtime_directory);
+  if (settings->runtime_directory[0] != '/') settings->runtime_directory[0] = 0;
+  lj_take_setting("LOCKJAW_SESSION", settings->session, sizeof settings->session);
+  lj_find_helper(settings->helper, sizeof settings->helper);
+  // Other levels are not built yet; asking for one gets the one there is.
+  settings->level = LJ_LEVEL_STATE;
+  const char *log = getenv("LOCKJAW_LOG");
+  settings->log = log && log[0] && !lj_equal(log, "0");
+}
+
+// Puts a page under `lj_epoch_page` that a child of any kind finds zeroed.
+static bool lj_make_wiped_page(void) {
+  long page = lj_raw6(SYS_mmap, (long)&lj_epoch_page, LJ_PAGE, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+  return page == (long)&lj_epoch_page && lj_raw3(SYS_madvise, page, LJ_PAGE, MADV_WIPEONFORK) == 0;
+}
+
+static void lj_find_main_stack(void) {
+  struct rlimit limit;
+  uint64_t bytes = 8u << 20;
+  if (lj_raw4(SYS_prlimit64, 0, RLIMIT_STACK, 0, (long)&limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
+    bytes = limit.rlim_cur;
+  if (bytes > 64u << 20) bytes = 64u << 20;
+  if (lj_process.main_stack_high > bytes) lj_process.main_stack_low = lj_process.main_stack_high - bytes;
+}
+
+// Everything that is the same for a first image and a child: identity, file, arena, modules. False: nothing will be
+// recorded, and where a collector looks it finds why.
+static bool lj_set_up_arena(void) {
+  char reason[sizeof lj_process.header->reason] = "";
+  const char *why;
+  lj_process.pid = lj_raw_getpid();
+  lj_process.start_ticks = lj_start_ticks(0);
+  lj_process.has_file = false;
+  lj_process.header = NULL;
+  int directory = lj_open_directory(&why);
+  if (directory < 0) {
+    lj_log(why);
+    return false;
+  }
+  lj_name_file(directory);
+  enum lj_arena_failure failure = lj_arena_create(directory, reason, sizeof reason);
+  if (failure == LJ_ARENA_REFUSED) lj_arena_leave_reason(directory, reason);
+  lj_raw_close(directory);
+  if (failure != LJ_ARENA_OK) {
+    lj_log(failure == LJ_ARENA_REFUSED ? reason : "no file could be created in the arena directory");
+    return false;
+  }
+  lj_modules_reset();
+  lj_modules_read();
+  for (unsigned cause = 0; cause < LJ_LOSS_COUNT; cause++)
+    lj_process.header->losses[cause] += __atomic_exchange_n(&lj_process.early_losses[cause], 0, __ATOMIC_RELAXED);
+  return true;
+}
+
+static void lj_open_for_business(bool recording) {
+  if (recording) {
+    lj_find_main_stack();
+    lj_store_release32(&lj_process.header->image_state, LJ_IMAGE_LIVE);
+    // Along a line of descent every epoch is new, so that a child never mistakes an inherited slot for its own.
+    lj_process.epoch = lj_process.epoch < LJ_EPOCH_FIRST ? LJ_EPOCH_FIRST : lj_process.epoch + 1;
+  }
+  // Release: pairs with the acquire in lj_enter_slow; the arena is complete before anybody may use it.
+  lj_store_release32(&lj_epoch_page.epoch, recording ? lj_process.epoch : LJ_EPOCH_OFF);
+}
+
+static void lj_leave_reason_without_arena(const char *reason) {
+  const char *why;
+  lj_process.pid = lj_raw_getpid();
+  lj_process.start_ticks = lj_start_ticks(0);
+  int directory = lj_open_directory(&why);
+  lj_log(reason);
+  if (directory < 0) return;
+  lj_name_file(directory);
+  lj_arena_leave_reason(directory, reason);
+  lj_raw_close(directory);
+}
+
+__attribute__((constructor)) static void lj_set_up(void) {
+  lj_real_ready();
+  if (getauxval(AT_SECURE)) {
+    lj_open_for_business(false);
+    return;
+  }
+  lj_thread.flags |= LJ_THREAD_BUSY;
+  lj_read_settings();
+  lj_process.shim_base = (uint64_t)(uintptr_t)__ehdr_start;
+  lj_process.offsets_hold = true;
+  lj_process.offsets_hold = lj_tid_of(lj_self_pthread()) == lj_raw_gettid();
+  if (!lj_make_wiped_page()) {
+    lj_leave_reason_without_arena("the kernel cannot wipe a page on fork (Linux 4.14 is needed)");
+    lj_open_for_business(false);
+  } else {
+    bool recording = lj_set_up_arena();
+    lj_watch_thread_exit();
+    lj_watch_fork();
+    lj_watch_exit();
+    if (recording) lj_watchdog_install();
+    lj_open_for_business(recording);
+  }
+  lj_process.was_set_up = true;
+  lj_thread.flags &= (uint16_t)~LJ_THREAD_BUSY;
+}
+
+void lj_set_up_child(void) {
+  uint32_t none = LJ_EPOCH_NONE;
+  if (!__atomic_compare_exchange_n(&lj_epoch_page.epoch, &none, LJ_EPOCH_SETTING_UP, false, __ATOMIC_ACQ_REL,
+                                   __ATOMIC_RELAXED))
+    return;
+  // The parent's arena is not ours to write to, or to keep mapped.
+  if (lj_process.header) (void)lj_raw2(SYS_munmap, (long)lj_process.header, (long)lj_process.mapped_bytes);
+  lj_process.header = NULL;
+  for (unsigned cause = 0; cause < LJ_LOSS_COUNT; cause++) lj_process.early_losses[cause] = 0;
+  bool recording = lj_set_up_arena();
+  if (recording) lj_watchdog_child();
+  lj_open_for_business(recording);
+}

@@ -1,0 +1,19 @@
+// Thread names: a slot takes the kernel's name when it is claimed; a later pthread_setname_np is followed.
+#define _GNU_SOURCE
+#include <pthread.h>
+
+#include "process.h"
+#include "real.h"
+#include "slot.h"
+
+LJ_EXPORT int pthread_setname_np(pthread_t thread, const char *name) {
+  lj_slot *mine = lj_enter();
+  int result = lj_real.pthread_setname_np(thread, name);
+  if (result != 0 || !mine) return result;
+  lj_slot *slot = thread == lj_self_pthread() ? mine : lj_slot_of_thread(lj_tid_of((uint64_t)thread));
+  if (!slot || slot->pthread != (uint64_t)thread) return result;
+  char padded[sizeof slot->name] = {0};
+  for (size_t i = 0; i < sizeof padded - 1 && name[i]; i++) padded[i] = name[i];
+  __builtin_memcpy(slot->name, padded, sizeof padded);
+  return result;
+}
