@@ -1,5 +1,5 @@
 import Glibc
-import LockjawInspect
+@testable import LockjawInspect
 import LockjawModel
 import LockjawTestPrograms
 import Testing
