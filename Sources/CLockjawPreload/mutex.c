@@ -3,8 +3,10 @@
 // Acquire: the real trylock first. It succeeds or fails exactly where the uncontended path of the real lock does, so
 // the fast path costs what it costs without us. Only EBUSY means that the thread may sleep: then the wait is recorded
 // and the real lock called. Any other answer is asked for again from the real lock, so that the program sees its word.
-// Robust mutexes are not tried: after ENOTRECOVERABLE glibc 2.36's trylock leaves the mutex locked by the caller, and
-// the next lock would never return. They are always taken inside a recorded wait, a quiet one if they look free.
+// Two types are not tried, because a failed try leaves something behind. Robust: after ENOTRECOVERABLE glibc 2.36's
+// trylock keeps the lock word, and the next lock would never return. Priority ceiling: an attempt that may not raise the
+// thread's priority counts as made, and the next one succeeds. They are taken inside a recorded wait, a quiet one if
+// they look free.
 // Release: the entry leaves the list before the real unlock. The moment in which we hold without saying so is
 // harmless (this thread runs); the other order would list a lock that somebody else already holds.
 #define _GNU_SOURCE
@@ -19,8 +21,17 @@
 #include "slot.h"
 #include "wait.h"
 
-// glibc's type bits in __kind: 1 recursive, 2 errorcheck; 16 robust, 32 priority-inheriting.
-enum { TYPE_BITS = 3, TYPE_RECURSIVE = 1, TYPE_ERRORCHECK = 2, ROBUST_BIT = 16, INHERIT_BIT = 32 };
+// glibc's type bits in __kind: 1 recursive, 2 errorcheck; 16 robust, 32 priority-inheriting, 64 priority ceiling.
+enum {
+  TYPE_BITS = 3,
+  TYPE_RECURSIVE = 1,
+  TYPE_ERRORCHECK = 2,
+  ROBUST_BIT = 16,
+  INHERIT_BIT = 32,
+  CEILING_BIT = 64,
+  NOT_TRIED_BITS = ROBUST_BIT | CEILING_BIT,
+  CEILING_SHIFT = 19, // the ceiling stands in the lock word, from this bit on
+};
 
 LJ_INLINE bool lj_is_recursive(const pthread_mutex_t *mutex) {
   return (mutex->__data.__kind & TYPE_BITS) == TYPE_RECURSIVE;
@@ -51,6 +62,12 @@ static int lj_mutex_real_lock(pthread_mutex_t *mutex, enum lj_mutex_call call, c
   return lj_real.pthread_mutex_lock(mutex);
 }
 
+// Of the types that are not tried: whether the lock word names nobody.
+static bool lj_looks_free(const pthread_mutex_t *mutex) {
+  int kind = mutex->__data.__kind, word = __atomic_load_n(&mutex->__data.__lock, __ATOMIC_RELAXED);
+  return kind & CEILING_BIT ? !(word & ((1 << CEILING_SHIFT) - 1)) : (kind & ROBUST_BIT) && !word;
+}
+
 // Everything but success at first try. `tried` is trylock's answer.
 LJ_COLD static int lj_mutex_lock_slow(pthread_mutex_t *mutex, int tried, enum lj_mutex_call call,
                                       const struct timespec *deadline, lj_caller caller) {
@@ -67,7 +84,7 @@ LJ_COLD static int lj_mutex_lock_slow(pthread_mutex_t *mutex, int tried, enum lj
         .owner_tid = (uint32_t)__atomic_load_n(&mutex->__data.__owner, __ATOMIC_RELAXED),
         .kind = LJ_KIND_MUTEX,
         .mode = LJ_MODE_EXCLUSIVE,
-        .quiet = (mutex->__data.__kind & ROBUST_BIT) && __atomic_load_n(&mutex->__data.__lock, __ATOMIC_RELAXED) == 0,
+        .quiet = lj_looks_free(mutex),
     };
     spec.wake = spec.quiet ? 0 : LJ_WAKE_LOCKS;
     lj_wait_scope scope;
@@ -89,7 +106,7 @@ LJ_COLD static int lj_mutex_lock_slow(pthread_mutex_t *mutex, int tried, enum lj
 LJ_INLINE int lj_mutex_lock(pthread_mutex_t *mutex) {
   lj_slot *slot = lj_enter();
   if (LJ_UNLIKELY(!slot)) return lj_mutex_unrecorded(lj_real.pthread_mutex_lock(mutex));
-  int result = LJ_UNLIKELY(mutex->__data.__kind & ROBUST_BIT) ? EBUSY : lj_real.pthread_mutex_trylock(mutex);
+  int result = LJ_UNLIKELY(mutex->__data.__kind & NOT_TRIED_BITS) ? EBUSY : lj_real.pthread_mutex_trylock(mutex);
   if (LJ_UNLIKELY(result != 0)) return lj_mutex_lock_slow(mutex, result, MUTEX_LOCK, NULL, LJ_CALLER());
   lj_mutex_acquired(slot, mutex, 0);
   return 0;
@@ -108,7 +125,7 @@ LJ_INLINE int lj_mutex_timed(pthread_mutex_t *mutex, enum lj_mutex_call call, co
   if (LJ_UNLIKELY(!slot)) return lj_mutex_unrecorded(lj_mutex_real_lock(mutex, call, deadline));
   // With a priority-inheriting mutex an older kernel refuses CLOCK_MONOTONIC even when the mutex is free: ask it.
   int kind = mutex->__data.__kind;
-  bool ask = (kind & ROBUST_BIT) || (call == MUTEX_CLOCKLOCK_MONOTONIC && (kind & INHERIT_BIT));
+  bool ask = (kind & NOT_TRIED_BITS) || (call == MUTEX_CLOCKLOCK_MONOTONIC && (kind & INHERIT_BIT));
   int result = ask ? EBUSY : lj_real.pthread_mutex_trylock(mutex);
   if (LJ_UNLIKELY(result != 0)) return lj_mutex_lock_slow(mutex, result, call, deadline, LJ_CALLER());
   lj_mutex_acquired(slot, mutex, 0);

@@ -183,6 +183,7 @@ extension Wait {
       site: CallSite(address: Address(raw.site)), since: Instant(nanoseconds: raw.since_ns),
       deadline: raw.deadline_ns == 0 ? nil : Instant(nanoseconds: raw.deadline_ns),
       ownerAtBegin: raw.owner_tid == 0 ? nil : ThreadID(Int32(truncatingIfNeeded: raw.owner_tid)),
+      policyAtBegin: type == .rwlock ? (raw.futex_value == 2 ? .prefersWriters : .prefersReaders) : nil,
       context: WaitContext(
         ip: context.ip, sp: context.sp, bp: context.bp, bx: context.bx, r12: context.r12, r13: context.r13,
         r14: context.r14, r15: context.r15))

@@ -11,6 +11,8 @@ package struct Examination {
   package let kernel: [ThreadID: KernelState]
   package let graph: WaitForGraph
   package let diagnosis: Diagnosis
+  /// Threads that did not wait but were refused to; see `Glance`.
+  package let refused: Set<ThreadID>
   /// The moment of the first pass.
   package let now: Instant
 
@@ -20,10 +22,13 @@ package struct Examination {
     package let now: Instant
     /// Waits by slot and sequence: equal sets mean that nothing has changed.
     package let waits: Set<WaitKey>
-    package init(threads: [ThreadState], now: Instant, waits: Set<WaitKey>) {
+    /// Threads of a dead process that were refused the wait they are shown with; see `remains`.
+    package let refused: Set<ThreadID>
+    package init(threads: [ThreadState], now: Instant, waits: Set<WaitKey>, refused: Set<ThreadID> = []) {
       self.threads = threads
       self.now = now
       self.waits = waits
+      self.refused = refused
     }
   }
 
@@ -55,7 +60,9 @@ package struct Examination {
     let memory = target.memory
     var words: [Address: LockWord] = [:]
     for lock in WaitForGraph.locksToDecode(first) where words[lock.object] == nil {
-      words[lock.object] = GlibcWord.decode(lock.type, at: lock.object) { memory.bytes(at: $0, count: $1) }
+      words[lock.object] =
+        GlibcWord.decode(lock.type, at: lock.object) { memory.bytes(at: $0, count: $1) }
+        ?? Self.rememberedWord(lock.object, first)
     }
 
     var kernel: [ThreadID: KernelState] = [:]
@@ -73,6 +80,7 @@ package struct Examination {
     let graph = WaitForGraph(threads: first, words: words, kernel: kernel, aliveThreads: alive)
     let witnesses = Witnesses(first: first, second: second, words: words, kernel: kernel)
     threads = first
+    refused = glance.refused
     self.words = words
     self.kernel = kernel
     self.graph = graph

@@ -23,6 +23,8 @@ package struct ReportBuilder {
   private let stackReader: StackReader
   private let snapshot: Snapshot?
   private let byThread: [ThreadID: ThreadState]
+  /// As the kernel has them now: a name given by prctl passes the shim by.
+  private let names: [ThreadID: String]
   /// Short names of locks, in the order in which the findings mention them.
   private let lockIDs: [Address: String]
   private let lockOrder: [(address: Address, type: LockType)]
@@ -40,6 +42,7 @@ package struct ReportBuilder {
     self.snapshot = snapshot
     stackReader = StackReader(arena: arena, target: target, snapshot: snapshot)
     byThread = Dictionary(examination.threads.map { ($0.tid, $0) }, uniquingKeysWith: { first, _ in first })
+    names = target.threadNames
 
     var ids: [Address: String] = [:]
     var order: [(Address, LockType)] = []
@@ -69,7 +72,7 @@ package struct ReportBuilder {
     var losses = arena.losses()
     if arena.vanishedPages > 0 { losses["vanished-pages"] = arena.vanishedPages }
     var timing: [String: Double] = [:]
-    if let snapshot { timing["pause"] = snapshot.pauseMilliseconds }
+    if source == "live" { timing["pause"] = snapshot?.pauseMilliseconds ?? 0 }
     return Report(
       verdict: examination.diagnosis.verdict, signature: "", process: process, findings: findings, locks: locks,
       threads: threads, history: history, diagnostics: target.diagnostics + stackReader.diagnostics, losses: losses,
@@ -81,7 +84,7 @@ package struct ReportBuilder {
   private func finding(_ raw: RawFinding, _ stackOf: [ThreadID: [Frame]]) -> Finding {
     Finding(
       kind: raw.kind, certainty: raw.certainty, summary: "", edges: raw.edges.map { edge($0, stackOf) },
-      bystanders: raw.bystanders, evidence: raw.evidence + culpritSentence(raw))
+      bystanders: raw.bystanders, evidence: raw.evidence + culpritSentence(raw) + refusals(raw))
   }
 
   /// "thread 4242 "loader", which holds it, is asleep in read (fd 3: pipe:[991])"
@@ -90,6 +93,13 @@ package struct ReportBuilder {
     let name = name(of: culprit)
     let activity = target.activity(of: culprit) ?? raw.culpritState.map(Self.words)
     return activity.map { ["thread \(culprit)\(name.isEmpty ? "" : " \"\(name)\""), which holds it, \($0)"] } ?? []
+  }
+
+  private func refusals(_ raw: RawFinding) -> [String] {
+    raw.members.filter(examination.refused.contains).map { tid in
+      "kernel: it refused to let thread \(tid) \"\(name(of: tid))\" wait (EDEADLK), since that wait would have closed "
+        + "this cycle; the program was told, and ended instead of hanging."
+    }
   }
 
   private func edge(_ raw: CandidateEdge, _ stackOf: [ThreadID: [Frame]]) -> Edge {
@@ -170,11 +180,11 @@ package struct ReportBuilder {
     }
     if case .exitedHolding = thread.phase {
       return ThreadReport(
-        tid: tid, name: thread.name, state: "ended without releasing what it held", stack: [],
+        tid: tid, name: name(of: tid), state: "ended without releasing what it held", stack: [],
         holds: thread.held.compactMap { lockIDs[$0.object] })
     }
     return ThreadReport(
-      tid: tid, name: thread.name, state: thread.wait.map(waiting) ?? activity(tid),
+      tid: tid, name: name(of: tid), state: thread.wait.map(waiting) ?? activity(tid),
       stack: stackReader.stack(of: thread), holds: thread.held.compactMap { lockIDs[$0.object] },
       waitsFor: thread.wait.flatMap { lockIDs[$0.object] })
   }
@@ -190,7 +200,7 @@ package struct ReportBuilder {
       + (wait.deadline == nil ? "" : ", with a time limit")
   }
 
-  private func name(of tid: ThreadID) -> String { byThread[tid]?.name ?? target.threadName(tid) ?? "" }
+  private func name(of tid: ThreadID) -> String { names[tid] ?? byThread[tid]?.name ?? "" }
 
   private func activity(_ tid: ThreadID) -> String {
     if let snapshotState = snapshot?.threads.first(where: { $0.tid == tid })?.missing { return snapshotState }

@@ -27,15 +27,38 @@ struct StackReader {
       let top = MemoryImage(base: Address(wait.context.sp), bytes: arena?.stackTop(inSlot: thread.slot) ?? [])
       // The live stack reaches further than the copy and is as true while the wait lasts; of a dead process the copy
       // is all there is.
-      let unwinding = symbols.unwinder.unwind(
-        Registers(wait.context), memory: LayeredMemory([target.memory, top]))
+      let memory = LayeredMemory([target.memory, top])
+      let unwinding = symbols.unwinder.unwind(Registers(wait.context), memory: memory)
       if unwinding.frames.count > 1 { return symbols.symbolizer.frames(of: unwinding) }
+      if let caller = callerRegisters(wait, memory) {
+        return symbols.symbolizer.frames(of: symbols.unwinder.unwind(caller, memory: memory))
+      }
     }
     let stack = stack(of: thread.tid)
     if !stack.isEmpty { return stack }
     // The call site is always there.
     guard let site = thread.wait?.site, site.address.rawValue != 0 else { return [] }
     return frames(at: site)
+  }
+
+  /// The registers in the program's own frame, found along the shim's frame pointers: for when the liblockjaw.so that
+  /// the process used is no longer there to be unwound through. The frame is right only if it returns to the call site
+  /// that the wait recorded.
+  private func callerRegisters(_ wait: Wait, _ memory: any MemoryReader) -> Registers? {
+    var frame = wait.context.bp
+    for _ in 0..<4 {
+      guard let next = memory.load(UInt64.self, at: Address(frame)),
+        let returnAddress = memory.load(UInt64.self, at: Address(frame &+ 8))
+      else { return nil }
+      if returnAddress == wait.site.address.rawValue {
+        var registers = Registers(wait.context)
+        (registers.rip, registers.rsp, registers.rbp) = (returnAddress, frame &+ 16, next)
+        return registers
+      }
+      guard next > frame else { return nil }
+      frame = next
+    }
+    return nil
   }
 
   /// From the snapshot.

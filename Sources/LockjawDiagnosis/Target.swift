@@ -17,7 +17,8 @@ package protocol Target: AnyObject {
   func kernelState(of thread: ThreadID) -> KernelState
   /// What a thread is doing, for people; `nil` where only `kernelState` can be said.
   func activity(of thread: ThreadID) -> String?
-  func threadName(_ thread: ThreadID) -> String?
+  /// Threads' names; empty where nobody can say.
+  var threadNames: [ThreadID: String] { get }
   /// Makes and keeps what unwinding and naming need; called once something is to be shown.
   func symbols() -> TargetSymbols
 }
@@ -55,7 +56,9 @@ package final class LiveTarget: Target {
   package var diagnostics: [String] { [] }
   package func kernelState(of thread: ThreadID) -> KernelState { process.kernelState(of: thread) }
   package func activity(of thread: ThreadID) -> String? { process.activity(of: thread) }
-  package func threadName(_ thread: ThreadID) -> String? { process.threads.first { $0.tid == thread }?.name }
+  package var threadNames: [ThreadID: String] {
+    Dictionary(process.threads.map { ($0.tid, $0.name) }, uniquingKeysWith: { first, _ in first })
+  }
 
   package func symbols() -> TargetSymbols {
     let modules = modules
@@ -94,6 +97,6 @@ package final class DeadTarget: Target {
   }
   package func kernelState(of thread: ThreadID) -> KernelState { .unknown(reason: "the process is gone") }
   package func activity(of thread: ThreadID) -> String? { nil }
-  package func threadName(_ thread: ThreadID) -> String? { nil }
+  package var threadNames: [ThreadID: String] { [:] }
   package func symbols() -> TargetSymbols { made }
 }

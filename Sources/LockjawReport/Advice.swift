@@ -219,7 +219,7 @@ struct Advice {
   private var contention: [String] {
     guard let edge = first else { return [] }
     return [
-      "Nothing is stuck. If it is slow: shorten what happens under \(index.lockInBrief(edge.lock))"
+      "Nothing is known to be stuck. If it is slow: shorten what happens under \(index.lockInBrief(edge.lock))"
         + (edge.heldSinceAt.map { " (taken in \(ReportIndex.subject($0))\(spot($0)))" } ?? "") + ", or split the lock."
     ]
   }

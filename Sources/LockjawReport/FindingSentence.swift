@@ -22,12 +22,19 @@ struct FindingSentence {
     case .lostWakeup: gathered(", whose word says free: the wake-up was lost")
     case .livelock: gathered(", which nobody keeps, and still no wait succeeds")
     case .longHold: longHold
-    case .contention: gathered(heldByClause(first) + "; it changes hands, so this is no hang")
+    case .contention: gathered(heldByClause(first) + "; " + contentionLimit)
     case .hangUnknown: hangUnknown
     case .hostStarved: "the host gave \(subjects) no time to run; the program is not to blame"
-    case .idle: "\(Wording.threads(index.report.threads.count)) asleep, and none waits for a lock that another holds"
+    case .idle: "\(Wording.threads(index.report.threads.count)) asleep, and none is known to wait for a lock that another holds"
     case .healthy: "no hang found in \(Wording.threads(index.report.threads.count))"
     }
+  }
+
+  /// One moment cannot tell a short wait from the beginning of a long one, and of a dead process there is no other.
+  private var contentionLimit: String {
+    index.report.source == "arena"
+      ? "whether they would have got it, what the process left does not say"
+      : "no hang as far as this moment shows"
   }
 
   // MARK: - Cycles

@@ -23,7 +23,7 @@ package enum Summary {
     case .healthy:
       return
         "\(title): no hang found in \(threads); \(waiting == 0 ? "none waits" : "\(waiting) wait\(waiting == 1 ? "s" : "")") for a lock."
-    case .idle: return "\(title): \(threads) asleep, and none waits for a lock that another holds."
+    case .idle: return "\(title): \(threads) asleep, and none is known to wait for a lock that another holds."
     case .hangUnknown: return "\(title): \(threads), and nothing in the report says what stops them."
     default: return "\(title): the report names no threads or locks."
     }

@@ -89,7 +89,8 @@ package final class Follower: Sendable {
     let reporting = Reporting(arena: arena, target: target, source: "arena")
     // A process that ended by itself was not hung, whatever its threads were waiting for at that moment.
     let diedBySignal = condition.hasPrefix("killed")
-    let glance = diedBySignal ? Examination.glance(arena) : Examination.Glance(threads: [], now: .now, waits: [])
+    let glance =
+      diedBySignal ? Examination.remains(of: arena, now: .now) : Examination.Glance(threads: [], now: .now, waits: [])
     let examination = Examination(glance, arena: arena, target: target, stall: settings.stall)
     let report = reporting.report(
       examination, stacks: .involved, condition: condition, historyLimit: settings.historyLimit)

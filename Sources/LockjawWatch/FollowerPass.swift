@@ -20,9 +20,14 @@ struct FollowerPass {
     let waits: Set<Examination.WaitKey>
   }
 
-  /// How long a cycle that is not proven is looked at again before it is reported for what it is: a thread that has
-  /// recorded its wait needs some microseconds, on a starved host milliseconds, to fall asleep.
-  private static let patienceMilliseconds = 40.0
+  /// How long a cycle is looked at again before it is reported for what it is. One that is not proven: a thread that
+  /// has recorded its wait needs some microseconds, on a starved host milliseconds, to fall asleep. A thread that waits
+  /// for itself and for other readers: those may be about to ask for the same, and then the hang is theirs as well.
+  private static func patienceMilliseconds(_ finding: RawFinding) -> Double {
+    guard finding.isCycle else { return 0 }
+    if finding.certainty != .proven { return 40 }
+    return finding.kind == .selfDeadlock && finding.edges.contains { $0.holders.count > 1 } ? 15 : 0
+  }
   private static let secondLookMilliseconds = 2
 
   private let arena: ArenaReader
@@ -94,10 +99,8 @@ struct FollowerPass {
       firstSeen[key] = seen
       let known = reported[key]
       if let known, known.rank <= finding.certainty.rank { continue }
-      // An unproven cycle may only be too young: look again at once, a little later, until patience is over.
-      if finding.certainty != .proven, finding.isCycle,
-        glance.now.seconds(since: seen) * 1000 < Self.patienceMilliseconds
-      {
+      // A young cycle may not be all of it yet: look again, a little later, until patience is over.
+      if glance.now.seconds(since: seen) * 1000 < Self.patienceMilliseconds(finding) {
         isOpen = true
         continue
       }

@@ -123,9 +123,10 @@ package final class ReportDesk: Sendable {
   }
 
   /// The session is over: an output that was asked for and has nothing to say says so.
-  package func close() {
+  /// - Parameter unseen: the report where no process of the session had an arena.
+  package func close(unseen: Report? = nil) {
     state.withLock { state in
-      guard let output, state.owner == nil, let (_, report) = state.quiet else { return }
+      guard let output, state.owner == nil, let report = state.quiet?.1 ?? unseen else { return }
       write(report, to: output)
     }
   }

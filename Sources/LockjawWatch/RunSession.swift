@@ -35,14 +35,14 @@ package final class RunSession {
     let arenaPath: String
   }
 
-  private let options: Options
+  fileprivate let options: Options
   private let desk: ReportDesk
   private let shimPath: String
   private let directory: ArenaDirectory
   private let session: String
   private let hasEndedProcess = HangFlag()
   private var followed: [ProcessIdentity: Followed] = [:]
-  private var commandPID: pid_t = 0
+  fileprivate var commandPID: pid_t = 0
   private let ownStartTicks = LiveProcess.ownStartTicks
 
   /// - Throws: what makes `run` impossible before anything has been started.
@@ -170,12 +170,26 @@ package final class RunSession {
       // Its own exit removes an arena; _exit and exec into an uncovered program do not. Death by a signal keeps it.
       if identity.pid == commandPID, case .status = exit, let one { unlink(one.arenaPath) }
     }
-    desk.close()
+    desk.close(unseen: unseen(exit))
     if hasEndedProcess.isRaised { return .exit(options.errorExitStatus) }
     switch exit {
     case .status(let code): return .exit(code)
     case .signal(let number): return .signal(number)
     }
+  }
+}
+
+extension RunSession {
+  /// What can be said of a command whose arena was never seen.
+  private func unseen(_ exit: ChildExit) -> Report {
+    Report(
+      verdict: .healthy, signature: "",
+      process: ProcessReport(
+        pid: commandPID, command: options.command.joined(separator: " "), executable: "", condition: exit.sentence),
+      findings: [], locks: [], threads: [],
+      diagnostics: [
+        "No arena of process \(commandPID) was seen: it ended before it could be read, or it ran without the shim."
+      ], source: "none")
   }
 }
 

@@ -46,7 +46,7 @@ package struct SingleReport {
     default:
       condition = "gone: killed, or replaced by a program without the shim"
       // Waits are as old as the last thing the process recorded, not as the file is.
-      glance = Examination.glance(arena, now: lastRecorded(arena))
+      glance = Examination.remains(of: arena, now: lastRecorded(arena))
     }
     let examination = Examination(glance, arena: arena, target: target, stall: stall)
     return Reporting(arena: arena, target: target, source: "arena").report(

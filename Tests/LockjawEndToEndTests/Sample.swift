@@ -10,6 +10,9 @@ enum Checkout {
   /// Where this build put its products: the runner stands beside `lockjaw` and the preloaded library.
   static let products = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
 
+  /// The preloaded library of this build.
+  static let shim = products.appending(path: "liblockjaw_preload.so")
+
   /// The command under test: this build's, or an installed one that LOCKJAW_EXECUTABLE names.
   static let lockjaw =
     ProcessInfo.processInfo.environment["LOCKJAW_EXECUTABLE"].map { URL(filePath: $0) }
