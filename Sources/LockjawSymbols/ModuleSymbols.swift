@@ -30,7 +30,8 @@ final class ModuleSymbols {
       file.section(named: ".gnu_debuglink").map { file.string(at: $0.offset, limit: Int(min($0.size, 256))) }
     }
     let hasOwnLines = file?.section(named: ".debug_info") != nil
-    debugFile = hasOwnLines ? nil : debugFiles.file(buildID: buildID, modulePath: module.pathWithoutMark, debugLink: link)
+    debugFile =
+      hasOwnLines ? nil : debugFiles.file(buildID: buildID, modulePath: module.pathWithoutMark, debugLink: link)
     bias = file?.loadBias(of: module) ?? debugFile?.loadBias(of: module)
   }
 
@@ -83,7 +84,9 @@ final class ModuleSymbols {
 
   private func symbol(at address: UInt64, in table: ELFSection, of file: ELFFile, isVariable: Bool) -> lj_symbol? {
     let entry = 24  // Elf64_Sym
-    guard table.entrySize == UInt64(entry), Int(table.link) < file.sections.count, !table.isCompressed else { return nil }
+    guard table.entrySize == UInt64(entry), Int(table.link) < file.sections.count, !table.isCompressed else {
+      return nil
+    }
     let strings = file.sections[Int(table.link)]
     guard strings.occupiesFile, !strings.isCompressed else { return nil }
     return file.withBytes { bytes -> lj_symbol? in
@@ -91,7 +94,8 @@ final class ModuleSymbols {
       var found = lj_symbol()
       let isFound = lj_find_symbol(
         base + Int(table.offset), Int(table.size) / entry,
-        (base + Int(strings.offset)).assumingMemoryBound(to: CChar.self), Int(strings.size), address, isVariable, &found)
+        (base + Int(strings.offset)).assumingMemoryBound(to: CChar.self), Int(strings.size), address, isVariable, &found
+      )
       return isFound ? found : nil
     }
   }

@@ -42,7 +42,7 @@ package enum Plumbing {
     var end = function.startIndex
     for index in function.indices {
       switch function[index] {
-      case "<", "(", "[", "{": 
+      case "<", "(", "[", "{":
         if function[index] == "(", depth == 0 { return function[end...] }
         depth += 1
       case ">", ")", "]", "}": depth -= 1

@@ -1,15 +1,19 @@
 /// What is plumbing, as data. One line each, with whose it is; matched against demangled names.
 enum PlumbingPatterns {
   /// Modules of which every function is plumbing: file name prefixes.
-  static let cLibraries = ["libc.so", "libc-2.", "libpthread.so", "libpthread-2.", "ld-linux", "ld-2.", "librt.so", "ld-musl"]
+  static let cLibraries = [
+    "libc.so", "libc-2.", "libpthread.so", "libpthread-2.", "ld-linux", "ld-2.", "librt.so", "ld-musl",
+  ]
 
   /// Runtimes that programs enter through, and whose functions nobody's bug is in: even named ones fold.
   static let closedLibraries = ["libgcc_s.so", "libdispatch.so", "libBlocksRuntime.so", "libswift_Concurrency.so"]
 
   /// Modules whose nameless addresses are plumbing (libstdc++'s thread entry has no symbol).
-  static let libraries = closedLibraries + [
-    "libstdc++.so", "libc++.so", "libswiftCore.so", "libswiftSynchronization.so", "libFoundation", "lib_FoundationICU",
-  ]
+  static let libraries =
+    closedLibraries + [
+      "libstdc++.so", "libc++.so", "libswiftCore.so", "libswiftSynchronization.so", "libFoundation",
+      "lib_FoundationICU",
+    ]
 
   /// Whole names.
   static let functions: Set<String> = [
@@ -18,7 +22,8 @@ enum PlumbingPatterns {
     "__libc_start_main_impl", "__restore_rt",
     // glibc's waiting
     "__lll_lock_wait", "__lll_lock_wait_private", "futex_wait", "__futex_abstimed_wait_common",
-    "__futex_abstimed_wait_common64", "__GI___lll_lock_wait", "syscall", "__syscall_cancel", "__internal_syscall_cancel",
+    "__futex_abstimed_wait_common64", "__GI___lll_lock_wait", "syscall", "__syscall_cancel",
+    "__internal_syscall_cancel",
     // C11 threads
     "mtx_lock", "mtx_trylock", "mtx_timedlock", "mtx_unlock", "cnd_wait", "cnd_timedwait", "cnd_signal",
     "cnd_broadcast", "thrd_join", "call_once", "sem_wait", "sem_timedwait", "sem_clockwait", "sem_post",
@@ -62,11 +67,13 @@ enum PlumbingPatterns {
     "alloc::boxed::", "core::sync::atomic::", "std::backtrace::", "core::result::Result<", "core::option::Option<",
     "&F as core::ops::function::", "&mut F as core::ops::function::", "core::hint::",
     // parking_lot and lock_api
-    "parking_lot::", "parking_lot_core::", "lock_api::", 
+    "parking_lot::", "parking_lot_core::", "lock_api::",
     // Swift: runtime, Synchronization, Foundation's locks, Dispatch
     "swift_", "_swift_", "swift::", "Synchronization.", "Foundation.NSLock.",
-    "Foundation.NSRecursiveLock.", "Foundation.NSCondition.", "Foundation.NSConditionLock.", "Foundation.(NSThreadStart", "Foundation.Thread.main()",
-    "_dispatch_", "__swift_", "$s15Synchronization", "reabstraction thunk helper", "partial apply forwarder for reabstraction thunk",
+    "Foundation.NSRecursiveLock.", "Foundation.NSCondition.", "Foundation.NSConditionLock.",
+    "Foundation.(NSThreadStart", "Foundation.Thread.main()",
+    "_dispatch_", "__swift_", "$s15Synchronization", "reabstraction thunk helper",
+    "partial apply forwarder for reabstraction thunk",
   ]
 
   /// Parts of names that identify glue whose beginning is the caller's type.
@@ -82,7 +89,8 @@ enum PlumbingPatterns {
   static let pythonModules = ["libpython", "python"]
   static let pythonPrefixes: [String] = [
     "_PyEval_", "PyEval_", "_PyObject_", "PyObject_", "_PyFunction_", "_PyVectorcall_", "PyVectorcall_", "_PyRun_",
-    "PyRun_", "_Py_", "Py_", "method_vectorcall", "cfunction_", "_PyCFunction", "pymain_", "run_mod", "run_eval_code_obj",
+    "PyRun_", "_Py_", "Py_", "method_vectorcall", "cfunction_", "_PyCFunction", "pymain_", "run_mod",
+    "run_eval_code_obj",
     "pyrun_", "slot_tp_call", "type_call", "object_vacall", "vectorcall_", "builtin_exec", "do_call_core", "thread_run",
     "pythread_wrapper", "acquire_timed", "rlock_acquire", "lock_PyThread_", "PyThread_", "take_gil", "drop_gil",
   ]

@@ -1,6 +1,7 @@
-@testable import LockjawInspect
 import LockjawModel
 import Testing
+
+@testable import LockjawInspect
 
 @Suite("Mappings to modules")
 struct ModuleGroupingTests {
@@ -31,7 +32,8 @@ struct ModuleGroupingTests {
     "Lines that are none are left out",
     arguments: [
       "", "nonsense", "1000", "1000-", "1000-2000", "1000-2000 r--p", "2000-1000 r--p 0 0:0 0 /x", "1000-2000 r-",
-      "10000000000000000000-2 r--p 0 0:0 0 /x", "1000-2000 r--p 0 0:0 zz /x", "-1000-2000 r--p 0 0:0 0 /x", "\u{0}\u{0}",
+      "10000000000000000000-2 r--p 0 0:0 0 /x", "1000-2000 r--p 0 0:0 zz /x", "-1000-2000 r--p 0 0:0 0 /x",
+      "\u{0}\u{0}",
     ])
   func badLines(line: String) {
     #expect(map(line).entries == [])

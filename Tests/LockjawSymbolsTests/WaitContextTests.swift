@@ -49,7 +49,8 @@ struct WaitContextTests {
 
   /// The stack by a snapshot, from the interposer's caller outwards, is what the wait context must lead to.
   private func start(_ optimisation: String) throws -> Waiting {
-    let program = try Program(.c, name: "waiting", flags: ["-g", optimisation, "-fno-optimize-sibling-calls"], source: Self.source)
+    let program = try Program(
+      .c, name: "waiting", flags: ["-g", optimisation, "-fno-optimize-sibling-calls"], source: Self.source)
     let running = try RunningProgram(program)
     let address = Address(try #require(UInt64(try running.readLine().dropFirst(2), radix: 16)))
     _ = try running.readLine()
@@ -66,7 +67,8 @@ struct WaitContextTests {
       sequence: 1, type: .mutex, mode: .exclusive, object: Address(1), site: CallSite(address: Address(2)),
       since: Instant(nanoseconds: 3))
     wait.context = WaitContext(
-      ip: words[0], sp: words[1], bp: words[2], bx: words[3], r12: words[4], r13: words[5], r14: words[6], r15: words[7])
+      ip: words[0], sp: words[1], bp: words[2], bx: words[3], r12: words[4], r13: words[5], r14: words[6], r15: words[7]
+    )
     wait.stackTop = try #require(memory.bytes(at: Address(words[1]), count: 2048))
     let snapshot = try Snapshot.take(pid: running.pid)
     let unwinder = StackUnwinder(modules: snapshot.modules, files: ModuleFiles(root: .process(process)))
@@ -95,7 +97,8 @@ struct WaitContextTests {
       ])
   }
 
-  @Test("It leads there when the process is dead, from the wait's own copy of the stack's top", arguments: ["-O0", "-O2"])
+  @Test(
+    "It leads there when the process is dead, from the wait's own copy of the stack's top", arguments: ["-O0", "-O2"])
   func dead(optimisation: String) throws {
     let waiting = try start(optimisation)
     let modules = try waiting.process.modules()
