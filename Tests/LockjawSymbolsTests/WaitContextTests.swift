@@ -123,4 +123,23 @@ struct WaitContextTests {
     #expect(at >= MemoryImage(short).end)
     #expect(part.end.explanation?.contains("\(at)") == true)
   }
+
+  @Test("Registers of a caller are named by its call, not by the line after it")
+  func callersRegisters() throws {
+    let waiting = try start("-O0")
+    let modules = try waiting.process.modules()
+    let files = ModuleFiles(root: .process(waiting.process))
+    let unwinder = StackUnwinder(modules: modules, files: files)
+    let memory = ProcessMemory(waiting.process)
+    // -O0 keeps frame pointers: the interposer's leads to its caller's.
+    let frame = waiting.wait.context.bp
+    var registers = Registers(waiting.wait.context)
+    registers.rbp = try #require(memory.load(UInt64.self, at: Address(frame)))
+    registers.rip = try #require(memory.load(UInt64.self, at: Address(frame + 8)))
+    registers.rsp = frame + 16
+    let found = unwinder.unwind(registers, memory: memory, beginsAtReturnAddress: true)
+    #expect(found.end == .reachedOutermost && found.frames[0].isReturnAddress)
+    let frames = Symbolizer(modules: modules, files: files).frames(of: found)
+    #expect(frames.first?.function == "transfer" && frames.first?.line == waiting.program.line("call"))
+  }
 }
