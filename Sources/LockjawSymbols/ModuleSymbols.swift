@@ -82,6 +82,15 @@ final class ModuleSymbols {
     return (String(text.prefix(while: { $0 != "@" })), address - best.value)
   }
 
+  /// How the source goes on from a variable's name to `offset` inside it: "[1].lock"; `nil` where it is not described.
+  /// - Parameter start: the variable's address in the file.
+  func path(to offset: UInt64, inVariableAt start: UInt64) -> String? {
+    guard wantsLines, let dwarf = openedDWARF() else { return nil }
+    var text = [CChar](repeating: 0, count: 512)
+    guard lj_dwarf_variable_path(dwarf, start, offset, &text, text.count) else { return nil }
+    return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+
   private func symbol(at address: UInt64, in table: ELFSection, of file: ELFFile, isVariable: Bool) -> lj_symbol? {
     let entry = 24  // Elf64_Sym
     guard table.entrySize == UInt64(entry), Int(table.link) < file.sections.count, !table.isCompressed else {

@@ -34,7 +34,8 @@ package final class StackUnwinder {
   ) -> Unwinding {
     let limit = min(max(limit, 1), 1 << 16)
     guard let native else {
-      let frame = Unwinding.Frame(pc: registers.instruction, sp: registers.stackPointer, isReturnAddress: beginsAtReturnAddress)
+      let frame = Unwinding.Frame(
+        pc: registers.instruction, sp: registers.stackPointer, isReturnAddress: beginsAtReturnAddress)
       return Unwinding(frames: [frame], end: .noUnwindInformation(at: registers.instruction))
     }
     // Files first: they cost no system call, and hold what unwinding reads of a module.

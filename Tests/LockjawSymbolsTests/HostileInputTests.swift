@@ -63,7 +63,7 @@ struct HostileInputTests {
       for _ in 0..<40 {
         let address = Address(module.textStart.rawValue + UInt64.random(in: 0..<span, using: &random))
         #expect(!symbolizer.frames(at: address, isReturnAddress: Bool.random(using: &random)).isEmpty)
-        _ = symbolizer.dataSymbol(at: Address(module.start.rawValue + UInt64.random(in: 0..<65536, using: &random)))
+        _ = symbolizer.variablePath(at: Address(module.start.rawValue + UInt64.random(in: 0..<65536, using: &random)))
       }
       _ = symbolizer.diagnostics
     }
