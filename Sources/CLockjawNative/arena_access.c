@@ -44,6 +44,7 @@ static void on_bus_error(int signal_number, siginfo_t *info, void *context) {
     previous.sa_handler(signal_number);
   } else {
     signal(SIGBUS, SIG_DFL);  // the faulting instruction runs again and ends us
+    if (info->si_code <= 0) raise(SIGBUS);  // somebody sent it: no instruction will
   }
 }
 

@@ -1,5 +1,4 @@
-#include "dwarf_units.h"
-#include "lockjaw_dwarf.h"
+#include "dwarf_file.h"
 
 #include <dwarf.h>
 #include <elfutils/libdw.h>
@@ -9,18 +8,6 @@
 #include <string.h>
 
 enum { MAX_INLINE_DEPTH = 64, MAX_BLOCK_DEPTH = 256, MAX_SIBLINGS = 1 << 20, MAX_NAME = 2048 };
-
-struct composed_name {
-  struct composed_name *next;
-  char text[];
-};
-
-struct lj_dwarf {
-  Elf *elf;
-  Dwarf *dwarf;
-  lj_dwarf_index index;
-  struct composed_name *names;
-};
 
 lj_dwarf *lj_dwarf_open(const void *image, size_t bytes) {
   elf_version(EV_CURRENT);

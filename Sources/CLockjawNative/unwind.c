@@ -2,6 +2,8 @@
 #include "lockjaw_unwind.h"
 
 #include <libunwind.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -81,6 +83,12 @@ static int access_reg(unw_addr_space_t space, unw_regnum_t number, unw_word_t *v
 
 static int find_proc_info(unw_addr_space_t space, unw_word_t ip, unw_proc_info_t *out, int need_unwind_info, void *argument) {
   struct lj_unwinder *u = argument;
+  // libunwind comes here, and reads the rules it finds, with every signal blocked (its cache is locked meanwhile). A
+  // SIGBUS of a guarded file has to get through; the mask is put back by libunwind when it unlocks.
+  sigset_t bus;
+  sigemptyset(&bus);
+  sigaddset(&bus, SIGBUS);
+  pthread_sigmask(SIG_UNBLOCK, &bus, NULL);
   lj_unwind_table table;
   int result = -UNW_ENOINFO;
   if (u->source->find_table(u->source->context, ip, &table)) {

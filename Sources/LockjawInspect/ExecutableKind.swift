@@ -44,7 +44,8 @@ package indirect enum ExecutableKind: Hashable, Sendable {
       interpreter.warning.map { "\(path) is a script: \($0)" }
     case .notFound(let name):
       name.contains("/")
-        ? "\(name): there is no such file." : "\(name): not found in any directory of PATH. Give its path, or check the spelling."
+        ? "\(name): there is no such file."
+        : "\(name): not found in any directory of PATH. Give its path, or check the spelling."
     case .notExecutable(let path, let reason): "\(path) cannot be run: \(reason)."
     }
   }

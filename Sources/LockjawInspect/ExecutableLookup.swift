@@ -70,7 +70,7 @@ extension ExecutableKind {
     guard head.count > 20 else { return .notExecutable(path: path, reason: "it is too short for an ELF header") }
     if head[4] == 1 { return .thirtyTwoBit(path: path) }
     let machine = UInt16(head[18]) | UInt16(head[19]) << 8
-    guard head[5] == 1, machine == ELFHeader.machineX86_64 else {
+    guard head[5] == 1, machine == ELFHeader.machineAMD64 else {
       return .foreignMachine(path: path, machine: machine)
     }
     let file: ELFFile
@@ -93,7 +93,9 @@ extension ExecutableKind {
   /// How running the file would change who we are, in which case the loader is told to trust nothing from the
   /// environment (AT_SECURE, getauxval(3)).
   private static func gainedRights(_ path: String, _ status: stat) -> String? {
-    if status.st_mode & S_ISUID != 0, status.st_uid != getuid() { return "is set-user-id (to user id \(status.st_uid))" }
+    if status.st_mode & S_ISUID != 0, status.st_uid != getuid() {
+      return "is set-user-id (to user id \(status.st_uid))"
+    }
     if status.st_mode & S_ISGID != 0, status.st_mode & S_IXGRP != 0, status.st_gid != getgid() {
       return "is set-group-id (to group id \(status.st_gid))"
     }

@@ -32,7 +32,9 @@ package struct LiveProcess: Hashable, Sendable {
 
   /// Arguments, one element each; empty for a kernel thread or where the process overwrote them.
   package var commandLine: [String] {
-    guard var content = try? ProcFile.bytes("\(directory)/cmdline", atMost: 4 << 20), !content.isEmpty else { return [] }
+    guard var content = try? ProcFile.bytes("\(directory)/cmdline", atMost: 4 << 20), !content.isEmpty else {
+      return []
+    }
     if content.last == 0 { content.removeLast() }
     return content.split(separator: 0, omittingEmptySubsequences: false).map { String(decoding: $0, as: UTF8.self) }
   }

@@ -95,13 +95,15 @@ package final class ModuleFiles {
   private func difference(between file: ELFFile, and module: Module) -> String? {
     if !module.buildID.isEmpty, !file.buildID.isEmpty {
       if file.buildID == module.buildID { return nil }
-      return "\(module.fileName): the file \(module.pathWithoutMark) has build-id \(file.buildID), but the process runs "
+      return
+        "\(module.fileName): the file \(module.pathWithoutMark) has build-id \(file.buildID), but the process runs "
         + "\(module.buildID): it was replaced after the start, so its symbols are not used. Restart the program, or keep "
         + "the old file beside."
     }
     if module.inode != 0, module.inode == file.inode { return nil }
     if file.loadBias(of: module) == nil || module.inode != 0 {
-      return "\(module.fileName): the file \(module.pathWithoutMark) is not the one that was mapped (it has no build-id, "
+      return
+        "\(module.fileName): the file \(module.pathWithoutMark) is not the one that was mapped (it has no build-id, "
         + "and another inode): it was replaced after the start, so its symbols are not used."
     }
     return nil

@@ -72,7 +72,8 @@ extension Snapshot {
     var tracees = Tracees(process: process)
     try tracees.seizeAll()
     let names = Dictionary(
-      tracees.ids.map { tid in (tid, process.thread(ThreadID(tid))?.name ?? "") }, uniquingKeysWith: { first, _ in first })
+      tracees.ids.map { tid in (tid, process.thread(ThreadID(tid))?.name ?? "") },
+      uniquingKeysWith: { first, _ in first })
 
     let begin = monotonicNanoseconds()
     tracees.stopAll(deadline: begin &+ deadlineNanoseconds)
@@ -93,7 +94,8 @@ extension Snapshot {
       guard let raw else {
         if tracees.isThirtyTwoBit { throw .thirtyTwoBit(pid: process.pid) }
         return Thread(
-          tid: ThreadID(tid), name: name, registers: nil, stack: nil, kernelState: process.kernelState(of: ThreadID(tid)),
+          tid: ThreadID(tid), name: name, registers: nil, stack: nil,
+          kernelState: process.kernelState(of: ThreadID(tid)),
           missing: "It could not be stopped within \(milliseconds) ms: it \(process.activity(of: ThreadID(tid))).")
       }
       return Thread(

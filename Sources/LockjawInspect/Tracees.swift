@@ -121,7 +121,8 @@ struct Tracees: ~Copyable {
       case EPERM:
         // The kernel refuses a zombie with the same error as a missing right.
         if process.thread(tid)?.hasEnded ?? true { ended.insert(tid.rawValue) } else { throw refusal() }
-      default: throw .system(call: "ptrace(PTRACE_SEIZE)", subject: "thread \(tid) of process \(process.pid)", errno: -status)
+      default:
+        throw .system(call: "ptrace(PTRACE_SEIZE)", subject: "thread \(tid) of process \(process.pid)", errno: -status)
       }
     }
     return hasNew

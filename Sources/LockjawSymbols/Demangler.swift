@@ -16,7 +16,9 @@ package enum Demangler {
   /// C++, Rust (both forms, the hash left out) and Swift; other names come back unchanged.
   package static func demangled(_ name: String) -> String {
     guard name.utf8.count <= longest else { return name }
-    if name.hasPrefix("$s") || name.hasPrefix("$S") || name.hasPrefix("_$s") || name.hasPrefix("_$S") || name.hasPrefix("_T0") {
+    if name.hasPrefix("$s") || name.hasPrefix("$S") || name.hasPrefix("_$s") || name.hasPrefix("_$S")
+      || name.hasPrefix("_T0")
+    {
       return owned(swiftDemangle(name, name.utf8.count, nil, nil, 0)).map { swiftSource($0) } ?? name
     }
     guard name.hasPrefix("_Z") || name.hasPrefix("_R") else { return name }
@@ -29,7 +31,9 @@ package enum Demangler {
   /// every build. "merged" stays: such code serves several functions, and this name may be another's.
   private static func swiftSource(_ text: String) -> String {
     var rest = Substring(text)
-    let additions = ["function signature specialization <", "generic specialization <", "generic not re-abstracted specialization <"]
+    let additions = [
+      "function signature specialization <", "generic specialization <", "generic not re-abstracted specialization <",
+    ]
     while let addition = additions.first(where: { rest.hasPrefix($0) }) {
       var depth = 1
       let list = rest.dropFirst(addition.count)

@@ -30,7 +30,8 @@ final class ModuleSymbols {
       file.section(named: ".gnu_debuglink").map { file.string(at: $0.offset, limit: Int(min($0.size, 256))) }
     }
     let hasOwnLines = file?.section(named: ".debug_info") != nil
-    debugFile = hasOwnLines ? nil : debugFiles.file(buildID: buildID, modulePath: module.pathWithoutMark, debugLink: link)
+    debugFile =
+      hasOwnLines ? nil : debugFiles.file(buildID: buildID, modulePath: module.pathWithoutMark, debugLink: link)
     bias = file?.loadBias(of: module) ?? debugFile?.loadBias(of: module)
   }
 
@@ -81,9 +82,20 @@ final class ModuleSymbols {
     return (String(text.prefix(while: { $0 != "@" })), address - best.value)
   }
 
+  /// How the source goes on from a variable's name to `offset` inside it: "[1].lock"; `nil` where it is not described.
+  /// - Parameter start: the variable's address in the file.
+  func path(to offset: UInt64, inVariableAt start: UInt64) -> String? {
+    guard wantsLines, let dwarf = openedDWARF() else { return nil }
+    var text = [CChar](repeating: 0, count: 512)
+    guard lj_dwarf_variable_path(dwarf, start, offset, &text, text.count) else { return nil }
+    return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+
   private func symbol(at address: UInt64, in table: ELFSection, of file: ELFFile, isVariable: Bool) -> lj_symbol? {
     let entry = 24  // Elf64_Sym
-    guard table.entrySize == UInt64(entry), Int(table.link) < file.sections.count, !table.isCompressed else { return nil }
+    guard table.entrySize == UInt64(entry), Int(table.link) < file.sections.count, !table.isCompressed else {
+      return nil
+    }
     let strings = file.sections[Int(table.link)]
     guard strings.occupiesFile, !strings.isCompressed else { return nil }
     return file.withBytes { bytes -> lj_symbol? in
@@ -91,7 +103,8 @@ final class ModuleSymbols {
       var found = lj_symbol()
       let isFound = lj_find_symbol(
         base + Int(table.offset), Int(table.size) / entry,
-        (base + Int(strings.offset)).assumingMemoryBound(to: CChar.self), Int(strings.size), address, isVariable, &found)
+        (base + Int(strings.offset)).assumingMemoryBound(to: CChar.self), Int(strings.size), address, isVariable, &found
+      )
       return isFound ? found : nil
     }
   }

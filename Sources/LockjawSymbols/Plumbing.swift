@@ -18,7 +18,8 @@ package enum Plumbing {
     let name = withoutReturnType(function).drop(while: { $0 == "<" })
     return PlumbingPatterns.prefixes.contains { name.hasPrefix($0) || function.hasPrefix($0) }
       || PlumbingPatterns.fragments.contains { function.contains($0) }
-      || (PlumbingPatterns.closedLibraries.contains { module.hasPrefix($0) })
+      || PlumbingPatterns.closedLibraries.contains { module.hasPrefix($0) }
+      || isPythonInterpreter(function, module)
   }
 
   /// lockjaw's own preloaded library.
@@ -30,13 +31,18 @@ package enum Plumbing {
     PlumbingPatterns.cLibraries.contains { module.hasPrefix($0) }
   }
 
+  private static func isPythonInterpreter(_ function: String, _ module: String) -> Bool {
+    PlumbingPatterns.pythonModules.contains { module.hasPrefix($0) }
+      && PlumbingPatterns.pythonPrefixes.contains { function.hasPrefix($0) }
+  }
+
   /// The demangled name of a function template instance begins with its return type: "void std::__invoke<…>(…)".
   private static func withoutReturnType(_ function: String) -> Substring {
     var depth = 0
     var end = function.startIndex
     for index in function.indices {
       switch function[index] {
-      case "<", "(", "[", "{": 
+      case "<", "(", "[", "{":
         if function[index] == "(", depth == 0 { return function[end...] }
         depth += 1
       case ">", ")", "]", "}": depth -= 1

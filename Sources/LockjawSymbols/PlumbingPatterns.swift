@@ -1,15 +1,19 @@
 /// What is plumbing, as data. One line each, with whose it is; matched against demangled names.
 enum PlumbingPatterns {
   /// Modules of which every function is plumbing: file name prefixes.
-  static let cLibraries = ["libc.so", "libc-2.", "libpthread.so", "libpthread-2.", "ld-linux", "ld-2.", "librt.so", "ld-musl"]
+  static let cLibraries = [
+    "libc.so", "libc-2.", "libpthread.so", "libpthread-2.", "ld-linux", "ld-2.", "librt.so", "ld-musl",
+  ]
 
   /// Runtimes that programs enter through, and whose functions nobody's bug is in: even named ones fold.
   static let closedLibraries = ["libgcc_s.so", "libdispatch.so", "libBlocksRuntime.so", "libswift_Concurrency.so"]
 
   /// Modules whose nameless addresses are plumbing (libstdc++'s thread entry has no symbol).
-  static let libraries = closedLibraries + [
-    "libstdc++.so", "libc++.so", "libswiftCore.so", "libswiftSynchronization.so", "libFoundation", "lib_FoundationICU",
-  ]
+  static let libraries =
+    closedLibraries + [
+      "libstdc++.so", "libc++.so", "libswiftCore.so", "libswiftSynchronization.so", "libFoundation",
+      "lib_FoundationICU",
+    ]
 
   /// Whole names.
   static let functions: Set<String> = [
@@ -18,22 +22,21 @@ enum PlumbingPatterns {
     "__libc_start_main_impl", "__restore_rt",
     // glibc's waiting
     "__lll_lock_wait", "__lll_lock_wait_private", "futex_wait", "__futex_abstimed_wait_common",
-    "__futex_abstimed_wait_common64", "__GI___lll_lock_wait", "syscall", "__syscall_cancel", "__internal_syscall_cancel",
+    "__futex_abstimed_wait_common64", "__GI___lll_lock_wait", "syscall", "__syscall_cancel",
+    "__internal_syscall_cancel",
     // C11 threads
     "mtx_lock", "mtx_trylock", "mtx_timedlock", "mtx_unlock", "cnd_wait", "cnd_timedwait", "cnd_signal",
     "cnd_broadcast", "thrd_join", "call_once", "sem_wait", "sem_timedwait", "sem_clockwait", "sem_post",
     // C++ runtime
     "__cxa_guard_acquire", "execute_native_thread_routine", "__cxa_throw", "_Unwind_RaiseException",
     // Rust's entry
-    "__rust_begin_short_backtrace", "__rust_end_short_backtrace", "__rust_try", "__rust_maybe_catch_panic",
-    "rust_begin_unwind", "lang_start",
+    "__rust_begin_short_backtrace", "__rust_end_short_backtrace", "__rust_try", "rust_begin_unwind",
     // Objective-C-less Foundation's locks
     "Foundation.NSLock.lock() -> ()", "Foundation.NSRecursiveLock.lock() -> ()", "Foundation.NSCondition.wait() -> ()",
     "Foundation.NSCondition.lock() -> ()", "Foundation.NSConditionLock.lock() -> ()", "@objc NSLock.lock()",
-    // CPython
-    "Py_BytesMain", "Py_RunMain", "Py_Main", "pymain_main", "PyVectorcall_Call", "PyObject_Call", "thread_run",
-    "pythread_wrapper", "acquire_timed", "rlock_acquire", "lock_PyThread_acquire_lock", "PyThread_acquire_lock_timed",
-    "PyThread_acquire_lock",
+    // Dispatch
+    "dispatch_sync", "dispatch_sync_f", "dispatch_async", "dispatch_async_f", "dispatch_barrier_sync", "dispatch_once",
+    "dispatch_apply", "dispatch_main", "dispatch_group_wait", "dispatch_semaphore_wait",
   ]
 
   /// Beginnings of names, without a template's return type and without the `<` before a Rust type.
@@ -64,17 +67,13 @@ enum PlumbingPatterns {
     "alloc::boxed::", "core::sync::atomic::", "std::backtrace::", "core::result::Result<", "core::option::Option<",
     "&F as core::ops::function::", "&mut F as core::ops::function::", "core::hint::",
     // parking_lot and lock_api
-    "parking_lot::", "parking_lot_core::", "lock_api::", 
+    "parking_lot::", "parking_lot_core::", "lock_api::",
     // Swift: runtime, Synchronization, Foundation's locks, Dispatch
     "swift_", "_swift_", "swift::", "Synchronization.", "Foundation.NSLock.",
-    "Foundation.NSRecursiveLock.", "Foundation.NSCondition.", "Foundation.NSConditionLock.", "Foundation.(NSThreadStart", "Foundation.Thread.main()",
-    "_dispatch_", "dispatch_", "__swift_", "$s15Synchronization", "reabstraction thunk helper", "partial apply forwarder for reabstraction thunk",
-    // CPython's interpreter loop and calls
-    "_PyEval_", "PyEval_", "_PyObject_", "PyObject_", "_PyFunction_", "_PyVectorcall_", "_PyRun_", "PyRun_", "_Py_",
-    "method_vectorcall", "cfunction_vectorcall", "cfunction_call", "_PyCFunction", "pymain_", "run_mod", "run_eval_code_obj",
-    "pyrun_", "slot_tp_call", "type_call", "object_vacall", "vectorcall_", "builtin_exec", "do_call_core",
-    // lockjaw's annotation and interposed calls when they are linked in
-    "lj_",
+    "Foundation.NSRecursiveLock.", "Foundation.NSCondition.", "Foundation.NSConditionLock.",
+    "Foundation.(NSThreadStart", "Foundation.Thread.main()",
+    "_dispatch_", "__swift_", "$s15Synchronization", "reabstraction thunk helper",
+    "partial apply forwarder for reabstraction thunk",
   ]
 
   /// Parts of names that identify glue whose beginning is the caller's type.
@@ -83,5 +82,16 @@ enum PlumbingPatterns {
     " as core::ops::function::FnMut<", " as core::ops::function::Fn<", "::__rust_begin_short_backtrace",
     "std::sys::backtrace::__rust_", "std::sys_common::backtrace::__rust_", "::_M_invoke(", "in Synchronization.Mutex.",
     "of Synchronization.Mutex.", ".$main() -> ()",
+  ]
+
+  /// CPython's interpreter loop, calls, start and locks. Some of these names are anybody's (`thread_run`), so they
+  /// count in its own modules only; the program's Python code is not on this stack in any case.
+  static let pythonModules = ["libpython", "python"]
+  static let pythonPrefixes: [String] = [
+    "_PyEval_", "PyEval_", "_PyObject_", "PyObject_", "_PyFunction_", "_PyVectorcall_", "PyVectorcall_", "_PyRun_",
+    "PyRun_", "_Py_", "Py_", "method_vectorcall", "cfunction_", "_PyCFunction", "pymain_", "run_mod",
+    "run_eval_code_obj",
+    "pyrun_", "slot_tp_call", "type_call", "object_vacall", "vectorcall_", "builtin_exec", "do_call_core", "thread_run",
+    "pythread_wrapper", "acquire_timed", "rlock_acquire", "lock_PyThread_", "PyThread_", "take_gil", "drop_gil",
   ]
 }

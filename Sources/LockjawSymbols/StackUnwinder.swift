@@ -26,11 +26,16 @@ package final class StackUnwinder {
   ///   - registers: where to begin; those of a stopped thread, or a `WaitContext`.
   ///   - memory: the stack, and, where module files are missing, the modules' own memory.
   ///   - limit: most frames to return, at least 1.
+  ///   - beginsAtReturnAddress: `registers` are a caller's, with the address a call will return to: the line to show
+  ///     is the call's, not the next one.
   /// - Complexity: bounded by `limit` and by a fixed budget of memory accesses a frame, whatever the input.
-  package func unwind(_ registers: Registers, memory: any MemoryReader, limit: Int = 256) -> Unwinding {
+  package func unwind(
+    _ registers: Registers, memory: any MemoryReader, limit: Int = 256, beginsAtReturnAddress: Bool = false
+  ) -> Unwinding {
     let limit = min(max(limit, 1), 1 << 16)
     guard let native else {
-      let frame = Unwinding.Frame(pc: registers.instruction, sp: registers.stackPointer, isReturnAddress: false)
+      let frame = Unwinding.Frame(
+        pc: registers.instruction, sp: registers.stackPointer, isReturnAddress: beginsAtReturnAddress)
       return Unwinding(frames: [frame], end: .noUnwindInformation(at: registers.instruction))
     }
     // Files first: they cost no system call, and hold what unwinding reads of a module.
@@ -58,11 +63,13 @@ package final class StackUnwinder {
         count = lj_unwinder_run(native, &callbacks, &raw, base, limit, &end, &endAddress)
       }
     }
-    return Unwinding(
+    var result = Unwinding(
       frames: frames.map {
         Unwinding.Frame(pc: Address($0.pc), sp: Address($0.sp), isReturnAddress: $0.is_return_address)
       },
       end: Self.end(end, at: Address(endAddress)))
+    if beginsAtReturnAddress, !result.frames.isEmpty { result.frames[0].isReturnAddress = true }
+    return result
   }
 
   /// What the callbacks need while one stack is unwound.

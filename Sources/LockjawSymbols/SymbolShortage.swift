@@ -35,7 +35,9 @@ struct SymbolShortage {
     let identity = buildID.isEmpty ? "no build-id" : "build-id \(buildID)"
     let counts = "\(named) of \(asked) addresses named"
     let remedy = "Install its debug symbols (a -dbgsym or -dbg package, or debuginfod), or build it with -g."
-    if !hasFile && !hasFullSymbolTable { return "\(module): no symbols could be read (\(identity)), \(counts). \(remedy)" }
+    if !hasFile && !hasFullSymbolTable {
+      return "\(module): no symbols could be read (\(identity)), \(counts). \(remedy)"
+    }
     if hasLines { return nil }
     if hasFullSymbolTable {
       return "\(module): no debug information (\(identity)): function names only, no source lines. \(remedy)"

@@ -55,6 +55,20 @@ package final class Symbolizer {
     return (Demangler.demangled(symbol.name), symbol.offset)
   }
 
+  /// The same as the source would write it: "accounts[1].lock", or "accounts+48" where its type is not described.
+  ///
+  /// Names a lock and not what is inside it.
+  package func variablePath(at address: Address) -> String? {
+    guard let symbol = dataSymbol(at: address) else { return nil }
+    if let index = modules.index(containing: address) ?? zeroedVariables(at: address),
+      let bias = symbols(of: index).bias,
+      let path = symbols(of: index).path(to: symbol.offset, inVariableAt: address.rawValue &- bias &- symbol.offset)
+    {
+      return symbol.name + path
+    }
+    return symbol.offset == 0 ? symbol.name : "\(symbol.name)+\(symbol.offset)"
+  }
+
   /// What could not be named, a sentence a module, for modules that were asked about.
   package var diagnostics: [String] {
     files.diagnostics + shortages.sorted { $0.key < $1.key }.compactMap { $0.value.sentence }

@@ -1,15 +1,18 @@
 import Glibc
-import LockjawInspect
 import LockjawModel
 import LockjawTestPrograms
 import Testing
+
+@testable import LockjawInspect
 
 @Suite("A process seen through /proc")
 struct LiveProcessTests {
   private func pausing(_ name: String = "pausing") throws -> Program {
     try Program(
       .c, name: name,
-      source: "#include <stdio.h>\n#include <unistd.h>\nint main(void) { puts(\"ready\"); fflush(stdout); for (;;) pause(); }")
+      source:
+        "#include <stdio.h>\n#include <unistd.h>\nint main(void) { puts(\"ready\"); fflush(stdout); for (;;) pause(); }"
+    )
   }
 
   @Test("Identity, command line, executable and owner are the process'")

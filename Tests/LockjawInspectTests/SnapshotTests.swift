@@ -34,9 +34,10 @@ struct SnapshotTests {
           """))
     let mark = Address(try #require(UInt64(try running.readLine().dropFirst(2), radix: 16)))
     let process = try LiveProcess(pid: running.pid)
-    #expect(RunningProgram.wait {
-      process.threads.contains { process.kernelState(of: $0.tid) == .systemCall(number: 0, name: "read") }
-    })
+    #expect(
+      RunningProgram.wait {
+        process.threads.contains { process.kernelState(of: $0.tid) == .systemCall(number: 0, name: "read") }
+      })
     let snapshot = try Snapshot.take(pid: running.pid)
     #expect(snapshot.identity == process.identity)
     #expect(snapshot.threads.map(\.name) == ["marked", "reader"])
@@ -132,7 +133,9 @@ struct SnapshotTests {
     let running = try RunningProgram(
       Program(
         .c, name: "held",
-        source: "#include <stdio.h>\n#include <unistd.h>\nint main(void) { puts(\"ready\"); fflush(stdout); for (;;) pause(); }"))
+        source:
+          "#include <stdio.h>\n#include <unistd.h>\nint main(void) { puts(\"ready\"); fflush(stdout); for (;;) pause(); }"
+      ))
     _ = try running.readLine()
     kill(running.pid, SIGSTOP)
     let process = try LiveProcess(pid: running.pid)

@@ -63,7 +63,7 @@ struct HostileInputTests {
       for _ in 0..<40 {
         let address = Address(module.textStart.rawValue + UInt64.random(in: 0..<span, using: &random))
         #expect(!symbolizer.frames(at: address, isReturnAddress: Bool.random(using: &random)).isEmpty)
-        _ = symbolizer.dataSymbol(at: Address(module.start.rawValue + UInt64.random(in: 0..<65536, using: &random)))
+        _ = symbolizer.variablePath(at: Address(module.start.rawValue + UInt64.random(in: 0..<65536, using: &random)))
       }
       _ = symbolizer.diagnostics
     }
@@ -72,7 +72,8 @@ struct HostileInputTests {
       for _ in 0..<40 {
         // A stack full of addresses that lead back into the code.
         let stack = (0..<512).flatMap { _ -> [UInt8] in
-          let word = Bool.random(using: &random)
+          let word =
+            Bool.random(using: &random)
             ? module.textStart.rawValue + UInt64.random(in: 0..<span, using: &random)
             : 0x7000_0000 + UInt64.random(in: 0..<4096, using: &random)
           return withUnsafeBytes(of: word) { Array($0) }
@@ -98,7 +99,9 @@ struct HostileInputTests {
       let file = try #require(fopen(copy.path, "r+"))
       for _ in 0..<Int.random(in: 1...8, using: &random) {
         // The file header and the program headers, or the section headers at the end.
-        let offset = Bool.random(using: &random) ? Int.random(in: 4..<800, using: &random) : size - Int.random(in: 1..<2400, using: &random)
+        let offset =
+          Bool.random(using: &random)
+          ? Int.random(in: 4..<800, using: &random) : size - Int.random(in: 1..<2400, using: &random)
         fseek(file, offset, SEEK_SET)
         fputc(Int32.random(in: 0...255, using: &random), file)
       }
@@ -167,9 +170,10 @@ struct HostileInputTests {
     var random = SplitMix(seed: 7)
     for _ in 0..<2000 {
       var registers = Registers()
-      registers.rip = modules.randomElement(using: &random).map {
-        $0.textStart.rawValue + UInt64.random(in: 0..<$0.textEnd.rawValue - $0.textStart.rawValue, using: &random)
-      } ?? 0
+      registers.rip =
+        modules.randomElement(using: &random).map {
+          $0.textStart.rawValue + UInt64.random(in: 0..<$0.textEnd.rawValue - $0.textStart.rawValue, using: &random)
+        } ?? 0
       registers.rsp = UInt64.random(in: 0...UInt64.max, using: &random)
       registers.rbp = UInt64.random(in: 0...UInt64.max, using: &random)
       _ = unwinder.unwind(registers, memory: Noise(seed: registers.rsp), limit: 1000)

@@ -58,7 +58,8 @@ struct ManyThreadsTests {
 
     #expect(unwindings.count == 1001)
     #expect(unwindings.allSatisfy { $0.end == .reachedOutermost })
-    #expect(stacks.count { $0.outline.first == "deeper:\(program.line("lock") ?? -1)" && $0.outline.count == 16 } == 1000)
+    #expect(
+      stacks.count { $0.outline.first == "deeper:\(program.line("lock") ?? -1)" && $0.outline.count == 16 } == 1000)
     #expect(again == stacks)
     let milliseconds = { (from: UInt64, to: UInt64) in Double((to - from) / 1000) / 1000 }
     print(

@@ -44,14 +44,17 @@ struct MissingSymbolsTests {
     #expect(frames.prefix(2).map(\.function) == [nil, nil])
     #expect(frames.allSatisfy { $0.module == "naked" })
     // The offset is what addr2line takes.
-    let named = try Command.succeed(["addr2line", "-e", unstripped.path, "-f", "0x" + String(frames[0].offset, radix: 16)])
+    let named = try Command.succeed([
+      "addr2line", "-e", unstripped.path, "-f", "0x" + String(frames[0].offset, radix: 16),
+    ])
     #expect(named.hasPrefix("settle\n"))
     #expect(named.contains("program.c:\(program.line("settle") ?? -1)"))
     #expect(target.symbolizer.diagnostics.count == 1)
     #expect(target.symbolizer.diagnostics[0].hasPrefix("naked: stripped (build-id "))
   }
 
-  @Test("Separate debug files are found in debuginfod's cache and beside the module", arguments: ["cache", "debuglink"])
+  @Test(
+    "Separate debug files are found in debuginfod's cache and beside the module", arguments: ["cache", "debuglink"])
   func separateDebugFile(place: String) throws {
     let program = try program("split")
     let directory = program.directory.path
@@ -127,7 +130,9 @@ struct MissingSymbolsTests {
   func wildAddress() throws {
     let symbolizer = Symbolizer(modules: [], files: ModuleFiles())
     #expect(
-      symbolizer.frames(at: Address(0x1234), isReturnAddress: true) == [Frame(function: nil, module: "?", offset: 0x1233)])
+      symbolizer.frames(at: Address(0x1234), isReturnAddress: true) == [
+        Frame(function: nil, module: "?", offset: 0x1233)
+      ])
     #expect(symbolizer.frames(at: Address(0), isReturnAddress: true).count == 1)
     #expect(symbolizer.diagnostics == [])
   }

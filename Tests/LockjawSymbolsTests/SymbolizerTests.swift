@@ -46,7 +46,9 @@ struct SymbolizerTests {
     let frames = try target.frames(ofThread: "worker")
     func line(_ marker: String) -> String { String(program.line(marker) ?? -1) }
     #expect(
-      frames.outline == ["take:\(line("take")) inlined", "audit:\(line("audit")) inlined", "transfer:\(line("transfer"))"])
+      frames.outline == [
+        "take:\(line("take")) inlined", "audit:\(line("audit")) inlined", "transfer:\(line("transfer"))",
+      ])
     #expect(frames.filter { !$0.isPlumbing }.allSatisfy { $0.file == program.sourcePath })
     #expect(frames.first?.isPlumbing == true)
     #expect(target.symbolizer.diagnostics == [])

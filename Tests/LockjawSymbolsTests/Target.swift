@@ -15,7 +15,8 @@ final class Target {
 
   /// - Parameter sleepers: how many threads must be asleep in a system call before it is looked at.
   init(
-    _ program: Program, sleepers: Int, debugInfoCache: String? = nil, beforeLooking: (RunningProgram) throws -> Void = { _ in }
+    _ program: Program, sleepers: Int, debugInfoCache: String? = nil,
+    beforeLooking: (RunningProgram) throws -> Void = { _ in }
   ) throws {
     self.program = program
     running = try RunningProgram(program)

@@ -86,7 +86,9 @@ struct UnwindingTests {
         target.unwinding(thread).map { target.symbolizer.frames(of: $0).contains { $0.function == "handler" } } ?? false
       })
     let unwinding = try #require(target.unwinding(inHandler))
-    let names = unwinding.frames.map { target.symbolizer.frames(at: $0.pc, isReturnAddress: $0.isReturnAddress).last?.function ?? "?" }
+    let names = unwinding.frames.map {
+      target.symbolizer.frames(at: $0.pc, isReturnAddress: $0.isReturnAddress).last?.function ?? "?"
+    }
     let handler = try #require(names.firstIndex(of: "handler"))
     let trampoline = handler + 1
     #expect(Array(names[trampoline...]).contains("body"))
@@ -118,7 +120,8 @@ struct UnwindingTests {
   @Test("As many frames as were asked for, and no more")
   func limit() throws {
     let target = try Target(Program(.c, name: "waits", source: manyWaits), sleepers: 9)
-    let deep = try #require(target.snapshot.threads.compactMap { target.unwinding($0) }.max { $0.frames.count < $1.frames.count })
+    let deep = try #require(
+      target.snapshot.threads.compactMap { target.unwinding($0) }.max { $0.frames.count < $1.frames.count })
     #expect(deep.frames.count > 60)
     let thread = try #require(target.snapshot.threads.first { target.unwinding($0) == deep })
     let registers = try #require(thread.registers)
@@ -131,7 +134,8 @@ struct UnwindingTests {
   func noTable() throws {
     let target = try Target(
       Program(
-        .c, name: "bare", flags: ["-O2", "-fno-asynchronous-unwind-tables", "-fno-unwind-tables", "-fomit-frame-pointer"],
+        .c, name: "bare",
+        flags: ["-O2", "-fno-asynchronous-unwind-tables", "-fno-unwind-tables", "-fomit-frame-pointer"],
         source: """
           #include <stdio.h>
           #include <unistd.h>
@@ -156,7 +160,8 @@ struct UnwindingTests {
       if words.count == 2, words[0] == "TID", let number = Int32(words[1].dropLast()) {
         thread = number
         result[number] = []
-      } else if let thread, words.count > 1, words[0].hasPrefix("#"), let pc = UInt64(words[1].dropFirst(2), radix: 16) {
+      } else if let thread, words.count > 1, words[0].hasPrefix("#"), let pc = UInt64(words[1].dropFirst(2), radix: 16)
+      {
         result[thread, default: []].append(pc)
       }
     }

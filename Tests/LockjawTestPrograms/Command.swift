@@ -36,7 +36,8 @@ package enum Command {
   package static func succeed(_ arguments: [String]) throws -> String {
     let output = try run(arguments)
     guard output.status == 0 else {
-      throw CommandFailure(description: "\(arguments.joined(separator: " ")) exited with \(output.status):\n\(output.text)")
+      throw CommandFailure(
+        description: "\(arguments.joined(separator: " ")) exited with \(output.status):\n\(output.text)")
     }
     return output.text
   }
@@ -60,7 +61,7 @@ package enum Command {
     values.merge(environment) { _, new in new }
     let argv = arguments.map { strdup($0) } + [nil]
     let envp = values.map { strdup("\($0.key)=\($0.value)") } + [nil]
-    defer { (argv + envp).forEach { free($0) } }
+    defer { for text in argv + envp { free(text) } }
     return try spawning.withLock { _ in
       var ends = [Int32](repeating: 0, count: 2)
       guard pipe(&ends) == 0 else { throw CommandFailure(description: "pipe failed: \(errno)") }

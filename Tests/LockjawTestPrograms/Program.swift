@@ -3,7 +3,8 @@ import Glibc
 /// A small program, compiled when a test needs it. The source says with `LINE: name` in a comment which line is which.
 package struct Program {
   package enum Language: String {
-    case c, cpp, rust, assembly = "S"
+    case c, cpp, rust
+    case assembly = "S"
     var fileName: String { self == .rust ? "program.rs" : "program.\(rawValue)" }
   }
   package var source: String

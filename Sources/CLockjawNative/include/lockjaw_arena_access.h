@@ -14,9 +14,9 @@ void *lj_guarded_map(int fd, size_t length, long writable_page);
 void *lj_guarded_map_private(int fd, size_t length);
 void lj_guarded_unmap(void *base);
 
-// To be called by a thread before it reads a guarded mapping that another thread made: one that blocks SIGBUS (worker
-// threads of Dispatch, and so of Swift's concurrency, block every signal) would be killed by the fault instead of
-// served. Costs nothing from its second call on. lj_guarded_map() does it for its caller.
+// To be called by a thread before it reads a guarded mapping that another thread made: where SIGBUS is blocked, the
+// fault kills the process instead of being served. Costs nothing from its second call on. lj_guarded_map() does it for
+// its caller.
 void lj_guard_thread(void);
 
 // How many pages of the mapping have vanished since it was made.

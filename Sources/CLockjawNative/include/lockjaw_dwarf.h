@@ -33,5 +33,10 @@ typedef struct lj_dwarf_frame {
 // covers it. The innermost one's line comes from the line table, the others' from the inlined calls.
 size_t lj_dwarf_frames(lj_dwarf *dwarf, uint64_t pc, lj_dwarf_frame *frames, size_t capacity);
 
+// How the source reaches `offset` inside the global variable that begins at `address`: "[1].lock" of an array of
+// structures, "" for the variable itself. Goes down to a lock and not into it: a lock's own fields are nobody's names.
+// `false`: the variable or its type is not described, or a search of bounded length did not find it.
+bool lj_dwarf_variable_path(lj_dwarf *dwarf, uint64_t address, uint64_t offset, char *path, size_t bytes);
+
 LJ_NONNULL_END
 #endif

@@ -28,7 +28,9 @@ package final class ELFFile: @unchecked Sendable {
     defer { close(fd) }
     var status = stat()
     guard fstat(fd, &status) == 0 else { throw .system(call: "fstat", subject: path, errno: errno) }
-    guard status.st_mode & S_IFMT == S_IFREG else { throw .notAnELFFile(path: path, reason: "it is not a regular file") }
+    guard status.st_mode & S_IFMT == S_IFREG else {
+      throw .notAnELFFile(path: path, reason: "it is not a regular file")
+    }
     guard status.st_size >= ELFHeader.byteCount else {
       throw .notAnELFFile(path: path, reason: "it is too short for an ELF header")
     }
@@ -41,7 +43,7 @@ package final class ELFFile: @unchecked Sendable {
     let bytes = ELFBytes(base: UnsafeRawPointer(mapped), count: byteCount)
     do throws(ELFHeader.Refusal) {
       let header = try ELFHeader(bytes)
-      guard header.machine == ELFHeader.machineX86_64 else {
+      guard header.machine == ELFHeader.machineAMD64 else {
         throw ELFHeader.Refusal(reason: "it is for another processor (machine \(header.machine))")
       }
       guard let sections = header.sections(bytes) else {

@@ -53,14 +53,16 @@ struct ELFHeader {
   static let byteCount = 64
   static let programHeaderBytes = 56
   static let sectionHeaderBytes = 64
-  static let machineX86_64: UInt16 = 62
+  static let machineAMD64: UInt16 = 62
 
   /// Why the bytes are not such a header, as the end of a sentence.
   struct Refusal: Error { var reason: String }
 
   init(_ bytes: ELFBytes) throws(Refusal) {
     guard bytes.count >= Self.byteCount else { throw Refusal(reason: "it is too short for an ELF header") }
-    guard bytes.load(UInt32.self, at: 0) == 0x464C_457F else { throw Refusal(reason: "it does not begin with \\x7fELF") }
+    guard bytes.load(UInt32.self, at: 0) == 0x464C_457F else {
+      throw Refusal(reason: "it does not begin with \\x7fELF")
+    }
     guard bytes.load(UInt8.self, at: 4) == 2 else { throw Refusal(reason: "it is a 32-bit file") }
     guard bytes.load(UInt8.self, at: 5) == 1 else { throw Refusal(reason: "it is a big-endian file") }
     type = bytes.load(UInt16.self, at: 16) ?? 0
@@ -74,7 +76,9 @@ struct ELFHeader {
     let first = sectionHeaderOffset
     if first != 0, bytes.contains(first, Self.sectionHeaderBytes) {
       if programHeaderCount == 0xFFFF { programHeaderCount = Int(bytes.load(UInt32.self, at: first + 44) ?? 0) }
-      if sectionHeaderCount == 0 { sectionHeaderCount = Int(truncatingIfNeeded: bytes.load(UInt64.self, at: first + 32) ?? 0) }
+      if sectionHeaderCount == 0 {
+        sectionHeaderCount = Int(truncatingIfNeeded: bytes.load(UInt64.self, at: first + 32) ?? 0)
+      }
       if sectionNamesIndex == 0xFFFF { sectionNamesIndex = Int(bytes.load(UInt32.self, at: first + 40) ?? 0) }
     }
   }

@@ -14,7 +14,7 @@ package struct LoadedImage: Sendable {
     let parsed = head.withUnsafeBytes { raw -> (ELFHeader, [ELFSegment])? in
       guard let base = raw.baseAddress else { return nil }
       let bytes = ELFBytes(base: base, count: raw.count)
-      guard let header = try? ELFHeader(bytes), header.machine == ELFHeader.machineX86_64 else { return nil }
+      guard let header = try? ELFHeader(bytes), header.machine == ELFHeader.machineAMD64 else { return nil }
       return (header, header.segments(bytes))
     }
     guard let (header, segments) = parsed, segments.count == header.programHeaderCount,
@@ -29,7 +29,8 @@ package struct LoadedImage: Sendable {
       else { continue }
       head = content
       found = head.withUnsafeBytes { raw in
-        raw.baseAddress.map { ELFBytes(base: $0, count: raw.count).buildID(inNotesAt: 0, size: UInt64(raw.count)) } ?? ""
+        raw.baseAddress.map { ELFBytes(base: $0, count: raw.count).buildID(inNotesAt: 0, size: UInt64(raw.count)) }
+          ?? ""
       }
     }
     buildID = found

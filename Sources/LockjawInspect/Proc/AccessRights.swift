@@ -1,11 +1,12 @@
 import Glibc
 
 /// Which right is missing when the kernel refuses to show another process (ptrace(2), "Ptrace access mode checking").
-package enum AccessRights {
+enum AccessRights {
   /// A sentence for the person who was refused; the most likely cause first, as far as it can be seen from outside.
-  package static func remedy(pid: Int32) -> String {
+  static func remedy(pid: Int32) -> String {
     if let owner = effectiveUser(pid: pid), owner != geteuid() {
-      return "it runs as user id \(owner) and lockjaw as \(geteuid()). Run lockjaw as that user, or as root (CAP_SYS_PTRACE)."
+      return
+        "it runs as user id \(owner) and lockjaw as \(geteuid()). Run lockjaw as that user, or as root (CAP_SYS_PTRACE)."
     }
     switch yamaScope {
     case 1:

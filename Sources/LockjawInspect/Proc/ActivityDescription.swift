@@ -55,7 +55,8 @@ struct ActivityDescription {
     }
     if target > 0 { return "waits for child \(target) (\(name))" }
     if target == -1 { return "waits for any child (\(name))" }
-    return "waits for any child of \(target == 0 ? "its own process group" : "process group \(-Int64(target))") (\(name))"
+    return
+      "waits for any child of \(target == 0 ? "its own process group" : "process group \(-Int64(target))") (\(name))"
   }
 
   /// Calls that block and whose first argument is a descriptor.

@@ -42,6 +42,7 @@ enum ModuleGrouping {
   }
 
   private static func isFile(_ entry: MemoryMapEntry) -> Bool {
-    entry.inode != 0 && entry.path.hasPrefix("/") && (!entry.path.hasPrefix("/dev/") || entry.path.hasPrefix("/dev/shm/"))
+    entry.inode != 0 && entry.path.hasPrefix("/")
+      && (!entry.path.hasPrefix("/dev/") || entry.path.hasPrefix("/dev/shm/"))
   }
 }

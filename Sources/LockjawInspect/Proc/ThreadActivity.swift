@@ -50,7 +50,8 @@ struct ThreadActivity: Hashable {
     switch place {
     case .running, .stoppedOrFaulting: return .running
     case .thirtyTwoBit:
-      return .unknown(reason: "a 32-bit program numbers its system calls differently, and lockjaw reads 64-bit ones only")
+      return .unknown(
+        reason: "a 32-bit program numbers its system calls differently, and lockjaw reads 64-bit ones only")
     case .systemCall(let number, _):
       if let word = futexWord { return .futexWait(word: word) }
       return .systemCall(number: number, name: SystemCallName.of(number))
