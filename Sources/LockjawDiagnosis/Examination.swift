@@ -84,11 +84,10 @@ package struct Examination {
       kernel[thread] = target.kernelState(of: thread)
     }
 
-    let second =
-      target.condition == "gone"
-      ? first : Self.concerned(first, candidates).compactMap { arena.thread(inSlot: $0.slot) }
+    let concerned = Self.concerned(first, candidates)
+    let second = target.condition == "gone" ? concerned : concerned.compactMap { arena.thread(inSlot: $0.slot) }
     let graph = preliminary.adding(kernel)
-    let witnesses = Witnesses(first: first, second: second, words: words, kernel: kernel)
+    let witnesses = Witnesses(first: concerned, second: second, words: words, kernel: kernel)
     threads = first
     refused = glance.refused
     self.words = words
