@@ -59,7 +59,8 @@ import Testing
       #expect(outcome.output.hasPrefix(expected), "\(kilobytes): \(outcome)")
       #expect(outcome.output.contains("raise the limit") == (kilobytes == 16), "\(outcome)")
     }
-    let outcome = try await shell("ulimit -f 1; LD_PRELOAD=$SHIM exec $PROGRAM nothing", directory: ScratchDirectory().path)
+    let directory = try ScratchDirectory()
+    let outcome = try await shell("ulimit -f 1; LD_PRELOAD=$SHIM exec $PROGRAM nothing", directory: directory.path)
     #expect(outcome.status == 0 && outcome.output == "ok\n", "\(outcome)")
   }
 
