@@ -125,7 +125,9 @@ static int lj_create_file(int directory, const char *name) {
   return fd;
 }
 
-static bool lj_publish_file(int directory, const char *temporary) {
+bool lj_arena_publish(int directory) {
+  char temporary[sizeof lj_process.file_name + 1];
+  lj_temporary_name(temporary, sizeof temporary);
   if (lj_raw4(SYS_renameat, directory, (long)temporary, directory, (long)lj_process.file_name) < 0) {
     (void)lj_raw3(SYS_unlinkat, directory, (long)temporary, 0);
     return false;
@@ -191,10 +193,7 @@ enum lj_arena_failure lj_arena_create(int directory, char *reason, size_t reason
   lj_process.extents = (lj_extent *)(base + header->extents_offset);
   lj_process.free_slots = lj_process.free_extents = 0;
   lj_process.sweep_cursor = 0;
-  if (lj_publish_file(directory, temporary)) return LJ_ARENA_OK;
-  (void)lj_raw2(SYS_munmap, (long)base, (long)bytes);
-  lj_process.header = NULL;
-  return LJ_ARENA_NO_DIRECTORY;
+  return LJ_ARENA_OK;
 }
 
 void lj_arena_leave_reason(int directory, const char *reason) {
@@ -212,7 +211,7 @@ void lj_arena_leave_reason(int directory, const char *reason) {
   bool written = lj_raw2(SYS_ftruncate, fd, LJ_MODULES_OFFSET) == 0 &&
                  lj_raw4(SYS_pwrite64, fd, (long)&header, sizeof header, 0) == (long)sizeof header;
   lj_raw_close(fd);
-  if (written) (void)lj_publish_file(directory, temporary);
+  if (written) (void)lj_arena_publish(directory);
   else (void)lj_raw3(SYS_unlinkat, directory, (long)temporary, 0);
 }
 

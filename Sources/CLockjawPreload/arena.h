@@ -10,9 +10,12 @@ enum lj_arena_failure {
   LJ_ARENA_REFUSED,      // `reason` was filled in
 };
 
-// Creates, maps and publishes the file of this image in `lj_process.directory`, image state STARTING → LIVE is up to
-// the caller. On LJ_ARENA_REFUSED `reason` holds a sentence.
+// Creates and maps the file of this image, still under a name that no reader looks for. On LJ_ARENA_REFUSED `reason`
+// holds a sentence.
 enum lj_arena_failure lj_arena_create(int directory, char *reason, size_t reason_bytes);
+
+// Gives the file its name: from now on readers see it. False: it could not, and the file is gone.
+bool lj_arena_publish(int directory);
 
 // Leaves a file of header only that says why nothing is recorded; does what it can.
 void lj_arena_leave_reason(int directory, const char *reason);

@@ -13,7 +13,7 @@
 #include "raw.h"
 #include "text.h"
 
-enum { ENTRIES_BUFFER = 8192, DEAD_FILES = 256, KEPT_FILES = 32, MANY_FILES = 32 };
+enum { ENTRIES_BUFFER = 8192, DEAD_FILES = 256, KEPT_FILES = 32, MANY_FILES = 32, CLOSER_LOOKS = 16 };
 #define LJ_KEPT_BYTES (256u << 20)
 
 static void lj_choose_directory(void) {
@@ -84,11 +84,12 @@ static void lj_remove(int directory, const lj_arena_name *name) {
   (void)lj_raw3(SYS_unlinkat, directory, (long)path, 0);
 }
 
-// A pid that is in use again counts as alive here, unless the directory is so full that a closer look pays.
-static bool lj_is_dead(const lj_arena_name *name, bool look_closer) {
+// A pid that is in use again counts as alive, unless the directory is so full that a few closer looks pay.
+static bool lj_is_dead(const lj_arena_name *name, uint64_t seen, unsigned *closer_looks) {
   if (name->pid > INT32_MAX) return true;
   if (lj_raw2(SYS_kill, (long)name->pid, 0) == -ESRCH) return true;
-  if (!look_closer) return false;
+  if (seen <= MANY_FILES || *closer_looks == 0) return false;
+  --*closer_looks;
   uint64_t ticks = lj_start_ticks((uint32_t)name->pid);
   return ticks && ticks != name->start_ticks;
 }
@@ -126,6 +127,7 @@ typedef struct lj_dirent64 {
 void lj_name_file(int directory) {
   static char buffer[ENTRIES_BUFFER] __attribute__((aligned(8)));
   uint64_t image = 0, seen = 0;
+  unsigned closer_looks = CLOSER_LOOKS;
   lj_dead_count = 0;
   for (long got; (got = lj_raw3(SYS_getdents64, directory, (long)buffer, sizeof buffer)) > 0;) {
     for (long at = 0; at < got;) {
@@ -143,7 +145,7 @@ void lj_name_file(int directory) {
         } else {
           lj_note_dead(directory, &name, entry->name);
         }
-      } else if (lj_is_dead(&name, seen > MANY_FILES)) {
+      } else if (lj_is_dead(&name, seen, &closer_looks)) {
         lj_note_dead(directory, &name, entry->name);
       }
     }

@@ -1,9 +1,10 @@
 // pthread_once. The thread that runs the routine holds the control word until the routine returns; whoever comes
 // meanwhile waits for it. The routine is run through lj_once_run, which thereby knows that its thread is the one.
 //
-// A routine may leave by exception or cancellation, through frames that have no cleanup of ours (it would need a
-// personality routine, and with it another library). The entry it leaves is dropped when the thread next waits
-// (lj_once_prune), which is the first time a reader believes the list.
+// A routine may leave by exception or cancellation. A cleanup as the compiler makes it would need its personality
+// routine, and with that another library; lj_once_slow has a personality of its own that does the one thing there is
+// to do and lets the unwinder go on. What longjmp leaves behind is dropped when the thread next waits from further up
+// the stack (lj_once_prune).
 #define _GNU_SOURCE
 #include "once.h"
 
@@ -23,6 +24,7 @@ typedef struct lj_once_call {
   void (*routine)(void);
   uint64_t object;
   lj_caller caller;
+  bool runs;  // the routine, in this thread; the control word is on its list
   bool waits;
   lj_wait_scope scope;
 } lj_once_call;
@@ -38,9 +40,9 @@ void lj_once_prune(lj_slot *slot, uint64_t sp) {
   if ((uint64_t)(uintptr_t)lj_thread.once < sp) lj_thread.once = NULL;
 }
 
-static void lj_once_wait_over(lj_once_call *call) {
+static void lj_once_wait_over(lj_once_call *call, uint8_t outcome) {
   uint64_t now_ns;
-  if (call->waits) (void)lj_wait_end(&call->scope, LJ_OUTCOME_ACQUIRED, &now_ns);
+  if (call->waits) (void)lj_wait_end(&call->scope, outcome, &now_ns);
   call->waits = false;
 }
 
@@ -53,15 +55,36 @@ static void lj_once_hold(lj_slot *slot, const lj_once_call *call) {
   entry->callers[CALL_ADDRESS] = (uint64_t)(uintptr_t)call;
 }
 
+static void lj_once_let_go(lj_once_call *call) {
+  lj_slot *slot = call->runs ? lj_enter() : NULL; // another one if the routine forked and this is the child
+  call->runs = false;
+  if (slot) (void)lj_held_release_slow(slot, call->object, NULL);
+}
+
 // What the real pthread_once runs.
 static void lj_once_run(void) {
   lj_once_call *call = lj_thread.once;
-  lj_once_wait_over(call);
+  lj_once_wait_over(call, LJ_OUTCOME_ACQUIRED);
   lj_slot *slot = lj_enter();
+  call->runs = slot != NULL;
   if (slot) lj_once_hold(slot, call);
   call->routine();
-  slot = lj_enter(); // another one if the routine forked and this is the child
-  if (slot) (void)lj_held_release_slow(slot, call->object, NULL);
+  lj_once_let_go(call);
+}
+
+// The unwinder passes lj_once_slow's frame: an exception or a cancellation leaves the routine. Innermost first, so the
+// call in question is always the innermost.
+__attribute__((visibility("hidden"), used)) int lj_once_personality(int version, int actions, uint64_t class,
+                                                                    void *exception, void *context) {
+  enum { CLEANUP_PHASE = 2, CONTINUE_UNWIND = 8 }; // of the Itanium C++ ABI
+  (void)version, (void)class, (void)exception, (void)context;
+  lj_once_call *call = lj_thread.once;
+  if ((actions & CLEANUP_PHASE) && call) {
+    lj_once_wait_over(call, LJ_OUTCOME_CANCELLED);
+    lj_once_let_go(call);
+    lj_thread.once = call->outer;
+  }
+  return CONTINUE_UNWIND;
 }
 
 LJ_COLD static int lj_once_slow(pthread_once_t *control, void (*routine)(void), int word, lj_caller caller) {
@@ -81,8 +104,9 @@ LJ_COLD static int lj_once_slow(pthread_once_t *control, void (*routine)(void), 
     call.waits = true;
     LJ_WAIT_BEGIN(&call.scope, lj_thread.slot, &spec);
   }
+  __asm__ volatile(".cfi_personality 0x1b, lj_once_personality"); // 0x1b: relative, four bytes
   int result = lj_real.pthread_once(control, lj_once_run);
-  lj_once_wait_over(&call);
+  lj_once_wait_over(&call, LJ_OUTCOME_ACQUIRED);
   lj_thread.once = call.outer;
   return result;
 }

@@ -1,8 +1,10 @@
 // Where the wrappers forward to.
 //
-// Two steps. First libc's own definitions, read from its symbol table in memory: nothing in that can call back into a
-// wrapper. Then dlsym(RTLD_NEXT) for each, so that another interposer behind us (a sanitizer's runtime, say) stays in
-// the chain. dlsym may call an allocator that locks a mutex, which is us again: that call finds the table filled.
+// Two steps. First libc's own definitions of the default version, read from its symbol table in memory: nothing in that
+// can call back into a wrapper. Then dlsym(RTLD_NEXT) for each, and where that is not libc, it takes the place: another
+// interposer behind us (a sanitizer's runtime, say) stays in the chain. dlvsym would not do: it passes such a library
+// by, whose symbols have no version. dlsym may call an allocator that locks a mutex, which is us again: that call finds
+// the table filled.
 #define _GNU_SOURCE
 #include "real.h"
 
@@ -74,6 +76,11 @@ static void *lj_lookup(const lj_symbol_tables *tables, const char *name) {
   }
 }
 
+static bool lj_is_in_libc(const lj_symbol_tables *tables, const void *function) {
+  Dl_info found;
+  return dladdr(function, &found) && (uintptr_t)found.dli_fbase == tables->base;
+}
+
 void *lj_libc_symbol(const char *name) {
   lj_symbol_tables tables;
   return lj_find_libc_tables(&tables) ? lj_lookup(&tables, name) : NULL;
@@ -82,16 +89,18 @@ void *lj_libc_symbol(const char *name) {
 // What a libc without the function would do. Never reached with a glibc the shim can be loaded into.
 static int lj_not_implemented(void) { return ENOSYS; }
 
+static bool lj_is_missing(const void *function) { return function == (const void *)(uintptr_t)&lj_not_implemented; }
+
 void lj_real_ready(void) {
   // Acquire: pairs with the release stores below; the table is read after the state.
   int state = __atomic_load_n(&lj_real_state, __ATOMIC_ACQUIRE);
   if (state == COMPLETE) return;
   if ((lj_thread.flags & LJ_THREAD_LOOKS_UP) && state == FILLED_FROM_LIBC) return;
+  lj_symbol_tables tables;
+  bool have = lj_find_libc_tables(&tables);
   if (state == UNFILLED) {
-    lj_symbol_tables tables;
-    bool have = lj_find_libc_tables(&tables);
     void *found;
-#define LJ_REAL(name, version, result, parameters)                                              \
+#define LJ_REAL(name, result, parameters)                                                       \
   found = have ? lj_lookup(&tables, #name) : NULL;                                              \
   __atomic_store_n((void **)&lj_real.name, found ? found : (void *)(uintptr_t)&lj_not_implemented, __ATOMIC_RELAXED);
 #define LJ_OWN(name)
@@ -101,16 +110,15 @@ void lj_real_ready(void) {
   }
   // Several threads may do this at once; they all store the same.
   lj_thread.flags |= LJ_THREAD_LOOKS_UP;
-  const char *wanted;
   void *next;
-#define LJ_REAL(name, version, result, parameters)                             \
-  wanted = version;                                                            \
-  next = wanted ? dlvsym(RTLD_NEXT, #name, wanted) : dlsym(RTLD_NEXT, #name);  \
-  if (next) __atomic_store_n((void **)&lj_real.name, next, __ATOMIC_RELAXED);
+#define LJ_REAL(name, result, parameters)                                                         \
+  next = dlsym(RTLD_NEXT, #name);                                                                 \
+  if (next && (!have || !lj_is_in_libc(&tables, next) || lj_is_missing((void *)(uintptr_t)lj_real.name))) \
+    __atomic_store_n((void **)&lj_real.name, next, __ATOMIC_RELAXED);
 #include "interposed.def"
 #undef LJ_REAL
 #undef LJ_OWN
   lj_thread.flags &= (uint16_t)~LJ_THREAD_LOOKS_UP;
-  if ((void *)(uintptr_t)lj_real.syscall != (void *)(uintptr_t)&lj_not_implemented) lj_futex_ready();
+  if (!lj_is_missing((void *)(uintptr_t)lj_real.syscall)) lj_futex_ready();
   __atomic_store_n(&lj_real_state, COMPLETE, __ATOMIC_RELEASE);
 }

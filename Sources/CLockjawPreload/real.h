@@ -9,7 +9,7 @@
 #include <time.h>
 
 typedef struct lj_real_table {
-#define LJ_REAL(name, version, result, parameters) result(*name) parameters;
+#define LJ_REAL(name, result, parameters) result(*name) parameters;
 #define LJ_OWN(name)
 #include "interposed.def"
 #undef LJ_REAL

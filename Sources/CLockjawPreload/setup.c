@@ -79,10 +79,10 @@ static void lj_read_settings(void) {
   if (settings->runtime_directory[0] != '/') settings->runtime_directory[0] = 0;
   lj_take_setting("LOCKJAW_SESSION", settings->session, sizeof settings->session);
   lj_find_helper(settings->helper, sizeof settings->helper);
-  // Other levels are not built yet; asking for one gets the one there is.
-  settings->level = LJ_LEVEL_STATE;
-  const char *log = getenv("LOCKJAW_LOG");
+  const char *log = getenv("LOCKJAW_LOG"), *level = getenv("LOCKJAW_RECORD");
   settings->log = log && log[0] && !lj_equal(log, "0");
+  settings->level = LJ_LEVEL_STATE; // the only one this version records
+  if (level && level[0] && !lj_equal(level, "state")) lj_log("LOCKJAW_RECORD: this version records 'state' only");
 }
 
 // Puts a page under `lj_epoch_page` that a child of any kind finds zeroed.
@@ -117,23 +117,28 @@ static bool lj_set_up_arena(void) {
   }
   lj_name_file(directory);
   enum lj_arena_failure failure = lj_arena_create(directory, reason, sizeof reason);
+  if (failure == LJ_ARENA_OK) {
+    lj_modules_reset();
+    lj_modules_read();
+    lj_find_main_stack();
+    for (unsigned cause = 0; cause < LJ_LOSS_COUNT; cause++)
+      lj_process.header->losses[cause] += __atomic_exchange_n(&lj_process.early_losses[cause], 0, __ATOMIC_RELAXED);
+    lj_store_release32(&lj_process.header->image_state, LJ_IMAGE_LIVE);
+    if (!lj_arena_publish(directory)) {
+      (void)lj_raw2(SYS_munmap, (long)lj_process.header, (long)lj_process.mapped_bytes);
+      lj_process.header = NULL;
+      failure = LJ_ARENA_NO_DIRECTORY;
+    }
+  }
   if (failure == LJ_ARENA_REFUSED) lj_arena_leave_reason(directory, reason);
   lj_raw_close(directory);
-  if (failure != LJ_ARENA_OK) {
-    lj_log(failure == LJ_ARENA_REFUSED ? reason : "no file could be created in the arena directory");
-    return false;
-  }
-  lj_modules_reset();
-  lj_modules_read();
-  for (unsigned cause = 0; cause < LJ_LOSS_COUNT; cause++)
-    lj_process.header->losses[cause] += __atomic_exchange_n(&lj_process.early_losses[cause], 0, __ATOMIC_RELAXED);
-  return true;
+  if (failure == LJ_ARENA_OK) return true;
+  lj_log(failure == LJ_ARENA_REFUSED ? reason : "no file could be created in the arena directory");
+  return false;
 }
 
 static void lj_open_for_business(bool recording) {
   if (recording) {
-    lj_find_main_stack();
-    lj_store_release32(&lj_process.header->image_state, LJ_IMAGE_LIVE);
     // Along a line of descent every epoch is new, so that a child never mistakes an inherited slot for its own.
     lj_process.epoch = lj_process.epoch < LJ_EPOCH_FIRST ? LJ_EPOCH_FIRST : lj_process.epoch + 1;
   }
@@ -160,6 +165,7 @@ __attribute__((constructor)) static void lj_set_up(void) {
     return;
   }
   lj_thread.flags |= LJ_THREAD_BUSY;
+  lj_process.pid = lj_raw_getpid();
   lj_read_settings();
   lj_process.shim_base = (uint64_t)(uintptr_t)__ehdr_start;
   lj_process.offsets_hold = true;

@@ -8,6 +8,7 @@
 
 #include "arena.h"
 #include "held.h"
+#include "once.h"
 #include "process.h"
 #include "raw.h"
 #include "real.h"
@@ -35,25 +36,24 @@ uint32_t lj_tid_of(uint64_t pthread) {
   return lj_process.offsets_hold ? *(const uint32_t *)(pthread + PTHREAD_TID) : 0;
 }
 
+// Not by the stack pointer: the first operation may come from a handler on an alternate stack.
 static void lj_set_stack_bounds(lj_slot *slot) {
-  uint64_t sp = (uint64_t)(uintptr_t)__builtin_frame_address(0);
   slot->stack_low = slot->stack_high = 0;
-  if (sp >= lj_process.main_stack_low && sp < lj_process.main_stack_high && slot->tid == lj_process.pid) {
-    slot->stack_low = lj_process.main_stack_low;
-    slot->stack_high = lj_process.main_stack_high;
-    return;
+  if (lj_process.offsets_hold) {
+    uint64_t self = lj_self_pthread(), high;
+    uint64_t low = *(const uint64_t *)(self + PTHREAD_STACK_BLOCK);
+    uint64_t bytes = *(const uint64_t *)(self + PTHREAD_STACK_BLOCK_SIZE);
+    // glibc keeps the descriptor inside the stack's own block. The main thread has none, also not one of that name in
+    // a child that was forked by another thread.
+    if (low && !__builtin_add_overflow(low, bytes, &high) && low <= self && self < high) {
+      slot->stack_low = low;
+      slot->stack_high = high;
+      return;
+    }
   }
-  if (!lj_process.offsets_hold || slot->tid == lj_process.pid) return;
-  uint64_t self = lj_self_pthread();
-  uint64_t low = *(const uint64_t *)(self + PTHREAD_STACK_BLOCK);
-  uint64_t bytes = *(const uint64_t *)(self + PTHREAD_STACK_BLOCK_SIZE);
-  uint64_t high;
-  if (__builtin_add_overflow(low, bytes, &high)) return;
-  // glibc keeps the descriptor at the top of the stack's own block.
-  if (low <= sp && sp < high && low <= self && self < high) {
-    slot->stack_low = low;
-    slot->stack_high = high;
-  }
+  if (slot->tid != lj_process.pid) return;
+  slot->stack_low = lj_process.main_stack_low;
+  slot->stack_high = lj_process.main_stack_high;
 }
 
 static uint32_t lj_slot_next_free(uint32_t link) { return (uint32_t)lj_load_relaxed64(&lj_slot_at(link - 1)->shim_next_free); }
@@ -226,6 +226,7 @@ void lj_thread_exit(void *round) {
   if (lj_thread.epoch != lj_epoch_page.epoch || !lj_thread.slot) return;
   lj_slot *slot = lj_thread.slot;
   lj_held_settle(slot);
+  lj_once_prune(slot, UINT64_MAX); // no routine runs any more
   lj_thread.flags |= LJ_THREAD_ENDED;
   lj_thread.epoch = LJ_EPOCH_UNCLAIMED;
   lj_thread.slot = NULL;

@@ -143,14 +143,15 @@ private func clock_gettime_nsec(_ clock: clockid_t) -> UInt64 {
 actor Compiler {
   static let shared = Compiler()
   private var built: [String: String] = [:]
-  private let scratch = try? ScratchDirectory()
+  /// Beside the tests' own executable, and so in the build directory.
+  private let directory = shimPath.prefix(upTo: shimPath.lastIndex(of: "/")!) + "/preload-test-programs"
 
   /// The executable of `Programs/<source>`, built with `flags`.
   func executable(_ source: String, flags: [String]) throws -> String {
     let key = ([source] + flags).joined(separator: " ")
     if let path = built[key] { return path }
-    guard let scratch else { throw HarnessError(description: "no scratch directory") }
-    let output = "\(scratch.path)/\(built.count)-\(source.prefix { $0 != "." })"
+    mkdir(String(directory), 0o755)
+    let output = "\(directory)/\(built.count)-\(source.prefix { $0 != "." })"
     let compiler = source.hasSuffix(".cpp") ? "g++" : "gcc"
     let outcome = try run(
       compiler,

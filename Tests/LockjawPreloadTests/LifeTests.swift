@@ -105,6 +105,13 @@ struct ArenaFile {
     }
   }
 
+  @Test("A sanitizer behind the shim stays in the chain and finds nothing new", arguments: ["thread", "address", "undefined"])
+  func sanitizers(kind: String) async throws {
+    let outcome = try await runPreloaded(
+      "sanitized.c", flags: ["-O1", "-fsanitize=\(kind)"], environment: ["ASAN_OPTIONS": "verify_asan_link_order=0"])
+    #expect(outcome.status == 0 && outcome.output == "20000 2000\n" && outcome.errors == "", "\(outcome)")
+  }
+
   @Test("Ordinary programs run as they do without it")
   func ordinaryPrograms() throws {
     let directory = try ScratchDirectory()

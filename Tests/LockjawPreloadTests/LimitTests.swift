@@ -59,7 +59,8 @@ import Testing
       #expect(outcome.output.hasPrefix(expected), "\(kilobytes): \(outcome)")
       #expect(outcome.output.contains("raise the limit") == (kilobytes == 16), "\(outcome)")
     }
-    let outcome = try await shell("ulimit -f 1; LD_PRELOAD=$SHIM exec $PROGRAM nothing", directory: ScratchDirectory().path)
+    let directory = try ScratchDirectory()
+    let outcome = try await shell("ulimit -f 1; LD_PRELOAD=$SHIM exec $PROGRAM nothing", directory: directory.path)
     #expect(outcome.status == 0 && outcome.output == "ok\n", "\(outcome)")
   }
 
@@ -70,6 +71,37 @@ import Testing
       let outcome = try await shell("ulimit -v \(kilobytes); LD_PRELOAD=$SHIM exec $PROGRAM limited", directory: directory.path)
       #expect(outcome.status == 0 && outcome.output.hasPrefix("state 1"), "\(kilobytes): \(outcome)")
     }
+  }
+
+  @Test("A program that locks its memory does not allocate the whole arena")
+  func lockedMemory() async throws {
+    let outcome = try await runPreloaded("life.c", ["lockall"])
+    #expect(outcome.status == 0 && outcome.output.hasSuffix("ok\n") || outcome.output.hasPrefix("may not"), "\(outcome)")
+  }
+
+  @Test("A program without standard descriptors keeps none of the shim's in their places")
+  func closedDescriptors() async throws {
+    let directory = try ScratchDirectory()
+    let outcome = try await shell(
+      "exec 3>&1; (exec 0<&- 1>&- 2>&-; LD_PRELOAD=$SHIM exec $PROGRAM nothing); echo status $? >&3",
+      directory: directory.path)
+    #expect(outcome.output == "status 0\n" && outcome.errors == "", "\(outcome)")
+    #expect(directory.entries == [])
+  }
+
+  @Test(
+    "A set-user-id program runs without the shim, and nothing is left behind",
+    .enabled(if: geteuid() == 0, "changing users needs root"))
+  func setUserID() async throws {
+    let directory = try ScratchDirectory()
+    let copy = try ScratchDirectory()
+    chmod(copy.path, 0o755)
+    let outcome = try await shell(
+      """
+      cp $PROGRAM \(copy.path)/program && chmod 4755 \(copy.path)/program && chown 12345 $MOUNTED \
+      && LD_PRELOAD=$SHIM exec setpriv --reuid=12345 --clear-groups \(copy.path)/program nothing
+      """, directory: directory.path)
+    #expect(outcome.status == 0 && outcome.output == "ok\n", "\(outcome)")
   }
 
   @Test("A kernel that cannot allocate pages on demand gets a fixed number of slots")

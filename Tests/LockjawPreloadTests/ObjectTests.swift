@@ -36,6 +36,12 @@ import Testing
   @Test("Every kind of child has an arena of its own and leaves its parent's alone", arguments: ["-O0", "-O2"])
   func children(optimisation: String) async throws { try await passes("fork.c", optimisation) }
 
+  @Test("A sleeping collector is woken once, by the waits it sleeps for", arguments: ["-O0", "-O2"])
+  func bell(optimisation: String) async throws { try await passes("bell.c", optimisation) }
+
+  @Test("C++ exceptions pass through, and destructors of thread locals are still recorded", arguments: ["-O0", "-O2"])
+  func cPlusPlus(optimisation: String) async throws { try await passes("cpp.cpp", optimisation) }
+
   @Test(
     "From a wait's registers the waiter's stack unwinds to its start, live and from the copy",
     arguments: ["-O0", "-O2"])

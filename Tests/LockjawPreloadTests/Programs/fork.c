@@ -100,9 +100,11 @@ static void a_child_whose_thread_locks_first(void) {
     pthread_t thread;
     CHECK_EQUAL(pthread_create(&thread, NULL, lock_once, NULL), 0);
     EVENTUALLY(count_arenas_of(getpid(), NULL, 0) == 1);
+    open_arena();
+    // While the other thread is still at it, this one goes on unrecorded.
+    EVENTUALLY((pthread_mutex_lock(&mutex), pthread_mutex_unlock(&mutex), find_slot(gettid())));
     pthread_mutex_lock(&mutex);
     CHECK_EQUAL(holds(in_parent, &mutex), 0);
-    open_arena();
     CHECK_EQUAL(holds(my_slot(), &mutex), 1);
     pthread_mutex_unlock(&mutex);
     pthread_join(thread, NULL);

@@ -6,6 +6,7 @@
 //   life limited         whatever limits the caller set
 //   life modules LIB     a library loaded later is noticed
 //   life signal          raises the watchdog signal twice and goes on
+//   life lockall         locks its memory, which must not allocate the whole arena
 //   life nothing         needs no arena
 #include "probe.h"
 #include <dlfcn.h>
@@ -188,6 +189,27 @@ static void modules(const char *path) {
   join(&w);
 }
 
+static void lock_memory(void) {
+  // The arena is not mapped here: a mapping of this program's own would be locked all over.
+  sem_init(&gate, 0, 0);
+  pthread_mutex_lock(&mutex);
+  pthread_mutex_unlock(&mutex);
+  if (mlockall(MCL_CURRENT | MCL_FUTURE) != 0) {
+    puts("may not lock memory");
+    return;
+  }
+  worker w;
+  start(&w, lock_and_stay, NULL);
+  sem_post(&gate);
+  join(&w);
+  char path[600];
+  struct stat status;
+  CHECK_EQUAL(count_arenas_of(getpid(), path, sizeof path), 1);
+  CHECK_EQUAL(stat(path, &status), 0);
+  printf("%lld KiB\n", (long long)status.st_blocks / 2);
+  CHECK(status.st_blocks < 4 << 11);
+}
+
 static void raise_signal(const char *name) {
   open_arena();
   int number = atoi(name);
@@ -209,6 +231,7 @@ int main(int argc, char **argv) {
   else if (!strcmp(argv[1], "inherited")) inherited();
   else if (!strcmp(argv[1], "limited")) limited();
   else if (!strcmp(argv[1], "modules")) modules(argv[2]);
+  else if (!strcmp(argv[1], "lockall")) lock_memory();
   else if (!strcmp(argv[1], "signal")) raise_signal(argv[2]);
   else if (!strcmp(argv[1], "nothing")) {
     pthread_mutex_lock(&mutex);
