@@ -40,7 +40,7 @@ struct SlotReader {
       let before = mapping.loadAcquire64(base + Self.wait)
       let isWaiting = before & 1 == 1 && phase == LJ_PHASE_LIVE
       if !isWaiting && !includingIdle && mapping.loadAcquire32(base + Self.heldCount) == 0
-        && !hasPermits(base, in: mapping)
+        && !hasPermitsOrPosts(base, in: mapping)
       {
         return nil
       }
@@ -60,10 +60,14 @@ struct SlotReader {
     return mapping.bytes(at: base + Self.stack, count: min(Int(wait.stack_bytes), LJ_STACK_BYTES))
   }
 
-  private func hasPermits(_ base: Int, in mapping: borrowing ArenaMapping) -> Bool {
+  /// A thread that has only posted counts too: its posts are the evidence that a semaphore is a signal and no lock.
+  private func hasPermitsOrPosts(_ base: Int, in mapping: borrowing ArenaMapping) -> Bool {
     (0..<LJ_PERMITS).contains {
       mapping.loadAcquire64(base + Self.permits + $0 * MemoryLayout<lj_permit>.size) != 0
     }
+      || (0..<LJ_POSTS).contains {
+        mapping.loadAcquire64(base + Self.posts + $0 * MemoryLayout<lj_post>.size) != 0
+      }
   }
 
   private func copy(

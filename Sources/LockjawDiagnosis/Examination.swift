@@ -20,11 +20,17 @@ package struct Examination {
   package struct Glance {
     package let threads: [ThreadState]
     package let now: Instant
-    /// Waits by slot and sequence: equal sets mean that nothing has changed.
-    package let waits: Set<WaitKey>
+    /// Waits by slot and sequence, in slot order: equal lists mean that nothing has changed.
+    package let waits: [WaitKey]
+    /// `threads` has every thread that ever used a lock, not only those that wait or hold.
+    package let listsEveryThread: Bool
     /// Threads of a dead process that were refused the wait they are shown with; see `remains`.
     package let refused: Set<ThreadID>
-    package init(threads: [ThreadState], now: Instant, waits: Set<WaitKey>, refused: Set<ThreadID> = []) {
+    package init(
+      threads: [ThreadState], now: Instant, waits: [WaitKey], listsEveryThread: Bool = false,
+      refused: Set<ThreadID> = []
+    ) {
+      self.listsEveryThread = listsEveryThread
       self.threads = threads
       self.now = now
       self.waits = waits
@@ -41,13 +47,13 @@ package struct Examination {
     }
   }
 
+  static func keys(of threads: [ThreadState]) -> [WaitKey] {
+    threads.compactMap { thread in thread.wait.map { WaitKey(slot: thread.slot, sequence: $0.sequence) } }
+  }
+
   package static func glance(_ arena: ArenaReader, now: Instant = .now) -> Glance {
     let threads = arena.threads()
-    var waits = Set<WaitKey>(minimumCapacity: threads.count)
-    for thread in threads {
-      if let wait = thread.wait { waits.insert(WaitKey(slot: thread.slot, sequence: wait.sequence)) }
-    }
-    return Glance(threads: threads, now: now, waits: waits)
+    return Glance(threads: threads, now: now, waits: keys(of: threads))
   }
 
   /// Asks words and kernel about what `glance` saw, and the arena a second time.
@@ -67,18 +73,21 @@ package struct Examination {
 
     var kernel: [ThreadID: KernelState] = [:]
     for thread in Self.wokenConditionWaiters(first, words) { kernel[thread] = target.kernelState(of: thread) }
-    let alive = target.threadIDs
-    let preliminary = WaitForGraph(threads: first, words: words, kernel: kernel, aliveThreads: alive)
-    for candidate in preliminary.candidates() {
+    let alive = Self.aliveThreads(first, words, target, now: glance.now, stall: stall)
+    let preliminary = WaitForGraph(
+      threads: first, words: words, kernel: kernel, aliveThreads: alive, listsEveryThread: glance.listsEveryThread)
+    let candidates = preliminary.candidates()
+    for candidate in candidates {
       for member in candidate.members where kernel[member] == nil { kernel[member] = target.kernelState(of: member) }
     }
     for thread in Self.toAsk(preliminary, alive: alive, now: glance.now, stall: stall) where kernel[thread] == nil {
       kernel[thread] = target.kernelState(of: thread)
     }
 
-    let second = target.condition == "gone" ? first : first.compactMap { arena.thread(inSlot: $0.slot) }
-    let graph = WaitForGraph(threads: first, words: words, kernel: kernel, aliveThreads: alive)
-    let witnesses = Witnesses(first: first, second: second, words: words, kernel: kernel)
+    let concerned = Self.concerned(first, candidates)
+    let second = target.condition == "gone" ? concerned : concerned.compactMap { arena.thread(inSlot: $0.slot) }
+    let graph = preliminary.adding(kernel)
+    let witnesses = Witnesses(first: concerned, second: second, words: words, kernel: kernel)
     threads = first
     refused = glance.refused
     self.words = words
@@ -86,6 +95,16 @@ package struct Examination {
     self.graph = graph
     now = glance.now
     diagnosis = Diagnosis.of(graph, witnesses: witnesses, now: glance.now, stall: stall)
+  }
+
+  /// Threads whose second look a judgement needs: members of a cycle, and whoever lists one of its locks.
+  private static func concerned(_ threads: [ThreadState], _ candidates: [Candidate]) -> [ThreadState] {
+    guard !candidates.isEmpty else { return [] }
+    let members = Set(candidates.flatMap(\.members))
+    let locks = candidates.reduce(into: Set<Address>()) { $0.formUnion($1.locks) }
+    return threads.filter { thread in
+      members.contains(thread.tid) || thread.held.contains { locks.contains($0.object) }
+    }
   }
 
   /// A condition waiter whose mutex is taken by a thread that itself waits may have been woken and be waiting for
@@ -112,12 +131,30 @@ package struct Examination {
       result.formUnion(edge.holders.lazy.filter { !waiting.contains($0) })
       if edge.holders.isEmpty { result.insert(edge.waiter) }
     }
-    let anyoneCouldEnd = graph.threads.contains { thread in
+    if let alive, someoneIsNeeded(graph.threads, now: now, stall: stall) { result.formUnion(alive) }
+    return result
+  }
+
+  /// Something that anyone could end has been waited for since `stall`: is anyone left?
+  private static func someoneIsNeeded(_ threads: [ThreadState], now: Instant, stall: Double) -> Bool {
+    threads.contains { thread in
       guard let wait = thread.wait, wait.type == .futex || wait.type == .semaphore else { return false }
       return wait.deadline == nil && now.seconds(since: wait.since) >= stall
     }
-    if anyoneCouldEnd, let alive { result.formUnion(alive) }
-    return result
+  }
+
+  /// Every thread of the process where all are needed; else those of the arena, less owners of locks that are gone. To
+  /// list ten thousand threads takes longer than all the rest of a pass.
+  private static func aliveThreads(
+    _ threads: [ThreadState], _ words: [Address: LockWord], _ target: any Target, now: Instant, stall: Double
+  ) -> Set<ThreadID>? {
+    if someoneIsNeeded(threads, now: now, stall: stall) { return target.threadIDs }
+    var alive = Set(threads.lazy.filter { $0.phase == .live }.map(\.tid))
+    for owner in Set(words.values.lazy.compactMap(\.owner)) {
+      guard let lives = target.isAlive(owner) else { return nil }
+      if lives { alive.insert(owner) } else { alive.remove(owner) }
+    }
+    return alive
   }
 }
 

@@ -24,8 +24,7 @@ extension Examination {
         ownerAtBegin: stuck.owner)
       return thread
     }
-    let waits = threads.compactMap { thread in thread.wait.map { WaitKey(slot: thread.slot, sequence: $0.sequence) } }
-    return Glance(threads: threads, now: now, waits: Set(waits), refused: refused)
+    return Glance(threads: threads, now: now, waits: keys(of: threads), listsEveryThread: true, refused: refused)
   }
 
   /// The newest wait for a lock that has not ended, or that a PI futex refused; `nil` where the thread got what it last

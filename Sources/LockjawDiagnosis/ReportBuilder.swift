@@ -23,8 +23,6 @@ package struct ReportBuilder {
   private let stackReader: StackReader
   private let snapshot: Snapshot?
   private let byThread: [ThreadID: ThreadState]
-  /// As the kernel has them now: a name given by prctl passes the shim by.
-  private let names: [ThreadID: String]
   /// Short names of locks, in the order in which the findings mention them.
   private let lockIDs: [Address: String]
   private let lockOrder: [(address: Address, type: LockType)]
@@ -42,7 +40,6 @@ package struct ReportBuilder {
     self.snapshot = snapshot
     stackReader = StackReader(arena: arena, target: target, snapshot: snapshot)
     byThread = Dictionary(examination.threads.map { ($0.tid, $0) }, uniquingKeysWith: { first, _ in first })
-    names = target.threadNames
 
     var ids: [Address: String] = [:]
     var order: [(Address, LockType)] = []
@@ -200,7 +197,8 @@ package struct ReportBuilder {
       + (wait.deadline == nil ? "" : ", with a time limit")
   }
 
-  private func name(of tid: ThreadID) -> String { names[tid] ?? byThread[tid]?.name ?? "" }
+  /// As the kernel has it now: a name given by prctl passes the shim by.
+  private func name(of tid: ThreadID) -> String { target.threadName(tid) ?? byThread[tid]?.name ?? "" }
 
   private func activity(_ tid: ThreadID) -> String {
     if let snapshotState = snapshot?.threads.first(where: { $0.tid == tid })?.missing { return snapshotState }

@@ -17,8 +17,10 @@ package protocol Target: AnyObject {
   func kernelState(of thread: ThreadID) -> KernelState
   /// What a thread is doing, for people; `nil` where only `kernelState` can be said.
   func activity(of thread: ThreadID) -> String?
-  /// Threads' names; empty where nobody can say.
-  var threadNames: [ThreadID: String] { get }
+  /// A thread's name as the kernel has it now; `nil` where nobody can say.
+  func threadName(_ thread: ThreadID) -> String?
+  /// Whether the process has this thread; `nil` where nobody can say.
+  func isAlive(_ thread: ThreadID) -> Bool?
   /// Makes and keeps what unwinding and naming need; called once something is to be shown.
   func symbols() -> TargetSymbols
 }
@@ -56,8 +58,9 @@ package final class LiveTarget: Target {
   package var diagnostics: [String] { [] }
   package func kernelState(of thread: ThreadID) -> KernelState { process.kernelState(of: thread) }
   package func activity(of thread: ThreadID) -> String? { process.activity(of: thread) }
-  package var threadNames: [ThreadID: String] {
-    Dictionary(process.threads.map { ($0.tid, $0.name) }, uniquingKeysWith: { first, _ in first })
+  package func threadName(_ thread: ThreadID) -> String? { process.thread(thread)?.name }
+  package func isAlive(_ thread: ThreadID) -> Bool? {
+    process.thread(thread).map { $0.state != "Z" && $0.state != "X" } ?? (process.isAlive ? false : nil)
   }
 
   package func symbols() -> TargetSymbols {
@@ -97,6 +100,7 @@ package final class DeadTarget: Target {
   }
   package func kernelState(of thread: ThreadID) -> KernelState { .unknown(reason: "the process is gone") }
   package func activity(of thread: ThreadID) -> String? { nil }
-  package var threadNames: [ThreadID: String] { [:] }
+  package func threadName(_ thread: ThreadID) -> String? { nil }
+  package func isAlive(_ thread: ThreadID) -> Bool? { nil }
   package func symbols() -> TargetSymbols { made }
 }

@@ -36,14 +36,14 @@ struct Hearing {
       let rest = left > 0 ? ["\(left) more statements of these sorts are left out."] : []
       return Judgement(certainty: certainty, isRefuted: isRefuted, evidence: evidence + rest)
     }
-    let waits = members == 1 ? "the wait is" : "all \(members) waits are"
-    let threads = members == 1 ? "the thread" : "every thread"
+    let waits = members == 1 ? "the wait is" : members == 2 ? "both waits are" : "all \(members) waits are"
+    let threads = members == 1 ? "the thread is" : members == 2 ? "both threads are" : "every thread is"
     return Judgement(
       certainty: .proven,
       evidence: [
         "arena: \(waits) the same in two passes, without an interruption.",
         "lock words: they name the same holders as the arena.",
-        "kernel: \(threads) is asleep in a futex wait.",
+        "kernel: \(threads) asleep in a futex wait.",
       ])
   }
 }

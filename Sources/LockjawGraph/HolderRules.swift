@@ -19,6 +19,8 @@ import LockjawModel
 /// H8. A join waits for its target while that is alive.
 /// H9. A semaphore that nobody posts without having taken it is used as a lock: its waiter waits for *any* thread
 ///     with a permit, the latest first. One stranger's post, and it is a signal: nobody in particular.
+/// H10. The permit of a thread that waits for the same semaphore again blocks nobody. Collecting the completions of
+///     workers one after another looks just like that, and is healthy.
 extension GraphBuilder {
   mutating func resolve(_ lock: Int) {
     switch locks[lock].type {
@@ -148,11 +150,12 @@ extension GraphBuilder {
   private mutating func resolveSemaphore(_ lock: Int) {
     if let word = word(of: lock), !word.isTaken { return }
     guard !locks[lock].hasStrangersPost else { return }
-    let permits = holdings(of: lock).sorted {
+    let gate = locks[lock].exclusiveGate
+    let permits = holdings(of: lock).filter { nodes.gateOf[Int($0.node)] != gate }.sorted {
       threads[Int($0.node)].permits[Int($0.held)].takenTicks > threads[Int($1.node)].permits[Int($1.held)].takenTicks
     }
     setBlockers(
-      of: locks[lock].exclusiveGate, permits.map { .init(node: $0.node, held: -1, blocking: .holds) },
+      of: gate, permits.map { .init(node: $0.node, held: -1, blocking: .holds) },
       evidence: .arena, opensByAny: true)
   }
 }

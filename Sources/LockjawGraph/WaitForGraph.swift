@@ -18,7 +18,7 @@ package struct WaitForGraph: Sendable {
 
   package let threads: [ThreadState]
   package let words: [Address: LockWord]
-  package let kernel: [ThreadID: KernelState]
+  package private(set) var kernel: [ThreadID: KernelState]
   package let aliveThreads: Set<ThreadID>?
   package let listsEveryThread: Bool
   let nodes: GraphNodes
@@ -46,6 +46,25 @@ package struct WaitForGraph: Sendable {
     self.listsEveryThread = listsEveryThread
     nodes = builder.nodes
     graphNotes = builder.notes
+  }
+
+  /// The graph with more of what the kernel said. Built anew only where that changes an edge: a thread turns out to be
+  /// gone, or a condition waiter to be woken.
+  package func adding(_ states: [ThreadID: KernelState]) -> WaitForGraph {
+    let changesEdges = states.contains { thread, state in
+      state == .gone && kernel[thread] != .gone
+    }
+      || threads.contains { thread in
+        thread.wait?.type == .condition && states[thread.tid] != nil && kernel[thread.tid] == nil
+      }
+    let all = kernel.merging(states) { $1 }
+    if changesEdges {
+      return WaitForGraph(
+        threads: threads, words: words, kernel: all, aliveThreads: aliveThreads, listsEveryThread: listsEveryThread)
+    }
+    var graph = self
+    graph.kernel = all
+    return graph
   }
 
   /// The locks somebody waits for, and the mutexes of condition waits, each once: read their words before building

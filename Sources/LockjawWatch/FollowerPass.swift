@@ -34,7 +34,7 @@ struct FollowerPass {
   private let target: LiveTarget
   private let settings: Follower.Settings
   private var pace = Pace()
-  private var lastWaits: Set<Examination.WaitKey> = []
+  private var lastWaits: [Examination.WaitKey] = []
   private var reported: [Key: Certainty] = [:]
   private var firstSeen: [Key: Instant] = [:]
   private var modulesGeneration: UInt32 = 0
@@ -140,7 +140,8 @@ struct FollowerPass {
   /// Forgets what was seen of waits that are over, so that the same threads can hang anew.
   private mutating func prune(_ glance: Examination.Glance) {
     guard firstSeen.count + reported.count > 256 else { return }
-    func lasts(_ key: Key) -> Bool { key.kind == .timedCycle || key.waits.isSubset(of: glance.waits) }
+    let waits = Set(glance.waits)
+    func lasts(_ key: Key) -> Bool { key.kind == .timedCycle || key.waits.isSubset(of: waits) }
     firstSeen = firstSeen.filter { lasts($0.key) }
     reported = reported.filter { lasts($0.key) }
   }

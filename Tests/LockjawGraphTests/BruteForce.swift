@@ -34,7 +34,8 @@ struct BruteForce {
               || (wait.mode == .read && prefersWriters && threads[other].wait?.object == wait.object
                 && threads[other].wait?.mode == .write)
           case .join: wait.companion.rawValue == UInt64(threads[other].tid.rawValue)
-          case .semaphore: threads[other].permits.contains { $0.object == wait.object }
+          case .semaphore:
+            threads[other].permits.contains { $0.object == wait.object } && threads[other].wait?.object != wait.object
           default: false
           }
         if blocks { waitsFor[waiter][other] = true }

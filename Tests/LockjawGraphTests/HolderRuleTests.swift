@@ -243,6 +243,18 @@ import Testing
     #expect(scene.graph.edge(of: 3)?.holders == [])
   }
 
+  @Test("A thread that has taken a permit and waits for the next one blocks neither itself nor others")
+  func collectingPermits() throws {
+    var scene = Scene()
+    scene.thread(1, holds: [.mutex(0xb000)], waits: .on(.semaphore, .exclusive, 0xa000))
+    scene.thread(2, waits: .on(.semaphore, .exclusive, 0xa000))
+    scene.thread(3, waits: .mutex(0xb000))
+    scene[1].permits = [Permit(object: Address(0xa000), site: CallSite(address: Address(1)), takenTicks: 5, count: 1)]
+    #expect(scene.graph.edge(of: 1)?.holders == [])
+    #expect(scene.graph.edge(of: 2)?.holders == [])
+    #expect(scene.graph.candidates().isEmpty)
+  }
+
   @Test("Of two slots with one thread id, the exited one that lists the lock is its owner")
   func reusedThreadID() throws {
     var scene = Scene()

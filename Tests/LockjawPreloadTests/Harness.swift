@@ -89,11 +89,21 @@ func run(_ path: String, _ arguments: [String] = [], environment: [String: Strin
   posix_spawn_file_actions_adddup2(&actions, fileno(errorScratch), 2)
   var everything = environment
   everything["PATH"] = everything["PATH"] ?? "/usr/bin:/bin:/usr/sbin:/sbin"
+  // The thread this runs on may block signals; the program starts as from a shell.
+  var attributes = posix_spawnattr_t()
+  posix_spawnattr_init(&attributes)
+  defer { posix_spawnattr_destroy(&attributes) }
+  var none = sigset_t(), every = sigset_t()
+  sigemptyset(&none)
+  sigfillset(&every)
+  posix_spawnattr_setsigmask(&attributes, &none)
+  posix_spawnattr_setsigdefault(&attributes, &every)
+  posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
   let argv = ([path] + arguments).map { strdup($0) } + [nil]
   let envp = everything.map { strdup("\($0.key)=\($0.value)") } + [nil]
   defer { (argv + envp).forEach { free($0) } }
   var pid = pid_t()
-  let error = posix_spawnp(&pid, path, &actions, nil, argv, envp)
+  let error = posix_spawnp(&pid, path, &actions, &attributes, argv, envp)
   guard error == 0 else { throw HarnessError(description: "cannot start \(path): errno \(error)") }
 
   var status: Int32 = 0
@@ -164,3 +174,17 @@ func runPreloaded(
     try run(program, arguments, environment: settings.merging(environment) { $1 }, seconds: seconds)
   }
 }
+
+/// The first bytes of a file that may be large and sparse.
+func readPrefix(_ path: String, count: Int) throws -> [UInt8] {
+  let file = open(path, O_RDONLY | O_CLOEXEC)
+  guard file >= 0 else { throw HarnessError(description: "cannot open \(path): errno \(errno)") }
+  defer { close(file) }
+  var bytes = [UInt8](repeating: 0, count: count)
+  let got = bytes.withUnsafeMutableBytes { pread(file, $0.baseAddress, count, 0) }
+  guard got > 0 else { throw HarnessError(description: "cannot read \(path): errno \(errno)") }
+  return Array(bytes.prefix(got))
+}
+
+/// Debian's jemalloc, where it is installed.
+let jemallocPath: String? = ["/usr/lib/x86_64-linux-gnu/libjemalloc.so.2"].first { access($0, R_OK) == 0 }

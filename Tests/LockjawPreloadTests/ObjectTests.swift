@@ -1,7 +1,8 @@
 import Testing
 
-/// Each program looks at its own arena while it uses one kind of object, and says what is not as it should be.
-@Suite("What the shim records, by kind of object") struct ObjectTests {
+/// Each program looks at its own arena while it uses one kind of object, and says what is not as it should be. The
+/// expectations stand in the programs, beside the calls.
+@Suite("What the shim records") struct ObjectTests {
   private func passes(_ source: String, _ optimisation: String, flags: [String] = []) async throws {
     let outcome = try await runPreloaded(source, flags: [optimisation] + flags)
     #expect(outcome.status == 0 && outcome.output == "ok\n", "\(outcome)")
@@ -10,4 +11,63 @@ import Testing
 
   @Test("Mutexes of every type: holds, recursion, waits, timeouts, refusals, dead owners", arguments: ["-O0", "-O2"])
   func mutexes(optimisation: String) async throws { try await passes("mutex.c", optimisation) }
+
+  @Test("Readers are individuals, writers are named, in every variant of both kinds of rwlock", arguments: ["-O0", "-O2"])
+  func rwlocks(optimisation: String) async throws { try await passes("rwlock.c", optimisation) }
+
+  @Test("A condition wait gives the mutex up and takes it back on every way out", arguments: ["-O0", "-O2"])
+  func conditions(optimisation: String) async throws { try await passes("cond.c", optimisation) }
+
+  @Test("Semaphores, spinlocks, barriers, joins, once and thread names", arguments: ["-O0", "-O2"])
+  func others(optimisation: String) async throws { try await passes("others.c", optimisation) }
+
+  @Test("Futex waits through syscall() are recorded and other system calls pass untouched", arguments: ["-O0", "-O2"])
+  func futexes(optimisation: String) async throws { try await passes("futex.c", optimisation) }
+
+  @Test("Handlers that lock or wait inside a wait, and waits left by longjmp", arguments: ["-O0", "-O2"])
+  func interruptions(optimisation: String) async throws { try await passes("interrupt.c", optimisation) }
+
+  @Test("Cancellation points stay cancellation points and leave no wait behind", arguments: ["-O0", "-O2"])
+  func cancellation(optimisation: String) async throws { try await passes("cancel.c", optimisation) }
+
+  @Test("Slots are reused, ends while holding are kept, releases by others are attributed", arguments: ["-O0", "-O2"])
+  func threads(optimisation: String) async throws { try await passes("threads.c", optimisation) }
+
+  @Test("Every kind of child has an arena of its own and leaves its parent's alone", arguments: ["-O0", "-O2"])
+  func children(optimisation: String) async throws { try await passes("fork.c", optimisation) }
+
+  @Test(
+    "From a wait's registers the waiter's stack unwinds to its start, live and from the copy",
+    arguments: ["-O0", "-O2"])
+  func unwinding(optimisation: String) async throws {
+    try await passes("unwind.c", optimisation, flags: ["-lunwind-x86_64", "-lunwind"])
+  }
+}
+
+@Suite("A program cannot tell") struct TransparencyTests {
+  private func answers(environment: [String: String], flags: [String]) async throws -> String {
+    let program = try await Compiler.shared.executable("answers.c", flags: flags)
+    let outcome = try run(program, environment: environment)
+    #expect(outcome.status == 0, "\(outcome)")
+    #expect(outcome.output.split(separator: "\n").count > 500)
+    return outcome.output
+  }
+
+  @Test("Every result and errno is the same with the shim as without", arguments: ["-O0", "-O2"])
+  func answersAreTheSame(optimisation: String) async throws {
+    let directory = try ScratchDirectory()
+    let bare = try await answers(environment: [:], flags: [optimisation])
+    let preloaded = try await answers(
+      environment: ["LD_PRELOAD": shimPath, "LOCKJAW_DIR": directory.path], flags: [optimisation])
+    #expect(bare == preloaded)
+    #expect(directory.entries == [])
+  }
+
+  @Test("The same holds where the shim could not set up")
+  func answersAreTheSameWhenDisabled() async throws {
+    let bare = try await answers(environment: [:], flags: ["-O2"])
+    let disabled = try await answers(
+      environment: ["LD_PRELOAD": shimPath, "LOCKJAW_DIR": "/nonexistent/directory"], flags: ["-O2"])
+    #expect(bare == disabled)
+  }
 }

@@ -13,10 +13,7 @@ package struct ProcessMemory: MemoryReader, Hashable {
   /// Reads through the main thread, or, where that has ended before the others, through one that lives:
   /// the kernel takes the address space away from a zombie.
   package init(_ process: LiveProcess) {
-    let threads = process.threads
-    let leader = threads.first { $0.tid.rawValue == process.pid }
-    let isUsable = leader.map { $0.state != "Z" && $0.state != "X" } ?? false
-    task = isUsable ? process.pid : threads.first { $0.state != "Z" && $0.state != "X" }?.tid.rawValue ?? process.pid
+    task = process.firstLiveTask ?? process.pid
   }
 
   package func read(_ address: Address, into buffer: UnsafeMutableRawBufferPointer) -> Int {

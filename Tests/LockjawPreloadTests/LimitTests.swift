@@ -1,0 +1,167 @@
+import Glibc
+import Testing
+
+@Suite("Where there is little room, or none") struct LimitTests {
+  /// Runs `command` in a shell with the shim's settings exported; `$PROGRAM` is life.c.
+  private func shell(_ command: String, directory: String, prefix: [String] = []) async throws -> Outcome {
+    let program = try await Compiler.shared.executable("life.c", flags: ["-O0"])
+    let arguments = prefix + ["/bin/sh", "-c", command]
+    return try run(
+      arguments[0], Array(arguments.dropFirst()),
+      environment: [
+        "PROGRAM": program, "SHIM": shimPath, "LOCKJAW_DIR": directory, "LOCKJAW_LOG": "1",
+        "MOUNTED": directory,
+      ])
+  }
+
+  /// Mounting needs root, here in a mount namespace of its own.
+  static let mayMount = (try? run("unshare", ["-m", "true"]).status == 0) ?? false
+
+  @Test(
+    "On a full file system the program runs on and the losses are counted", .enabled(if: mayMount, "mounting needs root"),
+    arguments: ["1M", "64K"])
+  func smallFileSystem(size: String) async throws {
+    let directory = try ScratchDirectory()
+    let outcome = try await shell(
+      "mount -t tmpfs -o mode=700,size=\(size) none $MOUNTED && LD_PRELOAD=$SHIM exec $PROGRAM crowd",
+      directory: directory.path, prefix: ["unshare", "-m"])
+    #expect(outcome.status == 0, "\(outcome)")
+    let lines = outcome.output.split(separator: "\n")
+    #expect(lines.contains("threads without a slot") && lines.contains("memory ran out") && lines.last == "ok")
+    #expect(lines.contains { $0.hasPrefix("overflow") && $0 != "overflow 0" })
+  }
+
+  @Test(
+    "On the smallest file systems nothing is recorded and nothing happens to the program",
+    .enabled(if: mayMount, "mounting needs root"), arguments: ["4K", "8K", "12K", "16K", "20K", "28K"])
+  func tinyFileSystem(size: String) async throws {
+    let directory = try ScratchDirectory()
+    let outcome = try await shell(
+      "mount -t tmpfs -o mode=700,size=\(size) none $MOUNTED && LD_PRELOAD=$SHIM exec $PROGRAM nothing",
+      directory: directory.path, prefix: ["unshare", "-m"])
+    #expect(outcome.status == 0 && outcome.output == "ok\n", "\(outcome)")
+  }
+
+  @Test("With room for everybody nothing is lost")
+  func enoughRoom() async throws {
+    let directory = try ScratchDirectory()
+    let outcome = try await shell("LD_PRELOAD=$SHIM exec $PROGRAM crowd", directory: directory.path)
+    #expect(outcome.output.hasSuffix("overflow 0\na slot for everybody\nmemory sufficed\nok\n"), "\(outcome)")
+  }
+
+  @Test("A limit on file sizes makes the arena smaller, down to a reason, and never raises SIGXFSZ")
+  func fileSizeLimit() async throws {
+    for (kilobytes, expected) in [(100_000, "state 1, capacity 8192"), (1000, "state 1, capacity 64"), (16, "state 3")] {
+      let directory = try ScratchDirectory()
+      let outcome = try await shell(
+        "ulimit -f \(kilobytes * 2); LD_PRELOAD=$SHIM exec $PROGRAM limited", directory: directory.path)
+      #expect(outcome.status == 0 && outcome.output.hasSuffix("ok\n"), "\(kilobytes): \(outcome)")
+      #expect(outcome.output.hasPrefix(expected), "\(kilobytes): \(outcome)")
+      #expect(outcome.output.contains("raise the limit") == (kilobytes == 16), "\(outcome)")
+    }
+    let outcome = try await shell("ulimit -f 1; LD_PRELOAD=$SHIM exec $PROGRAM nothing", directory: ScratchDirectory().path)
+    #expect(outcome.status == 0 && outcome.output == "ok\n", "\(outcome)")
+  }
+
+  @Test("A limit on address space leaves the program seven eighths of it")
+  func addressSpaceLimit() async throws {
+    for kilobytes in [2_000_000, 200_000, 50_000] {
+      let directory = try ScratchDirectory()
+      let outcome = try await shell("ulimit -v \(kilobytes); LD_PRELOAD=$SHIM exec $PROGRAM limited", directory: directory.path)
+      #expect(outcome.status == 0 && outcome.output.hasPrefix("state 1"), "\(kilobytes): \(outcome)")
+    }
+  }
+
+  @Test("A kernel that cannot allocate pages on demand gets a fixed number of slots")
+  func kernelWithoutPopulate() async throws {
+    let launcher = try await Compiler.shared.executable("without_advice.c", flags: [])
+    let directory = try ScratchDirectory()
+    let outcome = try await shell(
+      "\(launcher) 23 /usr/bin/env LD_PRELOAD=$SHIM $PROGRAM crowd", directory: directory.path)
+    #expect(outcome.status == 0 && outcome.output.hasPrefix("slots 256\n"), "\(outcome)")
+    #expect(outcome.output.hasSuffix("threads without a slot\nmemory sufficed\nok\n"), "\(outcome)")
+  }
+
+  @Test("A kernel that cannot tell a child from its parent is refused, with the reason where a collector looks")
+  func kernelWithoutWipe() async throws {
+    let launcher = try await Compiler.shared.executable("without_advice.c", flags: [])
+    let directory = try ScratchDirectory()
+    let outcome = try await shell(
+      "\(launcher) 18 /usr/bin/env LD_PRELOAD=$SHIM $PROGRAM limited", directory: directory.path)
+    #expect(outcome.status == 0, "\(outcome)")
+    #expect(outcome.output.contains("state 3") && outcome.output.contains("Linux 4.14 is needed"), "\(outcome)")
+    #expect(directory.entries == [])
+  }
+}
+
+@Suite("The arena directory") struct DirectoryTests {
+  private func outcome(in directory: String, environment: [String: String] = [:]) async throws -> Outcome {
+    let program = try await Compiler.shared.executable("life.c", flags: ["-O0"])
+    let settings = ["LD_PRELOAD": shimPath, "LOCKJAW_DIR": directory, "LOCKJAW_LOG": "1"]
+    return try run(program, ["nothing"], environment: settings.merging(environment) { $1 })
+  }
+
+  @Test("It is made, for its owner only, where it is missing")
+  func created() async throws {
+    let scratch = try ScratchDirectory()
+    let outcome = try await outcome(in: "\(scratch.path)/fresh")
+    #expect(outcome.status == 0 && outcome.errors == "", "\(outcome)")
+    var status = stat()
+    #expect(stat("\(scratch.path)/fresh", &status) == 0 && status.st_mode & 0o7777 == 0o700)
+  }
+
+  @Test("A symbolic link, a file, a directory of others or one that others may write to is refused, and the program runs")
+  func refused() async throws {
+    let scratch = try ScratchDirectory()
+    let path = scratch.path
+    mkdir("\(path)/real", 0o700)
+    symlink("\(path)/real", "\(path)/link")
+    close(open("\(path)/file", O_CREAT | O_WRONLY | O_CLOEXEC, 0o600))
+    mkdir("\(path)/open", 0o700)
+    chmod("\(path)/open", 0o777)
+    mkdir("\(path)/group", 0o700)
+    chmod("\(path)/group", 0o770)
+    var cases = ["link", "file", "open", "group", "missing/below"]
+    if geteuid() == 0 {
+      mkdir("\(path)/others", 0o700)
+      #expect(chown("\(path)/others", 12345, 12345) == 0)
+      cases.append("others")
+    }
+    for name in cases {
+      let outcome = try await outcome(in: "\(path)/\(name)")
+      #expect(outcome.status == 0 && outcome.output == "ok\n", "\(name): \(outcome)")
+      #expect(outcome.errors.hasPrefix("lockjaw: pid ") && outcome.errors.contains("set LOCKJAW_DIR"), "\(name): \(outcome)")
+      let silent = try await self.outcome(in: "\(path)/\(name)", environment: ["LOCKJAW_LOG": "0"])
+      #expect(silent.errors == "", "unasked, it does not print")
+    }
+  }
+
+  @Test("Where nothing is set it lies in the user's runtime directory")
+  func runtimeDirectory() async throws {
+    let scratch = try ScratchDirectory()
+    let outcome = try await outcome(in: "", environment: ["XDG_RUNTIME_DIR": scratch.path])
+    #expect(outcome.status == 0 && scratch.entries == ["lockjaw"], "\(outcome)")
+  }
+
+  @Test("Evidence of dead processes is kept, the newest 32 files of it")
+  func evidenceIsBounded() async throws {
+    let scratch = try ScratchDirectory()
+    let program = try await Compiler.shared.executable("life.c", flags: ["-O0"])
+    // A pid that cannot be in use, and ages that tell which are the oldest.
+    for i in 0..<50 {
+      let path = "\(scratch.path)/lockjaw-\(4_194_304 + i)-1-0.arena"
+      close(open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0o600))
+      var times = [timespec(tv_sec: 1000 + i, tv_nsec: 0), timespec(tv_sec: 1000 + i, tv_nsec: 0)]
+      #expect(utimensat(AT_FDCWD, path, &times, 0) == 0)
+    }
+    close(open("\(scratch.path)/somebody-elses.file", O_CREAT | O_WRONLY | O_CLOEXEC, 0o600))
+    close(open("\(scratch.path)/lockjaw-\(getpid())-1-0.arena", O_CREAT | O_WRONLY | O_CLOEXEC, 0o600))
+    let outcome = try run(program, ["nothing"], environment: ["LD_PRELOAD": shimPath, "LOCKJAW_DIR": scratch.path])
+    #expect(outcome.status == 0)
+    let names = scratch.entries
+    let kept = names.filter { $0.hasPrefix("lockjaw-4194") }
+    #expect(kept.count <= 32 && kept.count >= 31)
+    #expect(kept.allSatisfy { Int($0.dropFirst(8).prefix(7))! >= 4_194_304 + 18 }, "the oldest went")
+    #expect(names.contains("somebody-elses.file"))
+  }
+}
