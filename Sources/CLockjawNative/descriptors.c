@@ -1,3 +1,5 @@
+// Thin: the system call and its error number, nothing kept. Descriptors are made close-on-exec, so that the programs
+// lockjaw starts do not inherit them.
 #define _GNU_SOURCE
 #include "lockjaw_descriptors.h"
 
@@ -25,6 +27,7 @@ int lj_signalfd_next(int fd, pid_t *sender) {
   struct signalfd_siginfo info;
   ssize_t got = read(fd, &info, sizeof info);
   if (got < 0) return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+  // The kernel hands out whole records; a shorter one would be something else than a signalfd.
   if (got != sizeof info) return 0;
   if (sender) *sender = (pid_t)info.ssi_pid;
   return (int)info.ssi_signo;

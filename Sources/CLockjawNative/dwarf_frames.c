@@ -1,3 +1,10 @@
+// One address → the calls that are there, innermost first.
+//
+// Rules of this file
+//   * The file is not trusted: chains of references, nesting and lists of siblings are followed a bounded number of
+//     times, names are cut at a bound. What is not found is left out; nothing here fails.
+//   * libdw checks that what it reads lies inside its sections. 12,000 randomly damaged copies of a program found no
+//     crash of it (0.188); that is evidence, not proof.
 #include "dwarf_file.h"
 
 #include <dwarf.h>
@@ -38,16 +45,20 @@ void lj_dwarf_close(lj_dwarf *d) {
   free(d);
 }
 
+// Follows abstract_origin and specification: an inlined copy has no name of its own, nor has a member's definition.
 static const char *string_attribute(Dwarf_Die *die, unsigned name) {
   Dwarf_Attribute attribute;
   return dwarf_attr_integrate(die, name, &attribute) ? dwarf_formstring(&attribute) : NULL;
 }
 
+// Older compilers wrote it under a vendor's number.
 static const char *linkage_name(Dwarf_Die *die) {
   const char *name = string_attribute(die, DW_AT_linkage_name);
   return name ? name : string_attribute(die, DW_AT_MIPS_linkage_name);
 }
 
+// Of the others (C, assembly, Go, Swift) either there are none, or the linkage name has them: the walk up the tree that
+// qualified_name() costs is saved.
 static bool has_namespaces(Dwarf_Die *unit) {
   switch (dwarf_srclang(unit)) {
   case DW_LANG_C_plus_plus: case DW_LANG_C_plus_plus_03: case DW_LANG_C_plus_plus_11: case DW_LANG_C_plus_plus_14:
@@ -123,6 +134,7 @@ static size_t inlined_calls(Dwarf_Die *function, Dwarf_Addr pc, Dwarf_Die *chain
   return depth;
 }
 
+// Not integrated: a call's line is the inlined copy's own, and its origin's attributes are about the definition.
 static int number_attribute(Dwarf_Die *die, unsigned name) {
   Dwarf_Attribute attribute;
   Dwarf_Word value;
@@ -152,12 +164,13 @@ size_t lj_dwarf_frames(lj_dwarf *d, uint64_t pc, lj_dwarf_frame *frames, size_t 
     if (dwarf_lineno(row, &line) != 0) line = 0;
   }
   if (!lj_index_function(&d->index, &unit, pc, &function)) {
-    // Assembly has lines and no functions.
+    // Assembly has lines and no functions; its name comes from the symbol table.
     if (!file) return 0;
     frames[0] = (lj_dwarf_frame){.file = file, .directory = directory, .line = line};
     return 1;
   }
   bool qualifies = has_namespaces(&unit);
+  // `chain` goes inwards, frames go outwards: the function itself is the last.
   size_t depth = inlined_calls(&function, pc, chain), count = 0;
   for (size_t i = depth + 1; i-- > 0 && count < capacity;) {
     Dwarf_Die *die = i == 0 ? &function : &chain[i - 1];

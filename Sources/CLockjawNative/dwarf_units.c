@@ -1,3 +1,8 @@
+// Address → compilation unit → function.
+//
+// Units are found through .debug_aranges where that covers the address, which costs no look at the units; else through
+// a table of all units' ranges, built once. Functions of a unit are put into a table when the first address in it is
+// asked for: a stack leads into few units, and into the same ones again and again.
 #include "dwarf_units.h"
 
 #include <dwarf.h>
@@ -18,6 +23,7 @@ static void add(lj_die_table *table, Dwarf_Addr low, Dwarf_Addr high, const Dwar
   table->ranges[table->count++] = (lj_die_range){low, high, *die};
 }
 
+// A function may lie in several pieces: its cold part is moved away from the rest.
 static void add_ranges(lj_die_table *table, Dwarf_Die *die) {
   Dwarf_Addr base, low, high;
   for (ptrdiff_t at = 0; (at = dwarf_ranges(die, at, &base, &low, &high)) > 0;) add(table, low, high, die);
@@ -76,6 +82,8 @@ bool lj_index_unit(lj_dwarf_index *index, Dwarf *dwarf, Dwarf_Addr pc, Dwarf_Die
   return find(&index->units, pc, unit);
 }
 
+// Functions are declared in namespaces and types, and, by Rust and Swift closures and by C++ local classes, inside other
+// functions. Rust puts those of an enumeration's variants deeper still.
 static bool may_contain_functions(int tag) {
   switch (tag) {
   case DW_TAG_namespace: case DW_TAG_module: case DW_TAG_structure_type: case DW_TAG_class_type: case DW_TAG_union_type:
@@ -87,6 +95,7 @@ static bool may_contain_functions(int tag) {
   }
 }
 
+// `left` is what remains of the unit's budget of DIEs.
 static void collect(lj_die_table *table, Dwarf_Die *parent, int depth, unsigned *left) {
   Dwarf_Die child;
   if (depth > MAX_DEPTH || dwarf_child(parent, &child) != 0) return;

@@ -1,3 +1,8 @@
+// Address of a global variable → how the source reaches a byte inside it.
+//
+// The type is walked down from the variable: an index for an array, a member for a structure, until a lock is reached or
+// something that has no parts. Two members can lie at one address (a structure and its first member): the walk goes on to
+// the innermost, because what is looked for is a lock, and a lock stops it.
 #include "dwarf_file.h"
 
 #include <dwarf.h>
@@ -8,6 +13,8 @@
 // top-level declarations than this shows "variable+offset".
 enum { MAX_DECLARATIONS = 400000, MAX_NAMESPACES = 16, MAX_TYPE_DEPTH = 32 };
 
+// Only the plain form: one operation that is the address. Thread-local variables and those in registers have others, and
+// no address that could be compared.
 static bool is_at(Dwarf_Die *variable, uint64_t address) {
   Dwarf_Attribute attribute;
   Dwarf_Op *operations;
@@ -44,6 +51,7 @@ static bool find_variable(lj_dwarf *d, uint64_t address, Dwarf_Die *variable) {
   return false;
 }
 
+// Of a variable, member, array or alias. A definition outside its class has its type at the declaration.
 static bool type_of(Dwarf_Die *die, Dwarf_Die *type) {
   Dwarf_Attribute attribute;
   return dwarf_attr_integrate(die, DW_AT_type, &attribute) && dwarf_formref_die(&attribute, type);
@@ -66,6 +74,7 @@ static bool is_lock(Dwarf_Die *type) {
   return false;
 }
 
+// `false`: no room. Then there is no path at all, since half a path names something else.
 static bool append(char **at, size_t *room, const char *text) {
   size_t length = strlen(text);
   if (length >= *room) return false;

@@ -1,3 +1,5 @@
+// Every function is one system call, apart from the copying of many ranges; who is stopped, for how long and who must be
+// let go is decided by the caller (LockjawInspect's Tracees).
 #define _GNU_SOURCE
 #include "lockjaw_ptrace.h"
 

@@ -1,3 +1,6 @@
+// A linear scan, not a sorted table: a report asks for tens of addresses a module, and a table of a large library takes
+// longer to sort than to scan that often. Every entry is copied out before it is looked at, as nothing says that a file
+// keeps them aligned.
 #include "lockjaw_symbols.h"
 
 #include <elf.h>
@@ -29,6 +32,7 @@ bool lj_find_symbol(const void *symbols, size_t count, const char *strings, size
   for (size_t i = 0; i < count; i++) {
     Elf64_Sym symbol;
     memcpy(&symbol, (const char *)symbols + i * sizeof symbol, sizeof symbol);
+    // An import has no place here; an absolute symbol is a number, not an address (versions, sizes).
     if (symbol.st_shndx == SHN_UNDEF || symbol.st_shndx == SHN_ABS || symbol.st_value > address) continue;
     int type = ELF64_ST_TYPE(symbol.st_info);
     bool is_variable = type == STT_OBJECT || type == STT_COMMON;
@@ -39,6 +43,7 @@ bool lj_find_symbol(const void *symbols, size_t count, const char *strings, size
     if (symbol.st_size != 0 ? within >= symbol.st_size : wants_variable) continue;
     if (symbol.st_name == 0 || symbol.st_name >= string_bytes) continue;
     const char *name = strings + symbol.st_name;
+    // The name has to end inside the table.
     if (*name == '\0' || !memchr(name, 0, string_bytes - symbol.st_name)) continue;
     lj_symbol candidate = {name, symbol.st_value, symbol.st_size, ELF64_ST_BIND(symbol.st_info) != STB_LOCAL};
     if (!found || is_better(&candidate, out)) *out = candidate;

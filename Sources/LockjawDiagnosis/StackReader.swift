@@ -31,7 +31,8 @@ struct StackReader {
       let unwinding = symbols.unwinder.unwind(Registers(wait.context), memory: memory)
       if unwinding.frames.count > 1 { return symbols.symbolizer.frames(of: unwinding) }
       if let caller = callerRegisters(wait, memory) {
-        return symbols.symbolizer.frames(of: symbols.unwinder.unwind(caller, memory: memory))
+        return symbols.symbolizer.frames(
+          of: symbols.unwinder.unwind(caller, memory: memory, beginsAtReturnAddress: true))
       }
     }
     let stack = stack(of: thread.tid)
@@ -92,11 +93,9 @@ struct StackReader {
   /// The frame of a stack to show.
   static func shown(_ stack: [Frame]) -> Frame? { stack.first { !$0.isPlumbing } ?? stack.first }
 
-  /// "bank_mutex" or "bank+8" where the lock is, or lies in, a global variable.
-  func name(of lock: Address) -> String? {
-    guard let symbol = symbols.symbolizer.dataSymbol(at: lock) else { return nil }
-    return symbol.offset == 0 ? symbol.name : "\(symbol.name)+\(symbol.offset)"
-  }
+  /// "bank_mutex" or "accounts[1].lock" where the lock is, or lies in, a global variable; "accounts+48" where the
+  /// variable's type is not described.
+  func name(of lock: Address) -> String? { symbols.symbolizer.variablePath(at: lock) }
 
-  var diagnostics: [String] { symbols.files.diagnostics + symbols.symbolizer.diagnostics }
+  var diagnostics: [String] { symbols.symbolizer.diagnostics }
 }

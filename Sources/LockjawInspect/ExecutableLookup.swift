@@ -7,6 +7,7 @@ extension ExecutableKind {
   package static func of(command: String, searchPath: String?) -> ExecutableKind {
     if command.isEmpty { return .notFound(name: "\"\"") }
     if command.contains("/") { return of(path: command, nesting: 0) }
+    // Like the shell and execvp, an empty element of PATH is the working directory.
     var refused: ExecutableKind?
     for directory in (searchPath ?? "/bin:/usr/bin").split(separator: ":", omittingEmptySubsequences: false) {
       let kind = of(path: (directory.isEmpty ? "." : directory) + "/" + command, nesting: 0)
@@ -66,8 +67,10 @@ extension ExecutableKind {
     return word.map { String(decoding: $0, as: UTF8.self) }
   }
 
+  /// An ELF file by its header: class and machine first, since a file of another class cannot be read further.
   private static func binary(_ path: String, _ head: [UInt8], _ status: stat) -> ExecutableKind {
     guard head.count > 20 else { return .notExecutable(path: path, reason: "it is too short for an ELF header") }
+    // EI_CLASS and e_machine; both lie in the part that all classes share.
     if head[4] == 1 { return .thirtyTwoBit(path: path) }
     let machine = UInt16(head[18]) | UInt16(head[19]) << 8
     guard head[5] == 1, machine == ELFHeader.machineAMD64 else {
@@ -86,6 +89,7 @@ extension ExecutableKind {
     }
     if let reason = gainedRights(path, status) { return .setUID(path: path, reason: reason) }
     let loader = file.string(at: segment.offset, limit: Int(min(segment.fileSize, UInt64(PATH_MAX))))
+    // Distributions put it in various directories, under this name.
     let isGlibc = loader.split(separator: "/").last?.hasPrefix("ld-linux-x86-64.so") ?? false
     return isGlibc ? .dynamic(path: path) : .foreignLoader(path: path, loader: loader)
   }

@@ -29,6 +29,7 @@ extension LiveProcess {
     }
   }
 
+  /// What the kernel's file says, or why it says nothing.
   private enum Answer {
     case activity(ThreadActivity)
     case gone
@@ -42,6 +43,7 @@ extension LiveProcess {
       content = try ProcFile.bytes("\(task)/syscall", atMost: 4096)
     } catch {
       if AccessRights.isRefusal(error) { return .refused(AccessRights.remedy(pid: pid)) }
+      // No file: no thread, or no such feature.
       guard self.thread(thread) != nil else { return .gone }
       return .refused("this kernel or sandbox has no \(task)/syscall (it needs CONFIG_HAVE_ARCH_TRACEHOOK)")
     }

@@ -9,6 +9,7 @@ final class StackCopies {
 
   init(_ stacks: [(tid: Int32, range: (address: UInt64, count: Int))]) {
     threads = stacks.map(\.tid)
+    // One piece, so that its pages are asked for once; untouched ones cost nothing.
     let total = stacks.reduce(0) { $0 + $1.range.count }
     storage = .allocate(byteCount: max(total, 1), alignment: 16)
     var offset = 0

@@ -6,6 +6,7 @@ struct SymbolShortage {
   private let hasFullSymbolTable: Bool
   private let hasFile: Bool
   private let isInMemoryOnly: Bool
+  // Addresses, each counted once however many stacks it is on.
   private var asked = 0
   private var named = 0
   private var withLine = 0
@@ -32,6 +33,7 @@ struct SymbolShortage {
     guard asked > 0, withLine < asked, !isInMemoryOnly else { return nil }
     // A module with debug information has places without a line of their own: start-up code, thunks.
     if hasLines && named == asked { return nil }
+    // The build-id is what the missing file is found by, so it is said.
     let identity = buildID.isEmpty ? "no build-id" : "build-id \(buildID)"
     let counts = "\(named) of \(asked) addresses named"
     let remedy = "Install its debug symbols (a -dbgsym or -dbg package, or debuginfod), or build it with -g."

@@ -4,6 +4,7 @@ import LockjawModel
 
 /// Finds the unwind table of the module an address lies in: in the module's file, else in its loaded image.
 final class UnwindTables {
+  /// Remembered by module, also that there is none: every unknown address in it would ask again.
   private enum Found {
     case notLookedFor
     case table(lj_unwind_table)
@@ -42,6 +43,7 @@ final class UnwindTables {
     {
       return (segment, bias)
     }
+    // The file is gone or was replaced; what was loaded from it is still there, its headers included.
     guard let image = LoadedImage(at: module.start, memory: memory) else { return nil }
     return image.segments.first { $0.type == type }.map { ($0, image.bias) }
   }
@@ -55,6 +57,7 @@ final class UnwindTables {
     let (framePointer, countEncoding, tableEncoding) = (bytes[1], bytes[2], bytes[3])
     let isFourBytes: (UInt8) -> Bool = { $0 & 0x0F == 0x03 || $0 & 0x0F == 0x0B }
     guard isFourBytes(framePointer), countEncoding == 0x03, tableEncoding == 0x3B else { return nil }
+    // As many as the segment has room for at most: the number is the file's, and is looped over.
     let count = bytes[8..<12].reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
     guard count > 0, size >= 12, count <= (size - 12) / 8 else { return nil }
     return lj_unwind_table(

@@ -7,12 +7,14 @@ package struct ELFSegment: Hashable, Sendable {
   package var fileSize: UInt64
   package var memorySize: UInt64
 
+  // Types, as the gABI and GNU number them.
   package static let load: UInt32 = 1
   package static let dynamic: UInt32 = 2
   package static let interpreter: UInt32 = 3
   package static let note: UInt32 = 4
   package static let unwindTable: UInt32 = 0x6474_E550  // PT_GNU_EH_FRAME
 
+  /// PF_X; PF_W below.
   package var isExecutable: Bool { flags & 1 != 0 }
   package var isWritable: Bool { flags & 2 != 0 }
   /// One past the last byte in memory; `nil` for a header that wraps around the address space.
@@ -36,7 +38,9 @@ package struct ELFSection: Hashable, Sendable {
   package static let symbolTable: UInt32 = 2
   package static let noBits: UInt32 = 8
   package static let dynamicSymbols: UInt32 = 11
+  /// SHF_COMPRESSED: the bytes are a header and a compressed stream.
   package var isCompressed: Bool { flags & 0x800 != 0 }
+  /// A separate debug file lists the sections it has no bytes of, too.
   package var occupiesFile: Bool { type != Self.noBits && type != 0 }
 }
 
@@ -101,6 +105,7 @@ struct ELFHeader {
   /// Section headers, or `nil` where one points outside the file: such a file is damaged, and libraries that
   /// trust it would follow it there.
   func sections(_ bytes: ELFBytes) -> [ELFSection]? {
+    // Entry 0 is reserved and describes nothing. Names come last: their table is itself a section.
     guard sectionHeaderOffset != 0, sectionHeaderCount > 0 else { return [] }
     guard sectionHeaderCount <= 1 << 20,
       bytes.contains(sectionHeaderOffset, sectionHeaderCount * Self.sectionHeaderBytes)

@@ -2,6 +2,7 @@ import LockjawModel
 
 /// Several memories seen as one. The first that has a byte gives it; where it ends, the next goes on.
 package struct LayeredMemory: MemoryReader {
+  /// The most trusted first: a copy of one moment before memory that goes on changing.
   package let layers: [any MemoryReader]
 
   package init(_ layers: [any MemoryReader]) { self.layers = layers }

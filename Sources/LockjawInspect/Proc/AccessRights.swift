@@ -8,6 +8,7 @@ enum AccessRights {
       return
         "it runs as user id \(owner) and lockjaw as \(geteuid()). Run lockjaw as that user, or as root (CAP_SYS_PTRACE)."
     }
+    // Yama (Documentation/admin-guide/LSM/Yama.rst) applies to the same user as well.
     switch yamaScope {
     case 1:
       return
@@ -27,6 +28,7 @@ enum AccessRights {
     }
   }
 
+  /// The files of `/proc` answer with either, at opening or at reading.
   static func isRefusal(_ error: Errno) -> Bool { error.number == EPERM || error.number == EACCES }
 
   private static func effectiveUser(pid: Int32) -> UInt32? {
@@ -38,7 +40,8 @@ enum AccessRights {
   }
 }
 
-/// `/proc/PID/status`, as far as it is used.
+/// `/proc/PID/status`, as far as it is used (proc_pid_status(5)). Anyone may read it, unlike what is behind ptrace's
+/// checks.
 struct StatusFile {
   var threadGroup: Int32?
   var tracer: Int32?
@@ -52,6 +55,7 @@ struct StatusFile {
       switch fields[0] {
       case "Tgid:": threadGroup = Int32(fields[1])
       case "TracerPid:": tracer = Int32(fields[1])
+      // Real, effective, saved, file system.
       case "Uid:": effectiveUser = fields.count > 2 ? UInt32(fields[2]) : nil
       default: break
       }

@@ -1,6 +1,6 @@
 import LockjawModel
 
-/// One line of `/proc/PID/maps`.
+/// One line of `/proc/PID/maps` (proc_pid_maps(5)).
 struct MemoryMapEntry: Hashable {
   var start: UInt64
   var end: UInt64
@@ -20,6 +20,8 @@ struct MemoryMapEntry: Hashable {
 struct MemoryMap: Hashable {
   var entries: [MemoryMapEntry]
 
+  /// Lines that are not understood are left out. The kernel makes the list a page at a time, so a mapping that changes
+  /// meanwhile may be missing or old; within one page it is of one moment.
   init(_ content: [UInt8]) {
     entries = []
     for line in content.split(separator: 0x0A) {
@@ -68,6 +70,8 @@ struct MemoryMap: Hashable {
     return text.split(separator: "\\012", omittingEmptySubsequences: false).joined(separator: "\n")
   }
 
+  /// Reads on from where it stands; what cannot be read leaves it there. Bytes and not Strings: a process with a
+  /// thousand threads has two thousand lines.
   private struct Cursor {
     var rest: ArraySlice<UInt8>
 
