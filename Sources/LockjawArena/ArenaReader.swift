@@ -76,6 +76,18 @@ package final class ArenaReader {
     return slots.thread(index, in: mapping, includingIdle: true)
   }
 
+  /// Semaphores that somebody posted without having taken a permit, by threads that have ended as well; `nil` where
+  /// not every such post is on record any more. Reads a line of every slot: ask where a thread waits for a semaphore.
+  package func strangersPosts() -> Set<Address>? {
+    let slots = slots
+    var objects: Set<Address> = []
+    for index in 0..<slotCount {
+      guard slots.tellsEveryPost(index, in: mapping) else { return nil }
+      for post in slots.posts(base: slots.offset(ofSlot: index), in: mapping) { objects.insert(post.object) }
+    }
+    return objects
+  }
+
   /// The stack from the waiter's `context.sp` upwards as it was when the wait in this slot began.
   package func stackTop(inSlot index: Int) -> [UInt8] {
     guard index >= 0, index < slotCount else { return [] }
@@ -117,7 +129,9 @@ package final class ArenaReader {
   /// Takes or gives back the arena's place for a collector, so that the watchdog signal knows whom to ask.
   /// - Returns: false where another live collector has it.
   package func claim(pid: Int32, startTicks: UInt64, isAlive: (ProcessIdentity) -> Bool) -> Bool {
-    guard let word = mapping.collectorWord(Self.pid), let since = mapping.collectorWord(Self.ticks) else { return false }
+    guard let word = mapping.collectorWord(Self.pid), let since = mapping.collectorWord(Self.ticks) else {
+      return false
+    }
     let other = lj_load_acquire32(word)
     if other != 0, other != UInt32(bitPattern: pid),
       isAlive(ProcessIdentity(pid: Int32(bitPattern: other), startTicks: lj_load_acquire64(since)))

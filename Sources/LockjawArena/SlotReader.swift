@@ -53,6 +53,13 @@ struct SlotReader {
     return state
   }
 
+  /// Whether this slot tells of every post by every thread that has had it: it had one thread at most, and that
+  /// one's table of posts has room left.
+  func tellsEveryPost(_ index: Int, in mapping: borrowing ArenaMapping) -> Bool {
+    let base = offset(ofSlot: index)
+    return mapping.loadAcquire32(base + Self.generation) <= 1 && posts(base: base, in: mapping).count < LJ_POSTS
+  }
+
   /// The stack top that was copied when the wait began.
   func stackTop(_ index: Int, in mapping: borrowing ArenaMapping) -> [UInt8] {
     let base = offset(ofSlot: index)
@@ -156,7 +163,9 @@ struct SlotReader {
     return result
   }
 
-  private func posts(base: Int, in mapping: borrowing ArenaMapping) -> [Post] {
+  /// Posts by the slot's thread, and, where the slot is free, by the one that had it last: they are cleared when the
+  /// next thread claims it.
+  func posts(base: Int, in mapping: borrowing ArenaMapping) -> [Post] {
     var result: [Post] = []
     for place in 0..<LJ_POSTS {
       let at = base + Self.posts + place * MemoryLayout<lj_post>.size

@@ -74,8 +74,10 @@ package struct Examination {
     var kernel: [ThreadID: KernelState] = [:]
     for thread in Self.wokenConditionWaiters(first, words) { kernel[thread] = target.kernelState(of: thread) }
     let alive = Self.aliveThreads(first, words, target, now: glance.now, stall: stall)
+    let isSemaphoreWaitedFor = first.contains { $0.wait?.type == .semaphore }
     let preliminary = WaitForGraph(
-      threads: first, words: words, kernel: kernel, aliveThreads: alive, listsEveryThread: glance.listsEveryThread)
+      threads: first, words: words, kernel: kernel, aliveThreads: alive, listsEveryThread: glance.listsEveryThread,
+      strangersPosts: isSemaphoreWaitedFor ? arena.strangersPosts() : nil)
     let candidates = preliminary.candidates()
     for candidate in candidates {
       for member in candidate.members where kernel[member] == nil { kernel[member] = target.kernelState(of: member) }

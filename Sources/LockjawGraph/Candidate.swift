@@ -67,12 +67,15 @@ package struct Candidate: Hashable, Sendable {
   package var bystanders: [ThreadID]
   /// A member's wait has a time limit. Members of a lasting cycle never have one; see `CandidateSearch`.
   package var hasDeadline: Bool
+  /// The cycle has a semaphore in it, and whether threads that have ended posted it as strangers is not known.
+  package var hasUnknownPosts: Bool
   /// Where arena and lock words disagreed about a lock of this cycle. Sentences.
   package var notes: [String]
 
   package init(
     kind: FindingKind, members: [ThreadID], cycle: [CandidateEdge], memberEdges: [CandidateEdge],
-    bystanders: [ThreadID] = [], hasDeadline: Bool = false, notes: [String] = []
+    bystanders: [ThreadID] = [], hasDeadline: Bool = false, hasUnknownPosts: Bool = false,
+    notes: [String] = []
   ) {
     self.kind = kind
     self.members = members
@@ -80,6 +83,7 @@ package struct Candidate: Hashable, Sendable {
     self.memberEdges = memberEdges
     self.bystanders = bystanders
     self.hasDeadline = hasDeadline
+    self.hasUnknownPosts = hasUnknownPosts
     self.notes = notes
   }
 

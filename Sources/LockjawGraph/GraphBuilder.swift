@@ -31,6 +31,7 @@ struct GraphBuilder {
   let words: [Address: LockWord]
   let kernel: [ThreadID: KernelState]
   let aliveThreads: Set<ThreadID>?
+  let strangersPosts: Set<Address>
 
   var nodes = GraphNodes()
   var notes: [GraphNote] = []
@@ -42,12 +43,13 @@ struct GraphBuilder {
 
   init(
     threads: [ThreadState], words: [Address: LockWord], kernel: [ThreadID: KernelState],
-    aliveThreads: Set<ThreadID>?
+    aliveThreads: Set<ThreadID>?, strangersPosts: Set<Address>
   ) {
     self.threads = threads
     self.words = words
     self.kernel = kernel
     self.aliveThreads = aliveThreads
+    self.strangersPosts = strangersPosts
   }
 
   mutating func build() {

@@ -149,7 +149,7 @@ extension GraphBuilder {
 
   private mutating func resolveSemaphore(_ lock: Int) {
     if let word = word(of: lock), !word.isTaken { return }
-    guard !locks[lock].hasStrangersPost else { return }
+    guard !locks[lock].hasStrangersPost, !strangersPosts.contains(locks[lock].object) else { return }
     let gate = locks[lock].exclusiveGate
     let permits = holdings(of: lock).filter { nodes.gateOf[Int($0.node)] != gate }.sorted {
       threads[Int($0.node)].permits[Int($0.held)].takenTicks > threads[Int($1.node)].permits[Int($1.held)].takenTicks

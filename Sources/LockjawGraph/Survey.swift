@@ -66,7 +66,8 @@ struct Survey {
 
   // MARK: cycles
 
-  /// Every candidate that its witnesses do not refute.
+  /// Every candidate that its witnesses do not refute. One that may only be consumers waiting for what is on its way
+  /// must have lasted for longer than the stall.
   mutating func cycles(_ witnesses: Witnesses?) -> [RawFinding] {
     var findings: [RawFinding] = []
     for found in graph.stuckAnalysis() {
@@ -74,6 +75,7 @@ struct Survey {
         witnesses?.judge(found.candidate)
         ?? Judgement(certainty: .inferred, evidence: ["Only one look was taken, so no witness was heard."])
       guard !judgement.isRefuted else { continue }
+      if found.candidate.hasUnknownPosts, found.memberNodes.contains(where: { waitSeconds($0) < stall }) { continue }
       for node in found.memberNodes + found.bystanderNodes { isExplained[node] = true }
       findings.append(
         RawFinding(

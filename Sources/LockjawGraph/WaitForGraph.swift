@@ -21,6 +21,7 @@ package struct WaitForGraph: Sendable {
   package private(set) var kernel: [ThreadID: KernelState]
   package let aliveThreads: Set<ThreadID>?
   package let listsEveryThread: Bool
+  package let strangersPosts: Set<Address>?
   let nodes: GraphNodes
   let graphNotes: [GraphNote]
 
@@ -33,17 +34,22 @@ package struct WaitForGraph: Sendable {
   ///     known (a dead process).
   ///   - listsEveryThread: `threads` has every thread of the process that ever used a lock, also those that neither
   ///     wait nor hold anything. Only then can "they all wait" be said of a process that cannot be asked any more.
+  ///   - strangersPosts: every semaphore that was ever posted by a thread without a permit, also by threads that have
+  ///     ended; `nil` where that is not known. Then no semaphore is more than suspected of being used as a lock.
   package init(
     threads: [ThreadState], words: [Address: LockWord] = [:], kernel: [ThreadID: KernelState] = [:],
-    aliveThreads: Set<ThreadID>? = nil, listsEveryThread: Bool = false
+    aliveThreads: Set<ThreadID>? = nil, listsEveryThread: Bool = false,
+    strangersPosts: Set<Address>? = nil
   ) {
-    var builder = GraphBuilder(threads: threads, words: words, kernel: kernel, aliveThreads: aliveThreads)
+    var builder = GraphBuilder(
+      threads: threads, words: words, kernel: kernel, aliveThreads: aliveThreads, strangersPosts: strangersPosts ?? [])
     builder.build()
     self.threads = threads
     self.words = words
     self.kernel = kernel
     self.aliveThreads = aliveThreads
     self.listsEveryThread = listsEveryThread
+    self.strangersPosts = strangersPosts
     nodes = builder.nodes
     graphNotes = builder.notes
   }
@@ -51,16 +57,18 @@ package struct WaitForGraph: Sendable {
   /// The graph with more of what the kernel said. Built anew only where that changes an edge: a thread turns out to be
   /// gone, or a condition waiter to be woken.
   package func adding(_ states: [ThreadID: KernelState]) -> WaitForGraph {
-    let changesEdges = states.contains { thread, state in
-      state == .gone && kernel[thread] != .gone
-    }
+    let changesEdges =
+      states.contains { thread, state in
+        state == .gone && kernel[thread] != .gone
+      }
       || threads.contains { thread in
         thread.wait?.type == .condition && states[thread.tid] != nil && kernel[thread.tid] == nil
       }
     let all = kernel.merging(states) { $1 }
     if changesEdges {
       return WaitForGraph(
-        threads: threads, words: words, kernel: all, aliveThreads: aliveThreads, listsEveryThread: listsEveryThread)
+        threads: threads, words: words, kernel: all, aliveThreads: aliveThreads, listsEveryThread: listsEveryThread,
+        strangersPosts: strangersPosts)
     }
     var graph = self
     graph.kernel = all

@@ -30,7 +30,7 @@ package struct Judgement: Hashable, Sendable {
 /// W5. No edge is weak, and no member's wait has a deadline.
 ///
 /// A witness that is missing lowers the certainty to *inferred*; one that dissents, to *suspect*. W5 lowers it to
-/// *inferred*. A wait that ended between the passes is not a dissent but a refutation: there is nothing to report.
+/// *inferred*; a semaphore of which it is not known who else has posted it, to *suspect*. A wait that ended between the passes is not a dissent but a refutation: there is nothing to report.
 package struct Witnesses: Sendable {
   private let first: [ThreadID: Wait]
   private let second: [ThreadID: ThreadState]
@@ -67,6 +67,10 @@ package struct Witnesses: Sendable {
     if candidate.memberEdges.contains(where: \.isWeak) {
       hearing.missing(
         "semaphore: the holder is the thread that took its permit last; another thread could still post it.")
+    }
+    if candidate.hasUnknownPosts {
+      hearing.dissent(
+        "semaphore: threads that have ended may have posted it, so whether it is used as a lock is not known.")
     }
     if candidate.hasDeadline {
       hearing.missing("A wait in this cycle has a time limit, so the cycle ends by itself, and may come back.")

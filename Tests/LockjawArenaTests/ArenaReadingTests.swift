@@ -93,6 +93,31 @@ struct ArenaReadingTests {
     #expect(alice.held.map(\.count) == [1])
   }
 
+  @Test("Posts by ended threads are told; once a slot is reused, or its table full, that not all are known")
+  func strangersPosts() throws {
+    let file = ArenaFile()
+    file.thread(0, tid: 11, name: "worker")
+    file.set(\.generation, 1, slot: 0)
+    file.set(\.posts.0, lj_post(object: 0xa0, posted_ticks: 3), slot: 0)
+    file.set(\.generation, 1, slot: 1)
+    file.set(\.posts.1, lj_post(object: 0xb0, posted_ticks: 4), slot: 1)
+    file.write()
+    let arena = try ArenaReader(path: file.path)
+    #expect(arena.threads().map(\.posts) == [[Post(object: Address(0xa0), postedTicks: 3)]])
+    #expect(arena.strangersPosts() == [Address(0xa0), Address(0xb0)])
+
+    file.set(\.generation, 2, slot: 1)
+    file.write()
+    #expect(try ArenaReader(path: file.path).strangersPosts() == nil)
+    file.set(\.generation, 1, slot: 1)
+    let base = file.slot(0) + MemoryLayout<lj_slot>.offset(of: \lj_slot.posts)!
+    for place in 0..<LJ_POSTS {
+      file.store(lj_post(object: UInt64(place) + 1, posted_ticks: 1), at: base + place * MemoryLayout<lj_post>.size)
+    }
+    file.write()
+    #expect(try ArenaReader(path: file.path).strangersPosts() == nil)
+  }
+
   @Test("The thread that ended while holding is told apart")
   func exitedHolding() throws {
     let file = ArenaFile()
@@ -148,9 +173,10 @@ struct ArenaReadingTests {
     let entry = ArenaDirectory.parse("lockjaw-12-345-1.arena", in: "/d")
     #expect(entry?.identity == ProcessIdentity(pid: 12, startTicks: 345))
     #expect(entry?.imageNumber == 1)
-    for name in ["lockjaw-12-345.arena", "lockjaw-x-1-0.arena", "lockjaw-12-345-1.txt", ".lockjaw-1-2-3.arena",
-      "lockjaw--1-2-3.arena", "lockjaw-1-2-3-4.arena"]
-    {
+    for name in [
+      "lockjaw-12-345.arena", "lockjaw-x-1-0.arena", "lockjaw-12-345-1.txt", ".lockjaw-1-2-3.arena",
+      "lockjaw--1-2-3.arena", "lockjaw-1-2-3-4.arena",
+    ] {
       #expect(ArenaDirectory.parse(name, in: "/d") == nil, "\(name)")
     }
   }

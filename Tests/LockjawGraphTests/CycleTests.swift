@@ -217,6 +217,9 @@ import Testing
     #expect(candidate.kind == .deadlock)
     #expect(candidate.isWeak)
     #expect(scene.witnesses.judge(candidate).certainty == .inferred)
+    scene.strangersPosts = [Address(0xb0)]
+    #expect(scene.graph.candidates().isEmpty, "A thread that has ended posted it as a stranger")
+    scene.strangersPosts = []
     scene.thread(3)
     scene[3].permits = [permit(0xb0)]
     #expect(scene.graph.candidates().isEmpty)

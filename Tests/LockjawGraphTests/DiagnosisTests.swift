@@ -64,6 +64,25 @@ import Testing
     #expect(diagnosis.findings.first?.certainty == .inferred)
   }
 
+  @Test("Where ended threads may have posted a semaphore, its cycle is suspect, and none before the stall")
+  func unknownPosts() throws {
+    var scene = Scene()
+    for (tid, own, other): (Int32, UInt64, UInt64) in [(1, 0xa000, 0xb000), (2, 0xb000, 0xa000)] {
+      scene.thread(tid, waits: .on(.semaphore, .exclusive, other, for: 11))
+      scene[tid].permits = [
+        Permit(object: Address(own), site: CallSite(address: Address(1)), takenTicks: 1, count: 1)
+      ]
+    }
+    scene.thread(3)
+    scene.agree()
+    scene.kernel[ThreadID(3)] = .running
+    #expect(scene.diagnosis().findings.map(\.certainty) == [.inferred])
+    scene.strangersPosts = nil
+    #expect(scene.diagnosis().findings.map(\.certainty) == [.suspect])
+    #expect(scene.diagnosis().verdict == .deadlock)
+    #expect(scene.diagnosis(stall: 12).verdict == .contention)
+  }
+
   // MARK: orphaned locks
 
   private static func orphan() -> Scene {

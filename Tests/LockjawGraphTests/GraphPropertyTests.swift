@@ -91,6 +91,27 @@ import Testing
     }
   }
 
+  @Test("Kernel states added later give the graph that they would have given from the start")
+  func addedStates() {
+    for seed: UInt64 in 1...300 {
+      var scene = RandomScene(seed: seed, threads: 12).scene
+      var generator = SplitMix(state: seed)
+      var states: [ThreadID: KernelState] = [:]
+      for index in scene.threads.indices where Bool.random(using: &generator) {
+        let mutex = scene.threads.randomElement(using: &generator)?.held.first?.object ?? Address(0)
+        if Int.random(in: 0..<3, using: &generator) == 0 {
+          scene.threads[index].wait = .condition(0xcccc_0000, mutex: mutex.rawValue)
+        }
+        states[scene.threads[index].tid] = [.running, .gone, .futexWait(word: mutex)].randomElement(using: &generator)
+      }
+      scene.kernel = [:]
+      let added = scene.graph.adding(states)
+      scene.kernel = states
+      #expect(added.edges == scene.graph.edges, "seed \(seed)")
+      #expect(added.candidates() == scene.graph.candidates(), "seed \(seed)")
+    }
+  }
+
   @Test("Any thread states at all, with words that contradict them, end in a diagnosis and not in a crash")
   func hostile() {
     for seed: UInt64 in 1...1500 {

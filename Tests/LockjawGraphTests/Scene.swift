@@ -9,11 +9,13 @@ struct Scene {
   var kernel: [ThreadID: KernelState] = [:]
   var alive: Set<ThreadID>?
   var listsEveryThread = false
+  var strangersPosts: Set<Address>? = []
   static let now = Instant(nanoseconds: 1_000_000_000_000)
 
   var graph: WaitForGraph {
     WaitForGraph(
-      threads: threads, words: words, kernel: kernel, aliveThreads: alive, listsEveryThread: listsEveryThread)
+      threads: threads, words: words, kernel: kernel, aliveThreads: alive, listsEveryThread: listsEveryThread,
+      strangersPosts: strangersPosts)
   }
   var witnesses: Witnesses { Witnesses(first: threads, second: threads, words: words, kernel: kernel) }
 
