@@ -34,7 +34,8 @@ let package = Package(
   targets: [
     .target(name: "CLockjawABI"),
     .target(
-      name: "CLockjawPreload", dependencies: ["CLockjawABI"], exclude: ["exports.map", "interposed.def"], cSettings: shimCFlags,
+      name: "CLockjawPreload", dependencies: ["CLockjawABI"], exclude: ["exports.map", "interposed.def"],
+      cSettings: shimCFlags,
       linkerSettings: shimLinkerFlags),
     .target(
       name: "CLockjawNative", dependencies: ["CLockjawABI"],

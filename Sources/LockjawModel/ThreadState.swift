@@ -45,7 +45,8 @@ package struct Wait: Hashable, Sendable {
   package init(
     sequence: UInt64, type: LockType, mode: LockMode, object: Address, companion: Address = Address(0),
     site: CallSite, since: Instant, deadline: Instant? = nil, ownerAtBegin: ThreadID? = nil,
-    policyAtBegin: LockWord.Policy? = nil, context: WaitContext = WaitContext(ip: 0, sp: 0, bp: 0, bx: 0, r12: 0, r13: 0, r14: 0, r15: 0),
+    policyAtBegin: LockWord.Policy? = nil,
+    context: WaitContext = WaitContext(ip: 0, sp: 0, bp: 0, bx: 0, r12: 0, r13: 0, r14: 0, r15: 0),
     stackTop: [UInt8] = []
   ) {
     self.sequence = sequence

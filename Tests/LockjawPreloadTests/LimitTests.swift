@@ -18,7 +18,8 @@ import Testing
   static let mayMount = (try? run("unshare", ["-m", "true"]).status == 0) ?? false
 
   @Test(
-    "On a full file system the program runs on and the losses are counted", .enabled(if: mayMount, "mounting needs root"),
+    "On a full file system the program runs on and the losses are counted",
+    .enabled(if: mayMount, "mounting needs root"),
     arguments: ["1M", "64K"])
   func smallFileSystem(size: String) async throws {
     let directory = try ScratchDirectory()
@@ -51,7 +52,8 @@ import Testing
 
   @Test("A limit on file sizes makes the arena smaller, down to a reason, and never raises SIGXFSZ")
   func fileSizeLimit() async throws {
-    for (kilobytes, expected) in [(100_000, "state 1, capacity 8192"), (1000, "state 1, capacity 64"), (16, "state 3")] {
+    for (kilobytes, expected) in [(100_000, "state 1, capacity 8192"), (1000, "state 1, capacity 64"), (16, "state 3")]
+    {
       let directory = try ScratchDirectory()
       let outcome = try await shell(
         "ulimit -f \(kilobytes * 2); LD_PRELOAD=$SHIM exec $PROGRAM limited", directory: directory.path)
@@ -68,7 +70,8 @@ import Testing
   func addressSpaceLimit() async throws {
     for kilobytes in [2_000_000, 200_000, 50_000] {
       let directory = try ScratchDirectory()
-      let outcome = try await shell("ulimit -v \(kilobytes); LD_PRELOAD=$SHIM exec $PROGRAM limited", directory: directory.path)
+      let outcome = try await shell(
+        "ulimit -v \(kilobytes); LD_PRELOAD=$SHIM exec $PROGRAM limited", directory: directory.path)
       #expect(outcome.status == 0 && outcome.output.hasPrefix("state 1"), "\(kilobytes): \(outcome)")
     }
   }
@@ -76,7 +79,8 @@ import Testing
   @Test("A program that locks its memory does not allocate the whole arena")
   func lockedMemory() async throws {
     let outcome = try await runPreloaded("life.c", ["lockall"])
-    #expect(outcome.status == 0 && outcome.output.hasSuffix("ok\n") || outcome.output.hasPrefix("may not"), "\(outcome)")
+    #expect(
+      outcome.status == 0 && outcome.output.hasSuffix("ok\n") || outcome.output.hasPrefix("may not"), "\(outcome)")
   }
 
   @Test("A program without standard descriptors keeps none of the shim's in their places")
@@ -142,7 +146,8 @@ import Testing
     #expect(stat("\(scratch.path)/fresh", &status) == 0 && status.st_mode & 0o7777 == 0o700)
   }
 
-  @Test("A symbolic link, a file, a directory of others or one that others may write to is refused, and the program runs")
+  @Test(
+    "A symbolic link, a file, a directory of others or one that others may write to is refused, and the program runs")
   func refused() async throws {
     let scratch = try ScratchDirectory()
     let path = scratch.path
@@ -162,7 +167,8 @@ import Testing
     for name in cases {
       let outcome = try await outcome(in: "\(path)/\(name)")
       #expect(outcome.status == 0 && outcome.output == "ok\n", "\(name): \(outcome)")
-      #expect(outcome.errors.hasPrefix("lockjaw: pid ") && outcome.errors.contains("set LOCKJAW_DIR"), "\(name): \(outcome)")
+      #expect(
+        outcome.errors.hasPrefix("lockjaw: pid ") && outcome.errors.contains("set LOCKJAW_DIR"), "\(name): \(outcome)")
       let silent = try await self.outcome(in: "\(path)/\(name)", environment: ["LOCKJAW_LOG": "0"])
       #expect(silent.errors == "", "unasked, it does not print")
     }
