@@ -61,15 +61,20 @@ let package = Package(
     .executableTarget(
       name: "lockjaw",
       dependencies: [
-        "LockjawWatch", "LockjawReport", "LockjawDiagnosis",
+        "LockjawModel", "LockjawArena", "LockjawInspect", "LockjawReport", "LockjawWatch",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
+    // Compiles small programs when a test runs, starts them and stops them again.
+    .target(name: "LockjawTestPrograms", path: "Tests/LockjawTestPrograms"),
     .testTarget(name: "LockjawArenaTests", dependencies: ["CLockjawABI", "LockjawArena"]),
     .testTarget(name: "LockjawGraphTests", dependencies: ["LockjawGraph", "LockjawModel"]),
-    .testTarget(name: "LockjawInspectTests", dependencies: ["LockjawInspect"]),
-    .testTarget(name: "LockjawSymbolsTests", dependencies: ["CLockjawNative", "LockjawSymbols", "LockjawInspect"]),
+    .testTarget(name: "LockjawInspectTests", dependencies: ["LockjawInspect", "LockjawTestPrograms"]),
+    .testTarget(
+      name: "LockjawSymbolsTests",
+      dependencies: ["CLockjawNative", "LockjawSymbols", "LockjawInspect", "LockjawTestPrograms"]),
     .testTarget(name: "LockjawDiagnosisTests", dependencies: ["LockjawDiagnosis"]),
+    .testTarget(name: "LockjawWatchTests", dependencies: ["LockjawWatch", "LockjawModel"]),
     .testTarget(name: "LockjawReportTests", dependencies: ["LockjawReport"], exclude: ["Golden"]),
     .testTarget(name: "LockjawPreloadTests", dependencies: ["CLockjawABI", "CLockjawNative"], exclude: ["Programs"]),
     .testTarget(name: "LockjawEndToEndTests", dependencies: ["LockjawModel"]),

@@ -76,16 +76,28 @@ __attribute__((visibility("hidden"), used)) long lj_syscall_exit_group(long numb
   return lj_syscall_next(number, code, 0, 0, 0, 0, 0);
 }
 
-// The kernel answers EFAULT to a bad timeout where a plain load would kill the program. On the caller's own stack, where
-// nearly all are, it cannot be bad.
+// The kernel answers EFAULT to a bad pointer where a plain load would kill the program.
+static bool lj_read_checked(uint64_t address, void *into, size_t bytes) {
+  struct iovec local = {into, bytes}, remote = {(void *)address, bytes};
+  return lj_raw6(SYS_process_vm_readv, lj_process.pid, (long)&local, 1, (long)&remote, 1, 0) == (long)bytes;
+}
+
+// On the caller's own stack, where nearly all timeouts are, the pointer cannot be bad.
 static bool lj_read_timeout(const lj_slot *slot, uint64_t address, struct timespec *timeout) {
   uint64_t sp = (uint64_t)(uintptr_t)__builtin_frame_address(0);
   if (address > sp && address < slot->stack_high && slot->stack_high - address >= sizeof *timeout && !(address & 7)) {
     *timeout = *(const struct timespec *)address;
     return true;
   }
-  struct iovec local = {timeout, sizeof *timeout}, remote = {(void *)address, sizeof *timeout};
-  return lj_raw6(SYS_process_vm_readv, lj_process.pid, (long)&local, 1, (long)&remote, 1, 0) == (long)sizeof *timeout;
+  return lj_read_checked(address, timeout, sizeof *timeout);
+}
+
+// A PI word names its owner. Kept with the wait: when the kernel refuses it (EDEADLK) and the program dies of that, the
+// arena is all that is left to say whom it would have waited for.
+static uint32_t lj_pi_owner(uint8_t kind, uint64_t address) {
+  uint32_t word;
+  if (kind != LJ_KIND_PI_FUTEX || !lj_read_checked(address, &word, sizeof word)) return 0;
+  return word & FUTEX_TID_MASK;
 }
 
 static uint64_t lj_futex_deadline(const lj_slot *slot, int operation, uint64_t timeout_address) {
@@ -122,6 +134,7 @@ LJ_COLD static long lj_futex_wait(uint8_t kind, const long arguments[6], uint64_
       .deadline_ns = lj_futex_deadline(slot, operation, (uint64_t)arguments[3]),
       .futex_op = (uint32_t)operation,
       .futex_value = (uint32_t)arguments[2],
+      .owner_tid = lj_pi_owner(kind, (uint64_t)arguments[0]),
       .kind = kind,
       .mode = kind == LJ_KIND_PI_FUTEX ? LJ_MODE_EXCLUSIVE : LJ_MODE_SIGNAL,
       .wake = kind == LJ_KIND_PI_FUTEX ? LJ_WAKE_LOCKS : LJ_WAKE_SOFT,

@@ -41,6 +41,7 @@ LJ_COLD static int lj_rwlock_lock_slow(pthread_rwlock_t *lock, uint8_t mode, enu
       .deadline_ns =
           deadline ? lj_deadline_ns(call == RWLOCK_CLOCK_MONOTONIC ? CLOCK_MONOTONIC : CLOCK_REALTIME, deadline) : 0,
       .owner_tid = (uint32_t)__atomic_load_n(&lock->__data.__cur_writer, __ATOMIC_RELAXED),
+      .futex_value = (uint32_t)lock->__data.__flags,
       .kind = LJ_KIND_RWLOCK,
       .mode = mode,
       .wake = LJ_WAKE_LOCKS,

@@ -36,6 +36,8 @@ package struct Wait: Hashable, Sendable {
   package var deadline: Instant?
   /// The mutex' owner field when the wait began.
   package var ownerAtBegin: ThreadID?
+  /// Of an rwlock: whom it prefers, as its word said when the wait began.
+  package var policyAtBegin: LockWord.Policy?
   package var context: WaitContext
   /// The stack from `context.sp` upwards, copied when the wait began: what is left when the process is dead.
   package var stackTop: [UInt8]
@@ -43,7 +45,7 @@ package struct Wait: Hashable, Sendable {
   package init(
     sequence: UInt64, type: LockType, mode: LockMode, object: Address, companion: Address = Address(0),
     site: CallSite, since: Instant, deadline: Instant? = nil, ownerAtBegin: ThreadID? = nil,
-    context: WaitContext = WaitContext(ip: 0, sp: 0, bp: 0, bx: 0, r12: 0, r13: 0, r14: 0, r15: 0),
+    policyAtBegin: LockWord.Policy? = nil, context: WaitContext = WaitContext(ip: 0, sp: 0, bp: 0, bx: 0, r12: 0, r13: 0, r14: 0, r15: 0),
     stackTop: [UInt8] = []
   ) {
     self.sequence = sequence
@@ -55,6 +57,7 @@ package struct Wait: Hashable, Sendable {
     self.since = since
     self.deadline = deadline
     self.ownerAtBegin = ownerAtBegin
+    self.policyAtBegin = policyAtBegin
     self.context = context
     self.stackTop = stackTop
   }

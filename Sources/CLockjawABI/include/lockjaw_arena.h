@@ -251,7 +251,7 @@ typedef struct lj_wait {
   uint64_t since_ns;
   uint64_t deadline_ns;  // CLOCK_MONOTONIC; 0: waits without limit
   uint32_t futex_op;     // LJ_KIND_FUTEX and LJ_KIND_PI_FUTEX: the operation as called
-  uint32_t futex_value;  // the value the waiter expected
+  uint32_t futex_value;  // a futex: the value the waiter expected; an rwlock: glibc's kind, 2 prefers writers
   uint32_t owner_tid;    // owner field of the mutex when the wait began, 0 if there was none
   uint8_t kind;
   uint8_t mode;

@@ -1,0 +1,40 @@
+// A message router with two queues behind `std::sync::Mutex`. Forwarding locks the queue it takes from, then the one it
+// puts into; two routes in opposite directions deadlock. Rust takes an uncontended lock in line, so that a preloaded
+// library sees the waits and not the holds; that every thread waits, the main thread in a join, is what tells the hang
+// from an idle pool.
+//
+// lockjaw: verdict=hang-unknown|deadlock threads=2 edition=2021
+mod guard;
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Barrier, Mutex};
+use std::thread::{self, JoinHandle};
+
+type Queue = Arc<Mutex<VecDeque<String>>>;
+
+fn forward(from: &Queue, to: &Queue, both_hold_one: &Barrier) {
+    let mut source = from.lock().unwrap(); // lockjaw: holds inbox,outbox thread=deliver,bounce
+    both_hold_one.wait();
+    let mut target = to.lock().unwrap(); // lockjaw: waits outbox,inbox thread=deliver,bounce
+    target.extend(source.drain(..));
+}
+
+fn start_route(name: &str, from: &Queue, to: &Queue, both_hold_one: &Arc<Barrier>) -> JoinHandle<()> {
+    let (from, to, both_hold_one) = (from.clone(), to.clone(), both_hold_one.clone());
+    thread::Builder::new()
+        .name(name.to_string())
+        .spawn(move || forward(&from, &to, &both_hold_one))
+        .expect("a thread could not be created")
+}
+
+fn main() {
+    guard::begin();
+    let inbox: Queue = Arc::new(Mutex::new(VecDeque::from(["hello".to_string()])));
+    let outbox: Queue = Arc::new(Mutex::new(VecDeque::new()));
+    let both_hold_one = Arc::new(Barrier::new(2));
+    let deliver = start_route("deliver", &inbox, &outbox, &both_hold_one);
+    let bounce = start_route("bounce", &outbox, &inbox, &both_hold_one);
+    for route in [deliver, bounce] {
+        route.join().expect("a route panicked");
+    }
+}

@@ -1,0 +1,32 @@
+// The contagious deadlock. Up to edition 2021 the guard of `registry.read()` in the `if let` lives until the end of the
+// whole statement, `else` included; a record that is not known yet asks for the write lock there, in the same thread.
+//
+// lockjaw: verdict=hang-unknown|self-deadlock threads=1 edition=2021
+mod guard;
+
+use std::collections::HashMap;
+use std::sync::{Arc, RwLock};
+use std::thread;
+
+type Registry = Arc<RwLock<HashMap<String, u16>>>;
+
+fn apply_record(registry: &Registry, name: &str, port: u16) {
+    if let Some(known) = registry.read().unwrap().get(name) { // lockjaw: holds registry thread=gossip mode=read
+        println!("{name} stays on port {known}");
+    } else {
+        registry.write().unwrap().insert(name.to_string(), port); // lockjaw: waits registry thread=gossip mode=write
+    }
+}
+
+fn main() {
+    guard::begin();
+    let registry: Registry = Arc::new(RwLock::new(HashMap::from([("web".to_string(), 80)])));
+    let gossip = thread::Builder::new()
+        .name("gossip".to_string())
+        .spawn(move || {
+            apply_record(&registry, "web", 80);
+            apply_record(&registry, "api", 8080);
+        })
+        .expect("a thread could not be created");
+    gossip.join().expect("the gossip thread panicked");
+}

@@ -1,0 +1,135 @@
+// Address → compilation unit → function.
+//
+// Units are found through .debug_aranges where that covers the address, which costs no look at the units; else through
+// a table of all units' ranges, built once. Functions of a unit are put into a table when the first address in it is
+// asked for: a stack leads into few units, and into the same ones again and again.
+#include "dwarf_units.h"
+
+#include <dwarf.h>
+#include <stdlib.h>
+
+// A damaged file can link DIEs in a circle or nest them for ever.
+enum { MAX_DEPTH = 64, MAX_DIES_PER_UNIT = 4 << 20 };
+
+static void add(lj_die_table *table, Dwarf_Addr low, Dwarf_Addr high, const Dwarf_Die *die) {
+  if (low >= high) return;
+  if (table->count == table->capacity) {
+    size_t capacity = table->capacity ? table->capacity * 2 : 64;
+    lj_die_range *grown = realloc(table->ranges, capacity * sizeof *grown);
+    if (!grown) return; // the address goes without a name
+    table->ranges = grown;
+    table->capacity = capacity;
+  }
+  table->ranges[table->count++] = (lj_die_range){low, high, *die};
+}
+
+// A function may lie in several pieces: its cold part is moved away from the rest.
+static void add_ranges(lj_die_table *table, Dwarf_Die *die) {
+  Dwarf_Addr base, low, high;
+  for (ptrdiff_t at = 0; (at = dwarf_ranges(die, at, &base, &low, &high)) > 0;) add(table, low, high, die);
+}
+
+static int by_low(const void *a, const void *b) {
+  const lj_die_range *x = a, *y = b;
+  return x->low < y->low ? -1 : x->low > y->low;
+}
+
+static void sort(lj_die_table *table) {
+  if (table->count) qsort(table->ranges, table->count, sizeof *table->ranges, by_low);
+}
+
+// The range with the highest start that covers `pc`: of nested functions the inner one. Ranges hardly ever nest, so
+// looking back a few entries is enough.
+static bool find(const lj_die_table *table, Dwarf_Addr pc, Dwarf_Die *die) {
+  size_t low = 0, high = table->count;
+  while (low < high) {
+    size_t middle = low + (high - low) / 2;
+    if (table->ranges[middle].low <= pc) low = middle + 1;
+    else high = middle;
+  }
+  for (size_t back = 0; back < 16 && low > back; back++) {
+    const lj_die_range *range = &table->ranges[low - 1 - back];
+    if (pc < range->high) {
+      *die = range->die;
+      return true;
+    }
+  }
+  return false;
+}
+
+// clang writes no .debug_aranges unless asked, so a unit may be in the units' own ranges only.
+static void build_units(lj_dwarf_index *index, Dwarf *dwarf) {
+  index->has_units = true;
+  Dwarf_CU *unit = NULL;
+  Dwarf_Die die, split;
+  uint8_t type;
+  while (dwarf_get_units(dwarf, unit, &unit, NULL, &type, &die, &split) == 0) {
+    // A skeleton's code is described in a file of its own; its ranges stand in the skeleton.
+    if (type != DW_UT_compile && type != DW_UT_skeleton) continue;
+    lj_die_table *table = &index->units;
+    size_t first = table->count;
+    add_ranges(table, &die);
+    if (type == DW_UT_skeleton && dwarf_tag(&split) == DW_TAG_compile_unit) {
+      for (size_t i = first; i < table->count; i++) table->ranges[i].die = split;
+    }
+  }
+  sort(&index->units);
+}
+
+bool lj_index_unit(lj_dwarf_index *index, Dwarf *dwarf, Dwarf_Addr pc, Dwarf_Die *unit) {
+  if (!index->has_units && dwarf_addrdie(dwarf, pc, unit)) return true;
+  if (!index->has_units) build_units(index, dwarf);
+  return find(&index->units, pc, unit);
+}
+
+// Functions are declared in namespaces and types, and, by Rust and Swift closures and by C++ local classes, inside other
+// functions. Rust puts those of an enumeration's variants deeper still.
+static bool may_contain_functions(int tag) {
+  switch (tag) {
+  case DW_TAG_namespace: case DW_TAG_module: case DW_TAG_structure_type: case DW_TAG_class_type: case DW_TAG_union_type:
+  case DW_TAG_interface_type: case DW_TAG_enumeration_type: case DW_TAG_variant_part: case DW_TAG_variant:
+  case DW_TAG_lexical_block: case DW_TAG_subprogram:
+    return true;
+  default:
+    return false;
+  }
+}
+
+// `left` is what remains of the unit's budget of DIEs.
+static void collect(lj_die_table *table, Dwarf_Die *parent, int depth, unsigned *left) {
+  Dwarf_Die child;
+  if (depth > MAX_DEPTH || dwarf_child(parent, &child) != 0) return;
+  do {
+    if (*left == 0) return;
+    --*left;
+    int tag = dwarf_tag(&child);
+    if (tag == DW_TAG_subprogram) add_ranges(table, &child);
+    if (may_contain_functions(tag)) collect(table, &child, depth + 1, left);
+  } while (dwarf_siblingof(&child, &child) == 0);
+}
+
+bool lj_index_function(lj_dwarf_index *index, Dwarf_Die *unit, Dwarf_Addr pc, Dwarf_Die *function) {
+  Dwarf_Off offset = dwarf_dieoffset(unit);
+  for (size_t i = 0; i < index->function_tables; i++) {
+    if (index->functions[i].unit == offset) return find(&index->functions[i].functions, pc, function);
+  }
+  if (index->function_tables == index->function_capacity) {
+    size_t capacity = index->function_capacity ? index->function_capacity * 2 : 8;
+    lj_unit_functions *grown = realloc(index->functions, capacity * sizeof *grown);
+    if (!grown) return false;
+    index->functions = grown;
+    index->function_capacity = capacity;
+  }
+  lj_unit_functions *entry = &index->functions[index->function_tables++];
+  *entry = (lj_unit_functions){.unit = offset};
+  unsigned left = MAX_DIES_PER_UNIT;
+  collect(&entry->functions, unit, 0, &left);
+  sort(&entry->functions);
+  return find(&entry->functions, pc, function);
+}
+
+void lj_index_free(lj_dwarf_index *index) {
+  for (size_t i = 0; i < index->function_tables; i++) free(index->functions[i].functions.ranges);
+  free(index->functions);
+  free(index->units.ranges);
+}

@@ -1,0 +1,37 @@
+// Which compilation unit and which function an address belongs to.
+#ifndef LOCKJAW_DWARF_UNITS_H
+#define LOCKJAW_DWARF_UNITS_H
+
+#include <elfutils/libdw.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct {
+  Dwarf_Addr low, high;
+  Dwarf_Die die;
+} lj_die_range;
+
+// Sorted by `low` once complete.
+typedef struct {
+  lj_die_range *ranges;
+  size_t count, capacity;
+} lj_die_table;
+
+typedef struct {
+  Dwarf_Off unit; // of its DIE
+  lj_die_table functions;
+} lj_unit_functions;
+
+typedef struct {
+  bool has_units;
+  lj_die_table units;
+  lj_unit_functions *functions;
+  size_t function_tables, function_capacity;
+} lj_dwarf_index;
+
+bool lj_index_unit(lj_dwarf_index *index, Dwarf *dwarf, Dwarf_Addr pc, Dwarf_Die *unit);
+bool lj_index_function(lj_dwarf_index *index, Dwarf_Die *unit, Dwarf_Addr pc, Dwarf_Die *function);
+void lj_index_free(lj_dwarf_index *index);
+
+#endif

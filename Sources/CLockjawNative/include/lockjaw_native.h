@@ -1,3 +1,0 @@
-#ifndef LOCKJAW_NATIVE_H
-#define LOCKJAW_NATIVE_H
-#endif

@@ -1,1 +1,0 @@
-#include "lockjaw_native.h"

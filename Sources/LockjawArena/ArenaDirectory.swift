@@ -1,0 +1,55 @@
+import Glibc
+import LockjawModel
+
+/// The directory in which a user's preloaded processes keep their arenas, chosen as the shim chooses it.
+package struct ArenaDirectory: Hashable, Sendable {
+  package let path: String
+
+  package init(path: String) { self.path = path }
+
+  /// `$LOCKJAW_DIR`, else `$XDG_RUNTIME_DIR/lockjaw`, else `/dev/shm/lockjaw-UID`.
+  package static func standard(userID: UInt32 = getuid()) -> ArenaDirectory {
+    if let path = environment("LOCKJAW_DIR") { return ArenaDirectory(path: path) }
+    if let path = environment("XDG_RUNTIME_DIR") { return ArenaDirectory(path: path + "/lockjaw") }
+    return ArenaDirectory(path: "/dev/shm/lockjaw-\(userID)")
+  }
+
+  private static func environment(_ name: String) -> String? {
+    guard let value = getenv(name) else { return nil }
+    let text = String(cString: value)
+    return text.isEmpty ? nil : text
+  }
+
+  /// An arena's file name, which carries the identity of its process.
+  package struct Entry: Hashable, Sendable {
+    package let path: String
+    package let identity: ProcessIdentity
+    package let imageNumber: Int
+  }
+
+  /// Arena files, newest image of each process last; an absent directory has none.
+  package func entries() -> [Entry] {
+    guard let stream = opendir(path) else { return [] }
+    defer { closedir(stream) }
+    var result: [Entry] = []
+    while let entry = readdir(stream) {
+      let name = withUnsafeBytes(of: entry.pointee.d_name) { text($0) }
+      if let parsed = Self.parse(name, in: path) { result.append(parsed) }
+    }
+    return result.sorted {
+      ($0.identity.pid, $0.identity.startTicks, $0.imageNumber)
+        < ($1.identity.pid, $1.identity.startTicks, $1.imageNumber)
+    }
+  }
+
+  /// `lockjaw-PID-STARTTICKS-IMAGE.arena`
+  package static func parse(_ name: String, in directory: String) -> Entry? {
+    guard name.hasPrefix("lockjaw-"), name.hasSuffix(".arena") else { return nil }
+    let fields = name.dropFirst(8).dropLast(6).split(separator: "-", omittingEmptySubsequences: false)
+    guard fields.count == 3, let pid = Int32(fields[0]), pid > 0, let ticks = UInt64(fields[1]),
+      let image = Int(fields[2]), image >= 0
+    else { return nil }
+    return Entry(
+      path: directory + "/" + name, identity: ProcessIdentity(pid: pid, startTicks: ticks), imageNumber: image)
+  }
+}

@@ -1,0 +1,71 @@
+import CLockjawABI
+import LockjawModel
+
+extension ArenaReader {
+  /// A past wait and whose it was.
+  package struct Entry: Hashable, Sendable {
+    package var tid: ThreadID
+    package var threadName: String
+    package var wait: PastWait
+  }
+
+  /// The newest contended waits of all threads that still have a slot, newest first.
+  ///
+  /// A ring overwrites its oldest entry while it is read; an entry that was overwritten meanwhile is left out.
+  package func history(limit: Int) -> [Entry] {
+    var entries: [Entry] = []
+    for slot in 0..<slotCount {
+      guard let ring = ring(ofSlot: slot) else { continue }
+      for event in ring.events {
+        entries.append(Entry(tid: ring.tid, threadName: ring.name, wait: event))
+      }
+    }
+    entries.sort { ($0.wait.begin, $0.tid) > ($1.wait.begin, $1.tid) }
+    return Array(entries.prefix(limit))
+  }
+
+  private func ring(ofSlot slot: Int) -> (tid: ThreadID, name: String, events: [PastWait])? {
+    let base = header.slotsOffset + slot * MemoryLayout<lj_slot>.size
+    guard let fields = load(RingFields.self, slot: base), fields.phase != 0 else { return nil }
+    let capacity = Int(fields.capacity)
+    // State-level rings live inside their slot; anything else must be a multiple of whole events inside the file.
+    guard capacity > 0, capacity <= 1 << 20, fields.offset <= UInt64(Int32.max) else { return nil }
+    let head = fields.head
+    let first = head > UInt64(capacity) ? head - UInt64(capacity) : 0
+    var events: [(index: UInt64, wait: PastWait)] = []
+    for index in first..<head {
+      let at = Int(fields.offset) + Int(index % UInt64(capacity)) * MemoryLayout<lj_event>.size
+      guard let raw = event(at: at), let past = PastWait(raw) else { continue }
+      events.append((index, past))
+    }
+    let now = load(RingFields.self, slot: base)?.head ?? head
+    let oldestValid = now > UInt64(capacity) ? now - UInt64(capacity) : 0
+    return (
+      ThreadID(Int32(truncatingIfNeeded: fields.tid)), fields.name,
+      events.filter { $0.index >= oldestValid }.map(\.wait)
+    )
+  }
+}
+
+/// The fields of a slot that describe its ring.
+struct RingFields {
+  var phase: UInt32
+  var tid: UInt32
+  var name: String
+  var offset: UInt64
+  var capacity: UInt32
+  var head: UInt64
+}
+
+extension PastWait {
+  fileprivate init?(_ raw: lj_event) {
+    guard raw.begin_ns != 0, let type = LockType(abi: raw.kind), let mode = LockMode(abi: raw.mode),
+      let outcome = Outcome(abi: raw.outcome)
+    else { return nil }
+    self.init(
+      type: type, mode: mode, object: Address(raw.object), companion: Address(raw.object2),
+      site: CallSite(address: Address(raw.site)), begin: Instant(nanoseconds: raw.begin_ns),
+      durationNanoseconds: raw.duration_ns,
+      owner: raw.owner_tid == 0 ? nil : ThreadID(Int32(truncatingIfNeeded: raw.owner_tid)), outcome: outcome)
+  }
+}

@@ -1,0 +1,170 @@
+import Glibc
+import LockjawArena
+import LockjawGraph
+import LockjawInspect
+import LockjawModel
+
+/// One look at a process through all three witnesses: its arena (twice), its lock words, the kernel.
+package struct Examination {
+  package let threads: [ThreadState]
+  package let words: [Address: LockWord]
+  package let kernel: [ThreadID: KernelState]
+  package let graph: WaitForGraph
+  package let diagnosis: Diagnosis
+  /// Threads that did not wait but were refused to; see `Glance`.
+  package let refused: Set<ThreadID>
+  /// The moment of the first pass.
+  package let now: Instant
+
+  /// What the first pass alone says: cheap, and enough to know that there is nothing to examine.
+  package struct Glance {
+    package let threads: [ThreadState]
+    package let now: Instant
+    /// Waits by slot and sequence, in slot order: equal lists mean that nothing has changed.
+    package let waits: [WaitKey]
+    /// `threads` has every thread that ever used a lock, not only those that wait or hold.
+    package let listsEveryThread: Bool
+    /// Threads of a dead process that were refused the wait they are shown with; see `remains`.
+    package let refused: Set<ThreadID>
+    package init(
+      threads: [ThreadState], now: Instant, waits: [WaitKey], listsEveryThread: Bool = false,
+      refused: Set<ThreadID> = []
+    ) {
+      self.listsEveryThread = listsEveryThread
+      self.threads = threads
+      self.now = now
+      self.waits = waits
+      self.refused = refused
+    }
+  }
+
+  package struct WaitKey: Hashable, Sendable {
+    package let slot: Int
+    package let sequence: UInt64
+    package init(slot: Int, sequence: UInt64) {
+      self.slot = slot
+      self.sequence = sequence
+    }
+  }
+
+  static func keys(of threads: [ThreadState]) -> [WaitKey] {
+    threads.compactMap { thread in thread.wait.map { WaitKey(slot: thread.slot, sequence: $0.sequence) } }
+  }
+
+  package static func glance(_ arena: ArenaReader, now: Instant = .now) -> Glance {
+    let threads = arena.threads()
+    return Glance(threads: threads, now: now, waits: keys(of: threads))
+  }
+
+  /// Asks words and kernel about what `glance` saw, and the arena a second time.
+  ///
+  /// The second pass comes last: a wait that is the same in both passes was going on while words and kernel were
+  /// asked.
+  /// - Parameter stall: seconds after which a wait is a finding.
+  package init(_ glance: Glance, arena: ArenaReader, target: any Target, stall: Double) {
+    let first = glance.threads
+    let memory = target.memory
+    var words: [Address: LockWord] = [:]
+    for lock in WaitForGraph.locksToDecode(first) where words[lock.object] == nil {
+      words[lock.object] =
+        GlibcWord.decode(lock.type, at: lock.object) { memory.bytes(at: $0, count: $1) }
+        ?? Self.rememberedWord(lock.object, first)
+    }
+
+    var kernel: [ThreadID: KernelState] = [:]
+    for thread in Self.wokenConditionWaiters(first, words) { kernel[thread] = target.kernelState(of: thread) }
+    let alive = Self.aliveThreads(first, words, target, now: glance.now, stall: stall)
+    let isSemaphoreWaitedFor = first.contains { $0.wait?.type == .semaphore }
+    let preliminary = WaitForGraph(
+      threads: first, words: words, kernel: kernel, aliveThreads: alive, listsEveryThread: glance.listsEveryThread,
+      strangersPosts: isSemaphoreWaitedFor ? arena.strangersPosts() : nil)
+    let candidates = preliminary.candidates()
+    for candidate in candidates {
+      for member in candidate.members where kernel[member] == nil { kernel[member] = target.kernelState(of: member) }
+    }
+    for thread in Self.toAsk(preliminary, alive: alive, now: glance.now, stall: stall) where kernel[thread] == nil {
+      kernel[thread] = target.kernelState(of: thread)
+    }
+
+    let concerned = Self.concerned(first, candidates)
+    let second = target.condition == "gone" ? concerned : concerned.compactMap { arena.thread(inSlot: $0.slot) }
+    let graph = preliminary.adding(kernel)
+    let witnesses = Witnesses(first: concerned, second: second, words: words, kernel: kernel)
+    threads = first
+    refused = glance.refused
+    self.words = words
+    self.kernel = kernel
+    self.graph = graph
+    now = glance.now
+    diagnosis = Diagnosis.of(graph, witnesses: witnesses, now: glance.now, stall: stall)
+  }
+
+  /// Threads whose second look a judgement needs: members of a cycle, and whoever lists one of its locks.
+  private static func concerned(_ threads: [ThreadState], _ candidates: [Candidate]) -> [ThreadState] {
+    guard !candidates.isEmpty else { return [] }
+    let members = Set(candidates.flatMap(\.members))
+    let locks = candidates.reduce(into: Set<Address>()) { $0.formUnion($1.locks) }
+    return threads.filter { thread in
+      members.contains(thread.tid) || thread.held.contains { locks.contains($0.object) }
+    }
+  }
+
+  /// A condition waiter whose mutex is taken by a thread that itself waits may have been woken and be waiting for
+  /// that mutex: only the kernel can tell.
+  private static func wokenConditionWaiters(_ threads: [ThreadState], _ words: [Address: LockWord]) -> [ThreadID] {
+    let taken = Set(
+      threads.lazy.filter { $0.wait != nil }.flatMap { $0.held.lazy.filter { $0.type == .mutex }.map(\.object) })
+    guard !taken.isEmpty else { return [] }
+    return threads.compactMap { thread in
+      guard let wait = thread.wait, wait.type == .condition, taken.contains(wait.companion) else { return nil }
+      return thread.tid
+    }
+  }
+
+  /// Who else the kernel must be asked about, once waits have lasted for `stall`: holders that are not known to wait
+  /// (what do they do?), waiters without a known holder, and, where something waits that anyone could end, every
+  /// thread: is somebody left to end it?
+  private static func toAsk(
+    _ graph: WaitForGraph, alive: Set<ThreadID>?, now: Instant, stall: Double
+  ) -> Set<ThreadID> {
+    let waiting = Set(graph.threads.lazy.filter { $0.wait != nil }.map(\.tid))
+    var result: Set<ThreadID> = []
+    for edge in graph.edges where now.seconds(since: edge.since) >= stall {
+      result.formUnion(edge.holders.lazy.filter { !waiting.contains($0) })
+      if edge.holders.isEmpty { result.insert(edge.waiter) }
+    }
+    if let alive, someoneIsNeeded(graph.threads, now: now, stall: stall) { result.formUnion(alive) }
+    return result
+  }
+
+  /// Something that anyone could end has been waited for since `stall`: is anyone left?
+  private static func someoneIsNeeded(_ threads: [ThreadState], now: Instant, stall: Double) -> Bool {
+    threads.contains { thread in
+      guard let wait = thread.wait, wait.type == .futex || wait.type == .semaphore else { return false }
+      return wait.deadline == nil && now.seconds(since: wait.since) >= stall
+    }
+  }
+
+  /// Every thread of the process where all are needed; else those of the arena, less owners of locks that are gone. To
+  /// list ten thousand threads takes longer than all the rest of a pass.
+  private static func aliveThreads(
+    _ threads: [ThreadState], _ words: [Address: LockWord], _ target: any Target, now: Instant, stall: Double
+  ) -> Set<ThreadID>? {
+    if someoneIsNeeded(threads, now: now, stall: stall) { return target.threadIDs }
+    var alive = Set(threads.lazy.filter { $0.phase == .live }.map(\.tid))
+    for owner in Set(words.values.lazy.compactMap(\.owner)) {
+      guard let lives = target.isAlive(owner) else { return nil }
+      if lives { alive.insert(owner) } else { alive.remove(owner) }
+    }
+    return alive
+  }
+}
+
+extension Instant {
+  /// The present on CLOCK_MONOTONIC, which every process of one boot shares.
+  package static var now: Instant {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return Instant(nanoseconds: UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec))
+  }
+}

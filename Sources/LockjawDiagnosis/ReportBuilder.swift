@@ -1,0 +1,237 @@
+import LockjawArena
+import LockjawGraph
+import LockjawInspect
+import LockjawModel
+
+/// Turns an examination into the report people read: names threads and locks, takes stacks, finds lines.
+///
+/// Sentences (`Finding.summary`) and the signature are the report room's business and left empty.
+package struct ReportBuilder {
+  /// Threads whose stacks are taken.
+  package enum Stacks: Sendable {
+    /// Those a finding names, without stopping anything where their waits' registers are known.
+    case involved
+    /// Every thread of the process.
+    case all
+  }
+
+  let arena: ArenaReader
+  let target: any Target
+  let examination: Examination
+  let process: ProcessReport
+  let source: String
+  private let stackReader: StackReader
+  private let snapshot: Snapshot?
+  private let byThread: [ThreadID: ThreadState]
+  /// Short names of locks, in the order in which the findings mention them.
+  private let lockIDs: [Address: String]
+  private let lockOrder: [(address: Address, type: LockType)]
+
+  /// - Parameter snapshot: registers and stacks of threads that do not wait, where they were taken.
+  package init(
+    arena: ArenaReader, target: any Target, examination: Examination, process: ProcessReport, source: String,
+    snapshot: Snapshot? = nil
+  ) {
+    self.arena = arena
+    self.target = target
+    self.examination = examination
+    self.process = process
+    self.source = source
+    self.snapshot = snapshot
+    stackReader = StackReader(arena: arena, target: target, snapshot: snapshot)
+    byThread = Dictionary(examination.threads.map { ($0.tid, $0) }, uniquingKeysWith: { first, _ in first })
+
+    var ids: [Address: String] = [:]
+    var order: [(Address, LockType)] = []
+    func mention(_ address: Address, _ type: LockType) {
+      guard ids[address] == nil else { return }
+      ids[address] = "L\(ids.count + 1)"
+      order.append((address, type))
+    }
+    for finding in examination.diagnosis.findings {
+      for edge in finding.edges { mention(edge.object, edge.type) }
+    }
+    let shown = Set(examination.diagnosis.findings.flatMap { $0.members + $0.bystanders })
+    for thread in examination.threads where shown.contains(thread.tid) {
+      for held in thread.held { mention(held.object, held.type) }
+    }
+    lockIDs = ids
+    lockOrder = order
+  }
+
+  /// - Parameter historyLimit: contended waits of the past to show.
+  package func report(stacks: Stacks, historyLimit: Int = 0) -> Report {
+    let threads = threadReports(stacks)
+    let stackOf = Dictionary(threads.map { ($0.tid, $0.stack) }, uniquingKeysWith: { first, _ in first })
+    let findings = examination.diagnosis.findings.map { finding($0, stackOf) }
+    let history = history(historyLimit)
+    let locks = lockOrder.map { lockReport($0.address, $0.type) }
+    var losses = arena.losses()
+    if arena.vanishedPages > 0 { losses["vanished-pages"] = arena.vanishedPages }
+    var timing: [String: Double] = [:]
+    if source == "live" { timing["pause"] = snapshot?.pauseMilliseconds ?? 0 }
+    return Report(
+      verdict: examination.diagnosis.verdict, signature: "", process: process, findings: findings, locks: locks,
+      threads: threads, history: history, diagnostics: target.diagnostics + stackReader.diagnostics, losses: losses,
+      timing: timing, source: source)
+  }
+
+  // MARK: - Findings
+
+  private func finding(_ raw: RawFinding, _ stackOf: [ThreadID: [Frame]]) -> Finding {
+    Finding(
+      kind: raw.kind, certainty: raw.certainty, summary: "", edges: raw.edges.map { edge($0, stackOf) },
+      bystanders: raw.bystanders, evidence: raw.evidence + culpritSentence(raw) + refusals(raw))
+  }
+
+  /// "thread 4242 "loader", which holds it, is asleep in read (fd 3: pipe:[991])"
+  private func culpritSentence(_ raw: RawFinding) -> [String] {
+    guard let culprit = raw.culprit, raw.kind == .longHold else { return [] }
+    let name = name(of: culprit)
+    let activity = target.activity(of: culprit) ?? raw.culpritState.map(Self.words)
+    return activity.map { ["thread \(culprit)\(name.isEmpty ? "" : " \"\(name)\""), which holds it, \($0)"] } ?? []
+  }
+
+  private func refusals(_ raw: RawFinding) -> [String] {
+    raw.members.filter(examination.refused.contains).map { tid in
+      "kernel: it refused to let thread \(tid) \"\(name(of: tid))\" wait (EDEADLK), since that wait would have closed "
+        + "this cycle; the program was told, and ended instead of hanging."
+    }
+  }
+
+  private func edge(_ raw: CandidateEdge, _ stackOf: [ThreadID: [Frame]]) -> Edge {
+    let stack = stackOf[raw.waiter] ?? []
+    let since = raw.hold.flatMap { stackReader.frame(at: $0.site) }
+    return Edge(
+      waiter: raw.waiter, lock: lockName(raw), mode: raw.mode, holders: raw.holders, evidence: raw.evidence,
+      waitsAt: StackReader.shown(stack) ?? stackReader.frame(at: raw.site), heldSinceAt: since,
+      heldIn: raw.holders.first.flatMap { holder in heldIn(since, stackOf[holder] ?? []) },
+      heldMode: raw.holderMode, waitingForSeconds: examination.now.seconds(since: raw.since))
+  }
+
+  /// The holder's frame that runs the function which acquired the lock: where the holder is now, inside the hold.
+  private func heldIn(_ acquiredAt: Frame?, _ stack: [Frame]) -> Frame? {
+    guard let function = acquiredAt?.function else { return nil }
+    return stack.first { $0.function == function }
+  }
+
+  private func lockName(_ edge: CandidateEdge) -> String {
+    return lockIDs[edge.object] ?? "\(edge.object)"
+  }
+
+  // MARK: - Locks and threads
+
+  private func lockReport(_ address: Address, _ type: LockType) -> LockReport {
+    let word = examination.words[address]
+    return LockReport(
+      id: lockIDs[address] ?? "\(address)", address: address, type: type,
+      library: library(type), name: stackReader.name(of: address),
+      state: word?.description ?? stateWithoutWord(address, type))
+  }
+
+  private func stateWithoutWord(_ address: Address, _ type: LockType) -> String {
+    guard type == .join else { return "not read: \(wordMissing(type))" }
+    let joined = examination.graph.edges.first { $0.type == .join && $0.object == address }?.holders.first
+    return joined.map { "is free when thread \($0) has ended" } ?? "is free when its thread has ended"
+  }
+
+  private func library(_ type: LockType) -> String {
+    switch type {
+    case .futex, .piFutex: "inlined (futex word)"
+    default: "glibc"
+    }
+  }
+
+  private func wordMissing(_ type: LockType) -> String {
+    switch type {
+    case .futex: "the word's meaning depends on the library that made it"
+    default: target.condition == "gone" ? "the process is gone" : "its memory could not be read"
+    }
+  }
+
+  private func threadReports(_ stacks: Stacks) -> [ThreadReport] {
+    var order: [ThreadID] = []
+    var seen: Set<ThreadID> = []
+    func add(_ thread: ThreadID) { if seen.insert(thread).inserted { order.append(thread) } }
+    for finding in examination.diagnosis.findings {
+      finding.members.forEach(add)
+      finding.edges.forEach { $0.holders.forEach(add) }
+      if let culprit = finding.culprit { add(culprit) }
+    }
+    let involved = order.count
+    for finding in examination.diagnosis.findings { finding.bystanders.forEach(add) }
+    if case .all = stacks {
+      examination.threads.forEach { add($0.tid) }
+      snapshot?.threads.forEach { add($0.tid) }
+      target.threadIDs?.sorted().forEach(add)
+    }
+    // A thousand bystanders are a count, not a thousand stacks.
+    let limit = if case .all = stacks { order.count } else { max(involved, 64) }
+    return order.prefix(limit).map(threadReport)
+  }
+
+  private func threadReport(_ tid: ThreadID) -> ThreadReport {
+    guard let thread = byThread[tid] else {
+      return ThreadReport(
+        tid: tid, name: name(of: tid), state: activity(tid), stack: stackReader.stack(of: tid))
+    }
+    if case .exitedHolding = thread.phase {
+      return ThreadReport(
+        tid: tid, name: name(of: tid), state: "ended without releasing what it held", stack: [],
+        holds: thread.held.compactMap { lockIDs[$0.object] })
+    }
+    return ThreadReport(
+      tid: tid, name: name(of: tid), state: thread.wait.map(waiting) ?? activity(tid),
+      stack: stackReader.stack(of: thread), holds: thread.held.compactMap { lockIDs[$0.object] },
+      waitsFor: thread.wait.flatMap { lockIDs[$0.object] })
+  }
+
+  private func waiting(_ wait: Wait) -> String {
+    let what =
+      switch wait.type {
+      case .join: wait.companion.rawValue == 0 ? "for a thread to end" : "for thread \(wait.companion.rawValue) to end"
+      case .condition: "on condition \(wait.object)"
+      default: "for \(wait.type.rawValue) \(lockIDs[wait.object] ?? "\(wait.object)")"
+      }
+    return "waiting \(what)" + (wait.mode == .read || wait.mode == .write ? " to \(wait.mode.rawValue)" : "")
+      + (wait.deadline == nil ? "" : ", with a time limit")
+  }
+
+  /// As the kernel has it now: a name given by prctl passes the shim by.
+  private func name(of tid: ThreadID) -> String { target.threadName(tid) ?? byThread[tid]?.name ?? "" }
+
+  private func activity(_ tid: ThreadID) -> String {
+    if let snapshotState = snapshot?.threads.first(where: { $0.tid == tid })?.missing { return snapshotState }
+    return target.activity(of: tid) ?? Self.words(examination.kernel[tid] ?? .unknown(reason: "not asked"))
+  }
+
+  private static func words(_ state: KernelState) -> String {
+    switch state {
+    case .futexWait(let word): "is asleep in a futex wait on \(word)"
+    case .systemCall(let number, let name): "is asleep in \(name ?? "system call \(number)")"
+    case .running: "runs"
+    case .gone: "has ended"
+    case .unknown(let reason): "does something unknown (\(reason))"
+    }
+  }
+
+  // MARK: - History
+
+  private func history(_ limit: Int) -> [HistoryEntry] {
+    guard limit > 0 else { return [] }
+    let entries = arena.history(limit: limit)
+    // Of a dead process "now" is the last thing it recorded: how long ago that was is nobody's business.
+    let end =
+      target.condition == "gone"
+      ? entries.map { $0.wait.begin.nanoseconds &+ $0.wait.durationNanoseconds }.max().map { Instant(nanoseconds: $0) }
+        ?? examination.now
+      : examination.now
+    return entries.map { entry in
+      let wait = entry.wait
+      return HistoryEntry(
+        thread: entry.tid, threadName: entry.threadName, lock: wait.object, type: wait.type, mode: wait.mode,
+        site: stackReader.frame(at: wait.site), beganSecondsAgo: end.seconds(since: wait.begin),
+        durationSeconds: Double(wait.durationNanoseconds) / 1e9, outcome: wait.outcome)
+    }
+  }
+}

@@ -1,0 +1,101 @@
+import LockjawArena
+import LockjawGraph
+import LockjawInspect
+import LockjawModel
+import LockjawSymbols
+
+/// Stacks of a target's threads, symbolised, and the frames a report shows.
+///
+/// A waiting thread is unwound from the registers its slot has, without stopping anything: its stack does not move
+/// while the wait lasts. Other threads need a snapshot.
+struct StackReader {
+  let arena: ArenaReader?
+  let target: any Target
+  let snapshot: Snapshot?
+  private let symbols: TargetSymbols
+
+  init(arena: ArenaReader?, target: any Target, snapshot: Snapshot?) {
+    self.arena = arena
+    self.target = target
+    self.snapshot = snapshot
+    symbols = target.symbols()
+  }
+
+  /// Innermost first; empty where nothing is known of the thread's stack.
+  func stack(of thread: ThreadState) -> [Frame] {
+    if let wait = thread.wait, wait.context.ip != 0 {
+      let top = MemoryImage(base: Address(wait.context.sp), bytes: arena?.stackTop(inSlot: thread.slot) ?? [])
+      // The live stack reaches further than the copy and is as true while the wait lasts; of a dead process the copy
+      // is all there is.
+      let memory = LayeredMemory([target.memory, top])
+      let unwinding = symbols.unwinder.unwind(Registers(wait.context), memory: memory)
+      if unwinding.frames.count > 1 { return symbols.symbolizer.frames(of: unwinding) }
+      if let caller = callerRegisters(wait, memory) {
+        return symbols.symbolizer.frames(
+          of: symbols.unwinder.unwind(caller, memory: memory, beginsAtReturnAddress: true))
+      }
+    }
+    let stack = stack(of: thread.tid)
+    if !stack.isEmpty { return stack }
+    // The call site is always there.
+    guard let site = thread.wait?.site, site.address.rawValue != 0 else { return [] }
+    return frames(at: site)
+  }
+
+  /// The registers in the program's own frame, found along the shim's frame pointers: for when the liblockjaw.so that
+  /// the process used is no longer there to be unwound through. The frame is right only if it returns to the call site
+  /// that the wait recorded.
+  private func callerRegisters(_ wait: Wait, _ memory: any MemoryReader) -> Registers? {
+    var frame = wait.context.bp
+    for _ in 0..<4 {
+      guard let next = memory.load(UInt64.self, at: Address(frame)),
+        let returnAddress = memory.load(UInt64.self, at: Address(frame &+ 8))
+      else { return nil }
+      if returnAddress == wait.site.address.rawValue {
+        var registers = Registers(wait.context)
+        (registers.rip, registers.rsp, registers.rbp) = (returnAddress, frame &+ 16, next)
+        return registers
+      }
+      guard next > frame else { return nil }
+      frame = next
+    }
+    return nil
+  }
+
+  /// From the snapshot.
+  func stack(of tid: ThreadID) -> [Frame] {
+    guard let snapshot, let thread = snapshot.threads.first(where: { $0.tid == tid }),
+      let registers = thread.registers
+    else { return [] }
+    return symbols.symbolizer.frames(
+      of: symbols.unwinder.unwind(registers, memory: LayeredMemory([snapshot.memory, target.memory])))
+  }
+
+  /// A call site and what the arena has above it.
+  private func frames(at site: CallSite) -> [Frame] {
+    ([site.address] + site.callers).flatMap { symbols.symbolizer.frames(at: $0, isReturnAddress: true) }
+  }
+
+  /// The frame of a call site to show: the innermost that is the program's own, else the innermost.
+  func frame(at site: CallSite) -> Frame? {
+    guard site.address.rawValue != 0 else { return nil }
+    var first: Frame?
+    // One address at a time: most sites are answered by the first.
+    for address in [site.address] + site.callers {
+      for frame in symbols.symbolizer.frames(at: address, isReturnAddress: true) {
+        if !frame.isPlumbing { return frame }
+        if first == nil { first = frame }
+      }
+    }
+    return first
+  }
+
+  /// The frame of a stack to show.
+  static func shown(_ stack: [Frame]) -> Frame? { stack.first { !$0.isPlumbing } ?? stack.first }
+
+  /// "bank_mutex" or "accounts[1].lock" where the lock is, or lies in, a global variable; "accounts+48" where the
+  /// variable's type is not described.
+  func name(of lock: Address) -> String? { symbols.symbolizer.variablePath(at: lock) }
+
+  var diagnostics: [String] { symbols.symbolizer.diagnostics }
+}

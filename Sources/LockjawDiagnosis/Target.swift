@@ -1,0 +1,106 @@
+import LockjawArena
+import LockjawInspect
+import LockjawModel
+import LockjawSymbols
+
+/// The process a diagnosis is about: running, or known only from what it left.
+package protocol Target: AnyObject {
+  /// Its memory as far as it can be had.
+  var memory: any MemoryReader { get }
+  var modules: [Module] { get }
+  /// Every thread id of the process, or `nil` where nobody can say.
+  var threadIDs: Set<ThreadID>? { get }
+  /// "running", "gone".
+  var condition: String { get }
+  /// What this target cannot tell, in sentences.
+  var diagnostics: [String] { get }
+  func kernelState(of thread: ThreadID) -> KernelState
+  /// What a thread is doing, for people; `nil` where only `kernelState` can be said.
+  func activity(of thread: ThreadID) -> String?
+  /// A thread's name as the kernel has it now; `nil` where nobody can say.
+  func threadName(_ thread: ThreadID) -> String?
+  /// Whether the process has this thread; `nil` where nobody can say.
+  func isAlive(_ thread: ThreadID) -> Bool?
+  /// Makes and keeps what unwinding and naming need; called once something is to be shown.
+  func symbols() -> TargetSymbols
+}
+
+/// Unwinder and symbolizer of one process, with the module list they were made for.
+package struct TargetSymbols {
+  package let unwinder: StackUnwinder
+  package let symbolizer: Symbolizer
+  package let files: ModuleFiles
+}
+
+/// A process that runs.
+package final class LiveTarget: Target {
+  package let process: LiveProcess
+  package let memory: any MemoryReader
+  private var cached: (modules: [Module], symbols: TargetSymbols?)?
+
+  package init(_ process: LiveProcess) {
+    self.process = process
+    memory = ProcessMemory(process)
+  }
+
+  /// Forgets the module list and what was made of it: a library has been loaded since.
+  package func invalidate() { cached = nil }
+
+  package var modules: [Module] {
+    if let cached { return cached.modules }
+    let modules = (try? process.modules()) ?? []
+    cached = (modules, nil)
+    return modules
+  }
+
+  package var threadIDs: Set<ThreadID>? { process.isAlive ? Set(process.threadIDs) : nil }
+  package var condition: String { process.isAlive ? "running" : "gone" }
+  package var diagnostics: [String] { [] }
+  package func kernelState(of thread: ThreadID) -> KernelState { process.kernelState(of: thread) }
+  package func activity(of thread: ThreadID) -> String? { process.activity(of: thread) }
+  package func threadName(_ thread: ThreadID) -> String? { process.thread(thread)?.name }
+  package func isAlive(_ thread: ThreadID) -> Bool? {
+    process.thread(thread).map { $0.state != "Z" && $0.state != "X" } ?? (process.isAlive ? false : nil)
+  }
+
+  package func symbols() -> TargetSymbols {
+    let modules = modules
+    if let made = cached?.symbols { return made }
+    let files = ModuleFiles(root: .process(process))
+    let made = TargetSymbols(
+      unwinder: StackUnwinder(modules: modules, files: files),
+      symbolizer: Symbolizer(modules: modules, files: files), files: files)
+    cached = (modules, made)
+    return made
+  }
+}
+
+/// A process of which the arena is left: its module list, sites, and the tops of the waiters' stacks.
+package final class DeadTarget: Target {
+  package let modules: [Module]
+  package let memory: any MemoryReader
+  private let made: TargetSymbols
+
+  package init(arena: ArenaReader) {
+    modules = arena.modules()
+    let files = ModuleFiles(root: .host)
+    memory = FileBackedMemory(modules: modules, files: files)
+    made = TargetSymbols(
+      unwinder: StackUnwinder(modules: modules, files: files),
+      symbolizer: Symbolizer(modules: modules, files: files), files: files)
+  }
+
+  package var threadIDs: Set<ThreadID>? { nil }
+  package var condition: String { "gone" }
+  package var diagnostics: [String] {
+    [
+      "The process is gone: its memory and the kernel's word are missing, so nothing here is more than inferred; "
+        + "of each stack only the top that was copied when the wait began is left."
+    ]
+  }
+  package func kernelState(of thread: ThreadID) -> KernelState { .unknown(reason: "the process is gone") }
+  package func activity(of thread: ThreadID) -> String? { nil }
+  package func threadName(_ thread: ThreadID) -> String? { nil }
+  package func isAlive(_ thread: ThreadID) -> Bool? { nil }
+  package func symbols() -> TargetSymbols { made }
+}

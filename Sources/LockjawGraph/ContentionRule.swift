@@ -1,0 +1,43 @@
+import LockjawModel
+
+/// What is left: waits that are no hang.
+///
+/// N1. Waits for locks that no rule before has explained are contention: short ones, and long ones of a lock that
+///     keeps changing hands.
+/// N2. A process in which threads wait only for what anyone may end (conditions, barriers, futexes, semaphores
+///     without a holder, joins) is idle.
+extension Survey {
+  mutating func contention() -> [RawFinding] {
+    let waiters = graph.threads.indices.filter { node in
+      guard waitsForLock(node), !isExplained[node] else { return false }
+      let gate = nodes.gates[Int(nodes.gateOf[node])]
+      return !gate.isEmpty || gate.type != .semaphore
+    }
+    guard !waiters.isEmpty else { return [] }
+    let objects = Set(waiters.map { nodes.gates[Int(nodes.gateOf[$0])].object })
+    let longest = waiters.map(waitSeconds).max() ?? 0
+    var evidence = [
+      "\(waiters.count == 1 ? "1 thread waits" : "\(waiters.count) threads wait") for "
+        + "\(objects.count == 1 ? "1 lock" : "\(objects.count) locks"), the longest for \(words(seconds: longest))."
+    ]
+    if longest >= stall {
+      evidence.append("No single holder is known to have kept one of them waiting for longer than the stall.")
+    }
+    return [
+      RawFinding(
+        kind: .contention, certainty: .inferred, edges: edges(of: waiters), members: tids(waiters),
+        evidence: evidence)
+    ]
+  }
+
+  func idleness() -> [RawFinding] {
+    let waiters = graph.threads.indices.filter { !nodes.isDead[$0] && graph.threads[$0].wait != nil }
+    guard !waiters.isEmpty else { return [] }
+    let count = waiters.count == 1 ? "1 thread waits" : "\(waiters.count) threads wait"
+    return [
+      RawFinding(
+        kind: .idle, certainty: .inferred, edges: [], members: tids(waiters),
+        evidence: ["\(count) for conditions, barriers, futexes, semaphores or threads: for nothing that anyone holds."])
+    ]
+  }
+}

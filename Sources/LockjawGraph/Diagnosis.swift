@@ -1,0 +1,73 @@
+import LockjawModel
+
+/// A finding in the graph's own words; the stacks and lines come later.
+package struct RawFinding: Hashable, Sendable {
+  package var kind: FindingKind
+  package var certainty: Certainty
+  /// In the order of the cycle, or one per waiter, longest wait first.
+  package var edges: [CandidateEdge]
+  /// Threads the finding is about: members of a cycle; else the waiters.
+  package var members: [ThreadID]
+  /// Threads stuck behind the members.
+  package var bystanders: [ThreadID]
+  /// The thread to blame: the last holder, the exited owner. `nil` for cycles and where nobody is known.
+  package var culprit: ThreadID?
+  /// What `culprit` is doing, where the kernel was asked.
+  package var culpritState: KernelState?
+  /// Sentences: what each witness said, and why the certainty is not higher.
+  package var evidence: [String]
+
+  package init(
+    kind: FindingKind, certainty: Certainty, edges: [CandidateEdge], members: [ThreadID],
+    bystanders: [ThreadID] = [], culprit: ThreadID? = nil, culpritState: KernelState? = nil, evidence: [String]
+  ) {
+    self.kind = kind
+    self.certainty = certainty
+    self.edges = edges
+    self.members = members
+    self.bystanders = bystanders
+    self.culprit = culprit
+    self.culpritState = culpritState
+    self.evidence = evidence
+  }
+}
+
+/// Everything the graph of one moment says.
+///
+/// The rules are asked in the order of their findings' severity, and each takes only waits that none before it has
+/// explained: cycles (`CandidateSearch`, judged by `Witnesses`), orphaned locks, long holds, hangs without a known
+/// holder, contention, idleness. A process of which none has anything to say is healthy.
+package struct Diagnosis: Hashable, Sendable {
+  package var verdict: FindingKind
+  /// Most serious first.
+  package var findings: [RawFinding]
+
+  /// - Parameters:
+  ///   - witnesses: judges the cycles; without it none is proven.
+  ///   - now: the moment of `graph`.
+  ///   - stall: seconds after which a wait is a finding.
+  package static func of(
+    _ graph: WaitForGraph, witnesses: Witnesses? = nil, now: Instant, stall: Double
+  ) -> Diagnosis {
+    var survey = Survey(graph, now: now, stall: stall)
+    var findings = survey.cycles(witnesses)
+    findings += survey.orphanedLocks()
+    let isExplained = !findings.isEmpty
+    findings += survey.longHolds()
+    findings += survey.unknownHangs(isExplained: isExplained)
+    findings += survey.contention()
+    if findings.isEmpty { findings += survey.idleness() }
+    // Stable: within one kind the order of the rules.
+    findings = findings.enumerated().sorted {
+      ($0.element.kind, $0.offset) < ($1.element.kind, $1.offset)
+    }.map(\.element)
+    return Diagnosis(verdict: verdict(of: findings), findings: findings)
+  }
+
+  /// The most serious hang that is more than a suspicion; else the most serious suspicion of a hang; else the most
+  /// serious of the rest.
+  private static func verdict(of findings: [RawFinding]) -> FindingKind {
+    let hangs = findings.filter(\.kind.isHang)
+    return (hangs.first { $0.certainty != .suspect } ?? hangs.first ?? findings.first)?.kind ?? .healthy
+  }
+}

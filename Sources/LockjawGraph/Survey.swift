@@ -1,0 +1,88 @@
+import LockjawModel
+
+/// What the rules share: how long each thread has waited, and whose wait is explained already.
+struct Survey {
+  let graph: WaitForGraph
+  let now: Instant
+  let stall: Double
+  /// By thread index: a finding has said why this thread waits.
+  var isExplained: [Bool]
+  var edges: EdgeMaker
+
+  init(_ graph: WaitForGraph, now: Instant, stall: Double) {
+    self.graph = graph
+    self.now = now
+    self.stall = stall
+    isExplained = [Bool](repeating: false, count: graph.threads.count)
+    edges = EdgeMaker(graph)
+  }
+
+  var nodes: GraphNodes { graph.nodes }
+
+  /// Seconds the thread at `node` has waited; 0 where it does not wait or has no slot.
+  func waitSeconds(_ node: Int) -> Double {
+    guard node < graph.threads.count, let since = graph.threads[node].wait?.since else { return 0 }
+    return now.seconds(since: since)
+  }
+
+  /// Whether the thread waits for a lock. A join is no lock: `main` joining its workers for hours is nothing unusual.
+  func waitsForLock(_ node: Int) -> Bool {
+    guard nodes.gateOf[node] >= 0 else { return false }
+    return nodes.gates[Int(nodes.gateOf[node])].type != .join
+  }
+
+  func hasDeadline(_ node: Int) -> Bool { graph.hasDeadline(node) }
+
+  /// The edges of these threads, longest wait first.
+  mutating func edges(of threads: [Int], next: Int? = nil) -> [CandidateEdge] {
+    threads.compactMap { edges.edge(of: $0, next: next) }
+      .sorted { ($0.since, $0.waiter) < ($1.since, $1.waiter) }
+  }
+
+  /// Marks `waiters` explained, and everyone who waits for them, directly or not; returns the latter.
+  mutating func explain(_ waiters: [Int]) -> [Int] {
+    for waiter in waiters { isExplained[waiter] = true }
+    var behind: [Int] = []
+    var queue = waiters
+    while let node = queue.popLast() {
+      for gate in nodes.gatesBlocked(by: node).map(Int.init) where !nodes.gates[gate].opensByAny {
+        for waiter in nodes.waiters(of: gate).map(Int.init) where !isExplained[waiter] {
+          isExplained[waiter] = true
+          behind.append(waiter)
+          queue.append(waiter)
+        }
+      }
+    }
+    return behind
+  }
+
+  func tids(_ nodes: [Int]) -> [ThreadID] { nodes.map(graph.tid(of:)).sorted() }
+
+  /// "14.2 s", for sentences.
+  func words(seconds: Double) -> String {
+    let tenths = (min(max(seconds, 0), 1e12) * 10).rounded(.down)
+    return "\(Int(tenths / 10)).\(Int(tenths.truncatingRemainder(dividingBy: 10))) s"
+  }
+
+  // MARK: cycles
+
+  /// Every candidate that its witnesses do not refute. One that may only be consumers waiting for what is on its way
+  /// must have lasted for longer than the stall.
+  mutating func cycles(_ witnesses: Witnesses?) -> [RawFinding] {
+    var findings: [RawFinding] = []
+    for found in graph.stuckAnalysis() {
+      let judgement =
+        witnesses?.judge(found.candidate)
+        ?? Judgement(certainty: .inferred, evidence: ["Only one look was taken, so no witness was heard."])
+      guard !judgement.isRefuted else { continue }
+      if found.candidate.hasUnknownPosts, found.memberNodes.contains(where: { waitSeconds($0) < stall }) { continue }
+      for node in found.memberNodes + found.bystanderNodes { isExplained[node] = true }
+      findings.append(
+        RawFinding(
+          kind: found.candidate.kind, certainty: judgement.certainty, edges: found.candidate.cycle,
+          members: found.candidate.members, bystanders: found.candidate.bystanders,
+          evidence: judgement.evidence + found.candidate.notes))
+    }
+    return findings
+  }
+}

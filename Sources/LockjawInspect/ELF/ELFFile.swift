@@ -1,0 +1,108 @@
+import CLockjawNative
+import Glibc
+import LockjawModel
+
+/// An ELF file, mapped read-only; every access is bounds-checked, and a file that shrinks meanwhile reads as zeroes.
+///
+/// Sendable: the mapping is never written through and lives as long as the object, and every stored property is
+/// a constant that is computed before `init` returns. Concurrent readers therefore only read.
+package final class ELFFile: @unchecked Sendable {
+  package let path: String
+  /// Lower-case hexadecimal, "" where it has none.
+  package let buildID: String
+  package let segments: [ELFSegment]
+  package let sections: [ELFSection]
+  /// Of the file that was opened.
+  package let inode: UInt64
+  /// ET_EXEC 2, ET_DYN 3.
+  package let type: UInt16
+  private let base: UnsafeMutableRawPointer
+  package let byteCount: Int
+
+  /// - Throws: `system` where the file cannot be opened or mapped, `notAnELFFile` where it is something else or
+  ///   damaged.
+  package init(path: String) throws(InspectError) {
+    self.path = path
+    let fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
+    guard fd >= 0 else { throw .system(call: "open", subject: path, errno: errno) }
+    defer { close(fd) }
+    var status = stat()
+    guard fstat(fd, &status) == 0 else { throw .system(call: "fstat", subject: path, errno: errno) }
+    guard status.st_mode & S_IFMT == S_IFREG else {
+      throw .notAnELFFile(path: path, reason: "it is not a regular file")
+    }
+    guard status.st_size >= ELFHeader.byteCount else {
+      throw .notAnELFFile(path: path, reason: "it is too short for an ELF header")
+    }
+    inode = UInt64(status.st_ino)
+    byteCount = Int(status.st_size)
+    guard let mapped = lj_guarded_map_private(fd, byteCount) else {
+      throw .system(call: "mmap", subject: path, errno: errno)
+    }
+    base = mapped
+    let bytes = ELFBytes(base: UnsafeRawPointer(mapped), count: byteCount)
+    do throws(ELFHeader.Refusal) {
+      let header = try ELFHeader(bytes)
+      guard header.machine == ELFHeader.machineAMD64 else {
+        throw ELFHeader.Refusal(reason: "it is for another processor (machine \(header.machine))")
+      }
+      guard let sections = header.sections(bytes) else {
+        throw ELFHeader.Refusal(reason: "it is damaged: a section lies outside the file")
+      }
+      type = header.type
+      segments = header.segments(bytes)
+      self.sections = sections
+    } catch {
+      lj_guarded_unmap(mapped)
+      throw .notAnELFFile(path: path, reason: error.reason)
+    }
+    var found = ""
+    for segment in segments where segment.type == ELFSegment.note && found.isEmpty {
+      found = bytes.buildID(inNotesAt: segment.offset, size: segment.fileSize)
+    }
+    // Separate debug files keep the note as a section only.
+    for section in sections where section.type == 7 && found.isEmpty {  // SHT_NOTE
+      found = bytes.buildID(inNotesAt: section.offset, size: section.size)
+    }
+    buildID = found
+  }
+
+  deinit { lj_guarded_unmap(base) }
+
+  /// All bytes of the file, for as long as `body` runs.
+  package func withBytes<R>(_ body: (UnsafeRawBufferPointer) -> R) -> R {
+    lj_guard_thread()
+    return body(UnsafeRawBufferPointer(start: base, count: byteCount))
+  }
+
+  package func section(named name: String) -> ELFSection? { sections.first { $0.name == name } }
+
+  /// The bytes of a section up to the first zero: `.gnu_debuglink` and the like begin with a name.
+  package func string(at offset: UInt64, limit: Int) -> String {
+    lj_guard_thread()
+    return ELFBytes(base: UnsafeRawPointer(base), count: byteCount).string(at: offset, limit: limit)
+  }
+
+  /// What to add to an address of this file to get that of the module's memory; `nil` where no segment fits the
+  /// mapping, which then came from another file.
+  ///
+  /// A segment belongs to a mapping when its page is the mapping's file offset: neighbouring segments may share a
+  /// page of the file, so that "lies within" would find the wrong one.
+  package func loadBias(of module: Module) -> UInt64? {
+    LockjawInspect.loadBias(of: module, in: segments)
+  }
+}
+
+/// See `ELFFile.loadBias(of:)`; for segments read from anywhere.
+func loadBias(of module: Module, in segments: [ELFSegment]) -> UInt64? {
+  let loads = segments.filter { $0.type == ELFSegment.load }
+  let exact = loads.first { $0.isExecutable && $0.offset & ~4095 == module.textOffset }
+  if let exact { return module.textStart.rawValue &- (exact.virtualAddress & ~4095) }
+  // Mappings may have been split (mprotect, huge pages): then text begins inside its segment.
+  let around = loads.first {
+    $0.isExecutable && $0.offset & ~4095 <= module.textOffset && module.textOffset - ($0.offset & ~4095) < $0.fileSize
+  }
+  return around.map {
+    module.textStart.rawValue &- (($0.virtualAddress & ~4095) &+ (module.textOffset - ($0.offset & ~4095)))
+  }
+}

@@ -1,0 +1,27 @@
+import LockjawModel
+
+/// Several memories seen as one. The first that has a byte gives it; where it ends, the next goes on.
+package struct LayeredMemory: MemoryReader {
+  /// The most trusted first: a copy of one moment before memory that goes on changing.
+  package let layers: [any MemoryReader]
+
+  package init(_ layers: [any MemoryReader]) { self.layers = layers }
+
+  package func read(_ address: Address, into buffer: UnsafeMutableRawBufferPointer) -> Int {
+    var done = 0
+    while done < buffer.count {
+      let rest = UnsafeMutableRawBufferPointer(rebasing: buffer[done...])
+      let (next, overflow) = address.rawValue.addingReportingOverflow(UInt64(done))
+      guard !overflow else { break }
+      // A layer further down may have what the first one lacks; when none has a single byte, this is the end.
+      var got = 0
+      for layer in layers {
+        got = layer.read(Address(next), into: rest)
+        if got > 0 { break }
+      }
+      guard got > 0 else { break }
+      done += got
+    }
+    return done
+  }
+}

@@ -1,0 +1,159 @@
+import CLockjawNative
+import Glibc
+import LockjawModel
+
+extension Snapshot {
+  /// Below the stack pointer lie 128 bytes that a leaf function may use (System V ABI, "The Stack Frame").
+  private static let redZone: UInt64 = 128
+  private static let stackBytes: UInt64 = 64 << 10
+
+  /// Stops every thread, copies, lets them go. The order is what keeps the pause short: everything that can be
+  /// asked of a running process is asked before or after.
+  ///
+  /// The stop is not wholly transparent: `epoll_wait` and `sigtimedwait` return `EINTR` in the target.
+  ///
+  /// - Parameter deadline: how long to wait for threads to stop; those that have not by then are left out.
+  /// - Throws: every case of `InspectError` that concerns a process.
+  package static func take(pid: Int32, deadline: Duration = .milliseconds(100)) throws(InspectError) -> Snapshot {
+    let process = try LiveProcess(pid: pid)
+    try refuseWhatCannotBeStopped(process)
+    // Tracees belong to the thread that seized them. A thread of its own means that whatever is still held at its
+    // end (a thread that never stopped, say) is released by the kernel.
+    let work = Work(process: process, deadlineNanoseconds: deadline.nanoseconds)
+    let started = lj_run_on_own_thread(
+      { context in
+        guard let context else { return }
+        Unmanaged<Work>.fromOpaque(context).takeUnretainedValue().run()
+      }, Unmanaged.passUnretained(work).toOpaque())
+    guard started == 0 else { throw .system(call: "pthread_create", subject: "the snapshot's thread", errno: -started) }
+    guard let result = work.result else { throw .noSuchProcess(pid: pid) }
+    return try result.get()
+  }
+
+  private final class Work {
+    let process: LiveProcess
+    let deadlineNanoseconds: UInt64
+    var result: Result<Snapshot, InspectError>?
+
+    init(process: LiveProcess, deadlineNanoseconds: UInt64) {
+      self.process = process
+      self.deadlineNanoseconds = deadlineNanoseconds
+    }
+
+    func run() {
+      do throws(InspectError) {
+        result = .success(try Snapshot.takeOnThisThread(process, deadlineNanoseconds: deadlineNanoseconds))
+      } catch {
+        result = .failure(error)
+      }
+    }
+  }
+
+  private static func refuseWhatCannotBeStopped(_ process: LiveProcess) throws(InspectError) {
+    let pid = process.pid
+    guard pid != getpid() else { throw .ownProcess(pid: pid) }
+    guard !process.isKernelThread else { throw .kernelThread(pid: pid) }
+    if let tracer = StatusFile(pid: pid)?.tracer, tracer != 0 {
+      let name = (try? ProcFile.text("/proc/\(tracer)/comm")) ?? "another process"
+      throw .tracedByAnother(pid: pid, tracer: tracer, tracerName: name)
+    }
+  }
+
+  private static func takeOnThisThread(
+    _ process: LiveProcess, deadlineNanoseconds: UInt64
+  ) throws(InspectError) -> Snapshot {
+    let map = try process.memoryMap()
+    let memory = ProcessMemory(process)
+    let modules = ModuleGrouping.modules(map) { LoadedImage(at: $0, memory: memory) }
+    let vdso = map.entries.first { $0.path == "[vdso]" }.flatMap { entry in
+      memory.bytes(at: Address(entry.start), count: Int(entry.end - entry.start))
+        .map { MemoryImage(base: Address(entry.start), bytes: $0) }
+    }
+    var tracees = Tracees(process: process)
+    try tracees.seizeAll()
+    let names = Dictionary(
+      tracees.ids.map { tid in (tid, process.thread(ThreadID(tid))?.name ?? "") },
+      uniquingKeysWith: { first, _ in first })
+
+    let begin = monotonicNanoseconds()
+    tracees.stopAll(deadline: begin &+ deadlineNanoseconds)
+    let registers = tracees.registers()
+    let stacks = StackCopies(
+      registers.compactMap { tid, registers in
+        registers.map { (tid, stackRange($0.rsp, in: map)) }
+      })
+    stacks.copy(from: memory.task)
+    tracees.releaseStopped()
+    let pause = Double(monotonicNanoseconds() - begin) / 1e6
+
+    guard process.isAlive else { throw .noSuchProcess(pid: process.pid) }
+    let images = stacks.images()
+    let milliseconds = deadlineNanoseconds / 1_000_000
+    let threads = try registers.map { tid, raw throws(InspectError) -> Thread in
+      let name = names[tid] ?? process.thread(ThreadID(tid))?.name ?? ""
+      guard let raw else {
+        if tracees.isThirtyTwoBit { throw .thirtyTwoBit(pid: process.pid) }
+        return Thread(
+          tid: ThreadID(tid), name: name, registers: nil, stack: nil,
+          kernelState: process.kernelState(of: ThreadID(tid)),
+          missing: "It could not be stopped within \(milliseconds) ms: it \(process.activity(of: ThreadID(tid))).")
+      }
+      return Thread(
+        tid: ThreadID(tid), name: name, registers: Registers(raw), stack: images[tid],
+        kernelState: ThreadActivity(raw).kernelState, missing: nil)
+    }
+    return Snapshot(
+      identity: process.identity, threads: threads, modules: modules, vdso: vdso, pauseMilliseconds: pause)
+  }
+
+  /// What to copy for a stack pointer: up to the end of its mapping.
+  private static func stackRange(_ stackPointer: UInt64, in map: MemoryMap) -> (address: UInt64, count: Int) {
+    let start = stackPointer >= redZone ? stackPointer - redZone : stackPointer
+    // Unknown mapping (a stack made since the list was read): its first page at least.
+    let mapped = map.entry(containing: stackPointer)?.end ?? (stackPointer & ~4095) &+ 4096
+    let end = min(mapped, start &+ stackBytes)
+    return (start, end > start ? Int(end - start) : 0)
+  }
+}
+
+extension Registers {
+  init(_ raw: lj_registers) {
+    self.init()
+    (rax, rdx, rcx, rbx, rsi, rdi, rbp, rsp) = (raw.rax, raw.rdx, raw.rcx, raw.rbx, raw.rsi, raw.rdi, raw.rbp, raw.rsp)
+    (r8, r9, r10, r11) = (raw.r8, raw.r9, raw.r10, raw.r11)
+    (r12, r13, r14, r15) = (raw.r12, raw.r13, raw.r14, raw.r15)
+    rip = raw.rip
+  }
+}
+
+extension ThreadActivity {
+  /// A stop takes a sleeping thread out of its system call with an error that asks for the call to be made again
+  /// (the kernel's include/linux/errno.h), or with EINTR; the call and its arguments are still in the registers.
+  init(_ raw: lj_registers) {
+    let number = Int64(bitPattern: raw.orig_rax)
+    let returned = Int64(bitPattern: raw.rax)
+    let wasAsleep = (-516 ... -512).contains(returned) || returned == -4
+    if number >= 0, number < 1 << 20, wasAsleep {
+      self.init(
+        place: .systemCall(number: Int(number), arguments: [raw.rdi, raw.rsi, raw.rdx, raw.r10, raw.r8, raw.r9]))
+    } else {
+      self.init(place: .running)
+    }
+  }
+}
+
+extension Duration {
+  /// Whole nanoseconds, 0 for a negative duration.
+  var nanoseconds: UInt64 {
+    let (seconds, attoseconds) = components
+    guard seconds >= 0, attoseconds >= 0 else { return 0 }
+    return UInt64(min(seconds, 1 << 32)) * 1_000_000_000 + UInt64(attoseconds / 1_000_000_000)
+  }
+}
+
+/// CLOCK_MONOTONIC, which the shim's time stamps are on as well.
+package func monotonicNanoseconds() -> UInt64 {
+  var now = timespec()
+  clock_gettime(CLOCK_MONOTONIC, &now)
+  return UInt64(now.tv_sec) * 1_000_000_000 + UInt64(now.tv_nsec)
+}

@@ -1,0 +1,162 @@
+import LockjawModel
+
+/// The JSON form of a report, schema `lockjaw.report/1`.
+///
+/// The contract: fields are only ever added; one that is marked optional is absent when its value is not known.
+/// Thread ids are numbers, addresses and offsets `"0x…"` strings, seconds and milliseconds numbers (null where the
+/// number is none). In the order in which they are written; + marks what was added to the contract's first form:
+///
+///     schema, verdict, signature, +source
+///     process   pid, command, +executable, build_id?, started?, +condition
+///     findings  kind, certainty, summary, edges, bystanders: [tid], +evidence: [sentence]
+///       edges   waiter: tid, lock: id, mode, holders: [tid], holder_evidence, +held_mode?,
+///               waits_at: FRAME or null, held_since_at?, held_in?, released_at?: FRAME, waiting_for_seconds
+///     locks     id, address, type, library, name?, state, initialised_at?: FRAME
+///     threads   tid, name, state, stack: [FRAME], holds: [id], waits_for: id or null
+///     +history  thread, thread_name, lock: address, type, mode, site?: FRAME, began_seconds_ago, duration_seconds,
+///               outcome; newest first
+///     diagnostics: [sentence], losses: {cause: count}, timing: {step: milliseconds}
+///     FRAME     function or null, file?, line?, module, offset, inlined, +plumbing
+///
+/// `waits_at` and `function` are null rather than absent: the contract lists them as always there.
+package enum ReportDocument {
+  /// Pretty-printed UTF-8 with a stable key order and a line feed at its end.
+  package static func encode(_ report: Report) -> String {
+    String(decoding: encodeBytes(report), as: UTF8.self)
+  }
+
+  /// The same as bytes, for a file.
+  package static func encodeBytes(_ report: Report) -> [UInt8] {
+    var writer = JSONWriter()
+    writer.object { object in
+      object.put(DocumentField.schema, Report.schema)
+      object.put(DocumentField.verdict, report.verdict.rawValue)
+      object.put(DocumentField.signature, report.signature)
+      object.put(DocumentField.source, report.source)
+      object.put(DocumentField.process) { $0.process(report.process) }
+      object.put(DocumentField.findings) { $0.array(report.findings) { $0.finding($1) } }
+      object.put(DocumentField.locks) { $0.array(report.locks) { $0.lock($1) } }
+      object.put(DocumentField.threads) { $0.array(report.threads) { $0.thread($1) } }
+      object.put(DocumentField.history) { $0.array(report.history) { $0.historyEntry($1) } }
+      object.put(DocumentField.diagnostics) { $0.array(report.diagnostics) { $0.string($1) } }
+      object.put(DocumentField.losses) { writer in
+        writer.object { object in
+          // Dictionaries have no order of their own; the same report must give the same bytes.
+          for (cause, count) in report.losses.sorted(by: { $0.key < $1.key }) {
+            object.key(cause)
+            object.number(count)
+          }
+        }
+      }
+      object.put(DocumentField.timing) { writer in
+        writer.object { object in
+          for (step, milliseconds) in report.timing.sorted(by: { $0.key < $1.key }) {
+            object.key(step)
+            object.number(milliseconds)
+          }
+        }
+      }
+    }
+    return writer.bytes + [UInt8(ascii: "\n")]
+  }
+}
+
+extension JSONWriter {
+  fileprivate mutating func process(_ process: ProcessReport) {
+    object { object in
+      object.put(ProcessField.pid, process.pid)
+      object.put(ProcessField.command, process.command)
+      object.put(ProcessField.executable, process.executable)
+      object.putIfKnown(ProcessField.buildID, process.buildID.isEmpty ? nil : process.buildID)
+      object.putIfKnown(ProcessField.started, process.started.isEmpty ? nil : process.started)
+      object.put(ProcessField.condition, process.condition)
+    }
+  }
+
+  fileprivate mutating func finding(_ finding: Finding) {
+    object { object in
+      object.put(FindingField.kind, finding.kind.rawValue)
+      object.put(FindingField.certainty, finding.certainty.rawValue)
+      object.put(FindingField.summary, finding.summary)
+      object.put(FindingField.edges) { $0.array(finding.edges) { $0.edge($1) } }
+      object.put(FindingField.bystanders) { $0.array(finding.bystanders, inline: true) { $0.number($1.rawValue) } }
+      object.put(FindingField.evidence) { $0.array(finding.evidence) { $0.string($1) } }
+    }
+  }
+
+  fileprivate mutating func edge(_ edge: Edge) {
+    object { object in
+      object.put(EdgeField.waiter, edge.waiter.rawValue)
+      object.put(EdgeField.lock, edge.lock)
+      object.put(EdgeField.mode, edge.mode.rawValue)
+      object.put(EdgeField.holders) { $0.array(edge.holders, inline: true) { $0.number($1.rawValue) } }
+      object.put(EdgeField.holderEvidence, edge.evidence.rawValue)
+      object.putIfKnown(EdgeField.heldMode, edge.heldMode?.rawValue)
+      // The one frame of an edge that the contract does not call optional: null where no frame is known.
+      object.put(EdgeField.waitsAt) { writer in
+        if let frame = edge.waitsAt { writer.frame(frame) } else { writer.null() }
+      }
+      object.putIfKnown(EdgeField.heldSinceAt, edge.heldSinceAt)
+      object.putIfKnown(EdgeField.heldIn, edge.heldIn)
+      object.putIfKnown(EdgeField.releasedAt, edge.releasedAt)
+      object.put(EdgeField.waitingForSeconds, edge.waitingForSeconds)
+    }
+  }
+
+  fileprivate mutating func lock(_ lock: LockReport) {
+    object { object in
+      object.put(LockField.id, lock.id)
+      object.put(LockField.address, lock.address.description)
+      object.put(LockField.type, lock.type.rawValue)
+      object.put(LockField.library, lock.library)
+      object.putIfKnown(LockField.name, lock.name)
+      object.put(LockField.state, lock.state)
+      object.putIfKnown(LockField.initialisedAt, lock.initialisedAt)
+    }
+  }
+
+  fileprivate mutating func thread(_ thread: ThreadReport) {
+    object { object in
+      object.put(ThreadField.tid, thread.tid.rawValue)
+      object.put(ThreadField.name, thread.name)
+      object.put(ThreadField.state, thread.state)
+      object.put(ThreadField.stack) { $0.array(thread.stack) { $0.frame($1) } }
+      object.put(ThreadField.holds) { $0.array(thread.holds, inline: true) { $0.string($1) } }
+      object.put(ThreadField.waitsFor) { writer in
+        if let lock = thread.waitsFor { writer.string(lock) } else { writer.null() }
+      }
+    }
+  }
+
+  fileprivate mutating func historyEntry(_ entry: HistoryEntry) {
+    object { object in
+      object.put(HistoryField.thread, entry.thread.rawValue)
+      object.put(HistoryField.threadName, entry.threadName)
+      object.put(HistoryField.lock, entry.lock.description)
+      object.put(HistoryField.type, entry.type.rawValue)
+      object.put(HistoryField.mode, entry.mode.rawValue)
+      object.putIfKnown(HistoryField.site, entry.site)
+      object.put(HistoryField.beganSecondsAgo, entry.beganSecondsAgo)
+      object.put(HistoryField.durationSeconds, entry.durationSeconds)
+      object.put(HistoryField.outcome, entry.outcome.rawValue)
+    }
+  }
+
+  fileprivate mutating func frame(_ frame: Frame) {
+    object(inline: true) { object in
+      object.put(FrameField.function) { writer in
+        if let function = frame.function { writer.string(function) } else { writer.null() }
+      }
+      object.putIfKnown(FrameField.file, frame.file)
+      if let line = frame.line { object.put(FrameField.line, line) }
+      object.put(FrameField.module, frame.module)
+      object.put(FrameField.offset, "0x" + String(frame.offset, radix: 16))
+      object.put(FrameField.inlined, frame.isInlined)
+      object.put(FrameField.plumbing, frame.isPlumbing)
+    }
+  }
+
+  fileprivate mutating func putIfKnown(_ key: some RawRepresentable<String>, _ frame: Frame?) {
+    if let frame { put(key) { $0.frame(frame) } }
+  }
+}

@@ -1,0 +1,46 @@
+/// The names of the schema's fields: the writer and the reader take them from here, so that they cannot differ.
+
+enum DocumentField: String, CodingKey {
+  case schema, verdict, signature, source, process, findings, locks, threads, history, diagnostics, losses, timing
+}
+
+enum ProcessField: String, CodingKey {
+  case pid, command, executable, started, condition
+  case buildID = "build_id"
+}
+
+enum FindingField: String, CodingKey {
+  case kind, certainty, summary, edges, bystanders, evidence
+}
+
+enum EdgeField: String, CodingKey {
+  case waiter, lock, mode, holders
+  case holderEvidence = "holder_evidence"
+  case heldMode = "held_mode"
+  case waitsAt = "waits_at"
+  case heldSinceAt = "held_since_at"
+  case heldIn = "held_in"
+  case releasedAt = "released_at"
+  case waitingForSeconds = "waiting_for_seconds"
+}
+
+enum LockField: String, CodingKey {
+  case id, address, type, library, name, state
+  case initialisedAt = "initialised_at"
+}
+
+enum ThreadField: String, CodingKey {
+  case tid, name, state, stack, holds
+  case waitsFor = "waits_for"
+}
+
+enum HistoryField: String, CodingKey {
+  case thread, lock, type, mode, site, outcome
+  case threadName = "thread_name"
+  case beganSecondsAgo = "began_seconds_ago"
+  case durationSeconds = "duration_seconds"
+}
+
+enum FrameField: String, CodingKey {
+  case function, file, line, module, offset, inlined, plumbing
+}

@@ -1,0 +1,145 @@
+import CLockjawNative
+import LockjawInspect
+import LockjawModel
+
+/// Everything that names addresses of one module: its file, its separate debug file, their symbol tables and DWARF.
+/// Opened piece by piece, as it is asked for.
+final class ModuleSymbols {
+  let module: Module
+  /// The file that was mapped, where it can be had.
+  let file: ELFFile?
+  private let debugFile: ELFFile?
+  /// Added to a file's address it gives the process'.
+  let bias: UInt64?
+  private let wantsLines: Bool
+  /// Opened by the first address that asks for lines.
+  private enum DWARF {
+    case unopened
+    case opened(OpaquePointer?)
+  }
+  private var dwarf = DWARF.unopened
+
+  /// - Parameter wantsLines: `false` leaves DWARF unopened; function names come from symbol tables.
+  init(module: Module, files: ModuleFiles, debugFiles: DebugFiles, wantsLines: Bool) {
+    self.module = module
+    self.wantsLines = wantsLines
+    let file = files.file(for: module)
+    self.file = file
+    let buildID = module.buildID.isEmpty ? file?.buildID ?? "" : module.buildID
+    let link = file.flatMap { file in
+      file.section(named: ".gnu_debuglink").map { file.string(at: $0.offset, limit: Int(min($0.size, 256))) }
+    }
+    let hasOwnLines = file?.section(named: ".debug_info") != nil
+    debugFile =
+      hasOwnLines ? nil : debugFiles.file(buildID: buildID, modulePath: module.pathWithoutMark, debugLink: link)
+    bias = file?.loadBias(of: module) ?? debugFile?.loadBias(of: module)
+  }
+
+  deinit {
+    // The files, and with them the bytes libdw looks at, go after this.
+    if case .opened(let handle?) = dwarf { lj_dwarf_close(handle) }
+  }
+
+  var buildID: String { module.buildID.isEmpty ? file?.buildID ?? "" : module.buildID }
+  /// Whether lines can be expected here.
+  var hasLines: Bool { [file, debugFile].contains { $0?.section(named: ".debug_info") != nil } }
+  /// Whether every function has its name, not only those that are exported.
+  var hasFullSymbolTable: Bool {
+    hasLines || [file, debugFile].contains { $0?.sections.contains { $0.type == ELFSection.symbolTable } ?? false }
+  }
+
+  /// The calls at an address of the file, innermost first; file names absolute where the compiler recorded enough.
+  func calls(at address: UInt64) -> [SourceCall] {
+    guard wantsLines, let dwarf = openedDWARF() else { return [] }
+    let most = 64
+    let frames = [lj_dwarf_frame](unsafeUninitializedCapacity: most) { buffer, count in
+      guard let base = buffer.baseAddress else { return }
+      count = lj_dwarf_frames(dwarf, address, base, most)
+    }
+    return frames.map { frame in
+      SourceCall(
+        linkageName: frame.linkage_name.map { String(cString: $0) }, name: frame.name.map { String(cString: $0) },
+        file: path(frame.file, in: frame.directory), line: frame.line > 0 ? Int(frame.line) : nil,
+        isInlined: frame.is_inlined)
+    }
+  }
+
+  /// The ELF symbol an address of the file lies in, as the linker has it.
+  func symbol(at address: UInt64, isVariable: Bool = false) -> (name: String, offset: UInt64)? {
+    var best: lj_symbol?
+    for file in [debugFile, file] {
+      guard let file else { continue }
+      for table in file.sections
+      where table.type == ELFSection.symbolTable || table.type == ELFSection.dynamicSymbols {
+        // The full table holds all that the dynamic one does.
+        if best != nil { break }
+        best = symbol(at: address, in: table, of: file, isVariable: isVariable)
+      }
+    }
+    guard let best, let name = best.name else { return nil }
+    // "name@@VERSION": the version is the linker's affair.
+    let text = String(cString: name)
+    return (String(text.prefix(while: { $0 != "@" })), address - best.value)
+  }
+
+  /// How the source goes on from a variable's name to `offset` inside it: "[1].lock"; `nil` where it is not described.
+  /// - Parameter start: the variable's address in the file.
+  func path(to offset: UInt64, inVariableAt start: UInt64) -> String? {
+    guard wantsLines, let dwarf = openedDWARF() else { return nil }
+    var text = [CChar](repeating: 0, count: 512)
+    guard lj_dwarf_variable_path(dwarf, start, offset, &text, text.count) else { return nil }
+    return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+
+  private func symbol(at address: UInt64, in table: ELFSection, of file: ELFFile, isVariable: Bool) -> lj_symbol? {
+    let entry = 24  // Elf64_Sym
+    guard table.entrySize == UInt64(entry), Int(table.link) < file.sections.count, !table.isCompressed else {
+      return nil
+    }
+    let strings = file.sections[Int(table.link)]
+    guard strings.occupiesFile, !strings.isCompressed else { return nil }
+    return file.withBytes { bytes -> lj_symbol? in
+      guard let base = bytes.baseAddress else { return nil }
+      var found = lj_symbol()
+      let isFound = lj_find_symbol(
+        base + Int(table.offset), Int(table.size) / entry,
+        (base + Int(strings.offset)).assumingMemoryBound(to: CChar.self), Int(strings.size), address, isVariable, &found
+      )
+      return isFound ? found : nil
+    }
+  }
+
+  private func path(_ file: UnsafePointer<CChar>?, in directory: UnsafePointer<CChar>?) -> String? {
+    guard let file else { return nil }
+    var name = String(cString: file)
+    // Code that the compiler made up has no file.
+    guard !name.hasSuffix("<compiler-generated>") else { return nil }
+    if !name.hasPrefix("/"), let directory { name = String(cString: directory) + "/" + name }
+    return name.split(separator: "/./", omittingEmptySubsequences: false).joined(separator: "/")
+  }
+
+  private func openedDWARF() -> OpaquePointer? {
+    if case .opened(let handle) = dwarf { return handle }
+    let handle = openDWARF()
+    dwarf = .opened(handle)
+    return handle
+  }
+
+  private func openDWARF() -> OpaquePointer? {
+    for file in [file, debugFile] {
+      guard let file, file.section(named: ".debug_info") != nil else { continue }
+      // The mapping outlives the DWARF handle: both belong to this object.
+      return file.withBytes { bytes in bytes.baseAddress.flatMap { lj_dwarf_open($0, bytes.count) } }
+    }
+    return nil
+  }
+}
+
+/// One function at an address, as DWARF has it.
+struct SourceCall {
+  var linkageName: String?
+  var name: String?
+  var file: String?
+  var line: Int?
+  var isInlined: Bool
+}

@@ -1,0 +1,127 @@
+import LockjawInspect
+import LockjawModel
+
+/// Names addresses: function, file, line, inlined calls. Missing symbols give less, never an error.
+///
+/// One for a process; it remembers every address it has named. Use it from one thread at a time.
+package final class Symbolizer {
+  private struct Place: Hashable {
+    var module: Int
+    var address: UInt64
+  }
+  private let modules: ModuleIndex
+  private let files: ModuleFiles
+  private let debugFiles: DebugFiles
+  private var symbols: [ModuleSymbols?]
+  private var remembered: [Place: [Frame]] = [:]
+  private var shortages: [Int: SymbolShortage] = [:]
+
+  /// - Parameters:
+  ///   - files: also says where separate debug files are looked for: below the same root, and on this host.
+  ///   - debugInfoCache: where the debuginfod client keeps what it fetched; `nil`: nowhere.
+  package init(modules: [Module], files: ModuleFiles, debugInfoCache: String? = DebugInfoCache.directory) {
+    self.modules = ModuleIndex(modules)
+    self.files = files
+    debugFiles = DebugFiles(roots: files.pathPrefixes, cache: debugInfoCache)
+    symbols = Array(repeating: nil, count: self.modules.modules.count)
+  }
+
+  /// The frames at one address, innermost inlined call first; never empty.
+  /// - Parameter isReturnAddress: look up the call before `address`, not the instruction at it.
+  package func frames(at address: Address, isReturnAddress: Bool) -> [Frame] {
+    let lookup = isReturnAddress && address.rawValue > 0 ? Address(address.rawValue - 1) : address
+    guard let index = modules.index(containing: lookup) else {
+      return [Frame(function: nil, module: "?", offset: lookup.rawValue)]
+    }
+    let place = Place(module: index, address: lookup.rawValue)
+    if let known = remembered[place] { return known }
+    let frames = name(lookup, in: index)
+    remembered[place] = frames
+    return frames
+  }
+
+  /// A whole stack, inlined calls expanded.
+  package func frames(of unwinding: Unwinding) -> [Frame] {
+    unwinding.frames.flatMap { frames(at: $0.pc, isReturnAddress: $0.isReturnAddress) }
+  }
+
+  /// The global variable `address` lies in, and how far in.
+  package func dataSymbol(at address: Address) -> (name: String, offset: UInt64)? {
+    guard let index = modules.index(containing: address) ?? zeroedVariables(at: address) else { return nil }
+    let module = symbols(of: index)
+    guard let bias = module.bias, let symbol = module.symbol(at: address.rawValue &- bias, isVariable: true) else {
+      return nil
+    }
+    return (Demangler.demangled(symbol.name), symbol.offset)
+  }
+
+  /// The same as the source would write it: "accounts[1].lock", or "accounts+48" where its type is not described.
+  ///
+  /// Names a lock and not what is inside it.
+  package func variablePath(at address: Address) -> String? {
+    guard let symbol = dataSymbol(at: address) else { return nil }
+    if let index = modules.index(containing: address) ?? zeroedVariables(at: address),
+      let bias = symbols(of: index).bias,
+      let path = symbols(of: index).path(to: symbol.offset, inVariableAt: address.rawValue &- bias &- symbol.offset)
+    {
+      return symbol.name + path
+    }
+    return symbol.offset == 0 ? symbol.name : "\(symbol.name)+\(symbol.offset)"
+  }
+
+  /// What could not be named, a sentence a module, for modules that were asked about.
+  package var diagnostics: [String] {
+    files.diagnostics + shortages.sorted { $0.key < $1.key }.compactMap { $0.value.sentence }
+  }
+
+  private func name(_ address: Address, in index: Int) -> [Frame] {
+    let symbols = symbols(of: index)
+    let moduleName = symbols.module.fileName
+    guard let bias = symbols.bias else {
+      shortages[index, default: SymbolShortage(symbols)].note(named: false, line: false, isPlumbing: false)
+      // Files nearly always begin at address 0 of their own.
+      return [Frame(function: nil, module: moduleName, offset: address.rawValue &- symbols.module.start.rawValue)]
+    }
+    let offset = address.rawValue &- bias
+    let symbol = symbols.symbol(at: offset)?.name
+    let calls = symbols.calls(at: offset)
+    var frames = calls.enumerated().map { position, call in
+      let isOutermost = position == calls.count - 1
+      return Frame(
+        function: isOutermost ? FunctionName.outermost(call, symbol: symbol) : FunctionName.inlined(call),
+        file: call.file, line: call.line, module: moduleName, offset: offset, isInlined: call.isInlined)
+    }
+    if frames.isEmpty {
+      frames = [Frame(function: symbol.map { FunctionName.symbolOnly($0) }, module: moduleName, offset: offset)]
+    }
+    for position in frames.indices { frames[position].isPlumbing = Plumbing.contains(frames[position]) }
+    let last = frames[frames.count - 1]
+    shortages[index, default: SymbolShortage(symbols)].note(
+      named: last.function != nil, line: last.line != nil, isPlumbing: last.isPlumbing)
+    return frames
+  }
+
+  private func symbols(of index: Int) -> ModuleSymbols {
+    if let known = symbols[index] { return known }
+    let module = modules.modules[index]
+    let opened = ModuleSymbols(
+      module: module, files: files, debugFiles: debugFiles, wantsLines: !Plumbing.isCLibrary(module.fileName))
+    symbols[index] = opened
+    return opened
+  }
+
+  /// Variables that begin as zero have no bytes in the file, so their pages belong to no mapping of it: they follow
+  /// the module's last one.
+  private func zeroedVariables(at address: Address) -> Int? {
+    guard let next = modules.modules.firstIndex(where: { $0.start > address }) ?? Optional(modules.modules.count),
+      next > 0
+    else { return nil }
+    let symbols = symbols(of: next - 1)
+    guard let bias = symbols.bias, let file = symbols.file else { return nil }
+    let relative = address.rawValue &- bias
+    let covers = file.segments.contains {
+      $0.type == ELFSegment.load && $0.virtualAddress <= relative && relative < $0.virtualEnd ?? 0
+    }
+    return covers ? next - 1 : nil
+  }
+}

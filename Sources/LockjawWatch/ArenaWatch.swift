@@ -1,0 +1,56 @@
+import Glibc
+import LockjawArena
+
+/// Tells when arenas appear in a directory.
+///
+/// Arenas are renamed into place complete, so a name seen is an arena readable.
+final class ArenaWatch {
+  let directory: ArenaDirectory
+  /// Becomes readable when something was renamed into the directory.
+  let descriptor: Int32
+  private var known: Set<String> = []
+
+  /// - Throws: `arenaDirectoryUnusable` where the directory is missing or cannot be watched.
+  init(_ directory: ArenaDirectory) throws(WatchError) {
+    self.directory = directory
+    descriptor = inotify_init1(Int32(IN_CLOEXEC) | Int32(IN_NONBLOCK))
+    guard descriptor >= 0 else { throw .systemCall("inotify_init1", errno: errno) }
+    guard inotify_add_watch(descriptor, directory.path, UInt32(IN_MOVED_TO) | UInt32(IN_CREATE)) >= 0 else {
+      throw .arenaDirectoryUnusable(path: directory.path, reason: sentence(errno))
+    }
+    // What was there before is somebody else's.
+    known = Set(directory.entries().map(\.path))
+  }
+
+  deinit { if descriptor >= 0 { close(descriptor) } }
+
+  /// Arenas that have appeared since the last call.
+  func newArenas() -> [ArenaDirectory.Entry] {
+    var buffer = [UInt8](repeating: 0, count: 4096)
+    while read(descriptor, &buffer, buffer.count) > 0 {}
+    // The events only say that it is worth looking: names come from the directory, so an overflow loses nothing.
+    let entries = directory.entries()
+    let fresh = entries.filter { !known.contains($0.path) }
+    known = Set(entries.map(\.path))
+    return fresh
+  }
+
+  /// Creates the directory as the shim would, and refuses what the shim would refuse.
+  static func prepare(_ directory: ArenaDirectory) throws(WatchError) {
+    if mkdir(directory.path, 0o700) != 0, errno != EEXIST {
+      throw .arenaDirectoryUnusable(path: directory.path, reason: sentence(errno))
+    }
+    var status = stat()
+    guard lstat(directory.path, &status) == 0 else {
+      throw .arenaDirectoryUnusable(path: directory.path, reason: sentence(errno))
+    }
+    let reason: String? =
+      if status.st_mode & S_IFMT == S_IFLNK { "it is a symbolic link" }
+      else if status.st_mode & S_IFMT != S_IFDIR { "it is not a directory" }
+      else if status.st_uid != geteuid() { "it belongs to user \(status.st_uid), not to you" }
+      else if status.st_mode & 0o022 != 0 { "others may write into it (chmod go-w it)" }
+      else if access(directory.path, W_OK | X_OK) != 0 { sentence(errno) }
+      else { nil }
+    if let reason { throw .arenaDirectoryUnusable(path: directory.path, reason: reason) }
+  }
+}

@@ -1,0 +1,204 @@
+import LockjawArena
+import LockjawDiagnosis
+import LockjawGraph
+import LockjawInspect
+import LockjawModel
+
+/// What a follower knows between two looks at its arena.
+struct FollowerPass {
+  struct Outcome {
+    var reports: [(occasion: Discovery.Occasion, report: Report)] = []
+    /// Rest with the bell unarmed, then look again; 0: sleep on the bell.
+    var restMilliseconds = 0
+    /// Sleep at most this long; `nil`: until rung.
+    var sleepMilliseconds: Int?
+  }
+
+  /// A finding, apart from how certain it is.
+  private struct Key: Hashable {
+    let kind: FindingKind
+    let waits: Set<Examination.WaitKey>
+  }
+
+  /// How long a cycle is looked at again before it is reported for what it is. One that is not proven: a thread that
+  /// has recorded its wait needs some microseconds, on a starved host milliseconds, to fall asleep. A thread that waits
+  /// for itself and for other readers: those may be about to ask for the same, and then the hang is theirs as well.
+  private static func patienceMilliseconds(_ finding: RawFinding) -> Double {
+    guard finding.isCycle else { return 0 }
+    if finding.certainty != .proven { return 40 }
+    return finding.kind == .selfDeadlock && finding.edges.contains { $0.holders.count > 1 } ? 15 : 0
+  }
+  private static let secondLookMilliseconds = 2
+
+  private let arena: ArenaReader
+  private let target: LiveTarget
+  private let settings: Follower.Settings
+  private var pace = Pace()
+  private var lastWaits: [Examination.WaitKey] = []
+  private var reported: [Key: Certainty] = [:]
+  private var firstSeen: [Key: Instant] = [:]
+  private var modulesGeneration: UInt32 = 0
+  private var servedRequests: UInt32 = 0
+  private var nextDue: Instant?
+  /// A cycle was seen that is still being looked at.
+  private var isOpen = false
+  private(set) var wakeups: ArenaReader.Wakeups = [.locks, .softWaits, .signals]
+
+  init(arena: ArenaReader, target: LiveTarget, settings: Follower.Settings) {
+    self.arena = arena
+    self.target = target
+    self.settings = settings
+    modulesGeneration = arena.modulesGeneration
+  }
+
+  /// One look at the arena, and at the other witnesses where it shows something new.
+  mutating func look() -> Outcome {
+    var outcome = Outcome()
+    serveRequests(&outcome)
+    let glance = Examination.glance(arena)
+    let isChanged = glance.waits != lastWaits
+    lastWaits = glance.waits
+    if isChanged { pace.sawChange() } else { pace.sawNone() }
+    let isDue = nextDue.map { glance.now >= $0 } ?? false
+    if isChanged || isDue || isOpen { examine(glance, &outcome) }
+    if isOpen {
+      outcome.restMilliseconds = Self.secondLookMilliseconds
+    } else if isChanged {
+      outcome.restMilliseconds = pace.restMilliseconds
+    }
+    return outcome.restMilliseconds > 0 ? outcome : sleeping(outcome, from: glance.now)
+  }
+
+  private mutating func sleeping(_ outcome: Outcome, from now: Instant) -> Outcome {
+    var outcome = outcome
+    wakeups = [.locks, .softWaits, .signals]
+    if let due = nextDue {
+      outcome.sleepMilliseconds = Int(due.seconds(since: now) * 1000) + 1
+      // Waits that anyone can end matter only once they have lasted: being back by then is enough.
+      wakeups = [.locks, .signals]
+    }
+    return outcome
+  }
+
+  // MARK: - Examining
+
+  private mutating func examine(_ glance: Examination.Glance, _ outcome: inout Outcome) {
+    nextDue = due(glance)
+    isOpen = false
+    guard !glance.waits.isEmpty else {
+      firstSeen.removeAll(keepingCapacity: true)
+      return
+    }
+    refreshModules()
+    let examination = Examination(glance, arena: arena, target: target, stall: settings.stall)
+    var isFresh = false
+    var isRenewal = true
+    for finding in examination.diagnosis.findings where isReportable(finding) {
+      let key = key(finding, glance)
+      let seen = firstSeen[key] ?? glance.now
+      firstSeen[key] = seen
+      let known = reported[key]
+      if let known, known.rank <= finding.certainty.rank { continue }
+      // A young cycle may not be all of it yet: look again, a little later, until patience is over.
+      if glance.now.seconds(since: seen) * 1000 < Self.patienceMilliseconds(finding) {
+        isOpen = true
+        continue
+      }
+      if known == nil { isRenewal = false }
+      reported[key] = finding.certainty
+      isFresh = true
+    }
+    prune(glance)
+    guard isFresh else { return }
+    let closed = examination.diagnosis.findings.first?.edges.map(\.since).max() ?? glance.now
+    let detected = Instant.now.seconds(since: closed) * 1000
+    let report = Reporting(arena: arena, target: target, source: "live").report(
+      examination, stacks: .involved, condition: "running", historyLimit: settings.historyLimit,
+      detectedAfterMilliseconds: detected)
+    outcome.reports.append((.finding(isRenewal: isRenewal), report))
+  }
+
+  private func isReportable(_ finding: RawFinding) -> Bool {
+    switch finding.kind {
+    case .healthy, .idle, .contention, .hostStarved: false
+    default: true
+    }
+  }
+
+  private func key(_ finding: RawFinding, _ glance: Examination.Glance) -> Key {
+    let members = Set(finding.members)
+    var waits: Set<Examination.WaitKey> = []
+    for thread in glance.threads where members.contains(thread.tid) {
+      guard let wait = thread.wait else { continue }
+      // A timed wait begins anew every time: its thread, not its number, is what stays.
+      waits.insert(
+        Examination.WaitKey(slot: thread.slot, sequence: finding.kind == .timedCycle ? 0 : wait.sequence))
+    }
+    return Key(kind: finding.kind, waits: waits)
+  }
+
+  /// Forgets what was seen of waits that are over, so that the same threads can hang anew.
+  private mutating func prune(_ glance: Examination.Glance) {
+    guard firstSeen.count + reported.count > 256 else { return }
+    let waits = Set(glance.waits)
+    func lasts(_ key: Key) -> Bool { key.kind == .timedCycle || key.waits.isSubset(of: waits) }
+    firstSeen = firstSeen.filter { lasts($0.key) }
+    reported = reported.filter { lasts($0.key) }
+  }
+
+  /// When the next wait will have lasted for `stall` seconds.
+  private func due(_ glance: Examination.Glance) -> Instant? {
+    let stall = UInt64(settings.stall * 1e9)
+    var next: Instant?
+    for thread in glance.threads {
+      guard let wait = thread.wait, wait.type.hasHolder || wait.type == .futex else { continue }
+      let due = Instant(nanoseconds: wait.since.nanoseconds &+ stall)
+      guard due > glance.now else { continue }
+      next = next.map { min($0, due) } ?? due
+    }
+    return next
+  }
+
+  private mutating func refreshModules() {
+    let generation = arena.modulesGeneration
+    if generation != modulesGeneration {
+      target.invalidate()
+      modulesGeneration = generation
+    }
+  }
+
+  // MARK: - The watchdog signal
+
+  private mutating func serveRequests(_ outcome: inout Outcome) {
+    let requests = arena.reportRequests
+    guard requests != servedRequests else { return }
+    servedRequests = requests
+    refreshModules()
+    let examination = Examination(Examination.glance(arena), arena: arena, target: target, stall: settings.stall)
+    let report = Reporting(arena: arena, target: target, source: "live").report(
+      examination, stacks: .all, condition: "running", historyLimit: settings.historyLimit)
+    outcome.reports.append((.requested(number: requests), report))
+    arena.acknowledge(reports: requests)
+  }
+}
+
+extension Certainty {
+  /// 0 is the most certain.
+  var rank: Int {
+    switch self {
+    case .proven: 0
+    case .inferred: 1
+    case .suspect: 2
+    }
+  }
+}
+
+extension RawFinding {
+  /// A cycle closes once and for all; anything else is a matter of time.
+  var isCycle: Bool {
+    switch kind {
+    case .deadlock, .selfDeadlock, .upgradeDeadlock, .recursiveReadDeadlock, .joinCycle: true
+    default: false
+    }
+  }
+}

@@ -1,0 +1,133 @@
+import Glibc
+import LockjawModel
+import LockjawReport
+import Synchronization
+
+/// Where reports and remarks of a session go. Any thread may speak; lines do not mix.
+package final class ReportDesk: Sendable {
+  package enum Format: String, Sendable, CaseIterable {
+    case text, json
+  }
+
+  private let format: Format
+  /// `nil`: standard error, since standard output is the command's.
+  private let output: String?
+  /// Every report also goes here, with its arena.
+  private let captureDirectory: String?
+  private let state = Mutex(State())
+
+  private struct State {
+    /// The process whose report `output` holds; others write beside it.
+    var owner: ProcessIdentity?
+    /// Processes of which a finding has been shown.
+    var shown: Set<ProcessIdentity> = []
+    /// The command's last report where it had no finding: written at the end, so that `output` always exists.
+    var quiet: (ProcessIdentity, Report)?
+    var isFirstLine = true
+  }
+
+  package init(format: Format, output: String?, captureDirectory: String?) {
+    self.format = format
+    self.output = output
+    self.captureDirectory = captureDirectory
+  }
+
+  /// A remark for the user, on standard error.
+  package func say(_ sentence: String) {
+    state.withLock { _ in _ = ReportFile.writeAll(sentence + "\n", to: 2) }
+  }
+
+  /// Shows a report where it belongs.
+  /// - Returns: the file it is in, if any.
+  @discardableResult
+  package func show(_ discovery: Discovery) -> String? {
+    state.withLock { state in
+      switch discovery.occasion {
+      case .ended:
+        // What was reported while it lived says more than what it left.
+        if !state.shown.contains(discovery.process) {
+          if discovery.report.verdict.isHang {
+            state.shown.insert(discovery.process)
+            return publish(discovery, &state)
+          }
+          if state.quiet == nil { state.quiet = (discovery.process, discovery.report) }
+        }
+        return nil
+      case .finding:
+        state.shown.insert(discovery.process)
+        return publish(discovery, &state)
+      case .requested(let number):
+        return request(discovery, number)
+      }
+    }
+  }
+
+  private func publish(_ discovery: Discovery, _ state: inout State) -> String? {
+    let captured = capture(discovery)
+    guard let output else {
+      let text =
+        switch format {
+        case .text:
+          TextReport.render(discovery.report, style: isatty(2) == 1 ? .ansi : .plain, source: SourceFiles.line)
+        case .json: ReportDocument.encode(discovery.report)
+        }
+      _ = ReportFile.writeAll(text, to: 2)
+      return captured
+    }
+    if state.owner == nil { state.owner = discovery.process }
+    let path = state.owner == discovery.process ? output : "\(output).\(discovery.process.pid)"
+    write(discovery.report, to: path)
+    let line = OneLine.render(discovery.report, style: isatty(2) == 1 ? .ansi : .plain)
+    _ = ReportFile.writeAll("lockjaw: \(line)\nlockjaw: report in \(path)\n", to: 2)
+    return path
+  }
+
+  /// The watchdog signal's report lies beside the arena, in both formats.
+  private func request(_ discovery: Discovery, _ number: UInt32) -> String? {
+    let base = discovery.arenaPath.hasSuffix(".arena") ? String(discovery.arenaPath.dropLast(6)) : discovery.arenaPath
+    let path = "\(base).report-\(number)"
+    do {
+      try ReportFile.write(ReportDocument.encode(discovery.report), to: path + ".json")
+      try ReportFile.write(
+        TextReport.render(discovery.report, style: .plain, source: SourceFiles.line), to: path + ".txt")
+    } catch {
+      _ = ReportFile.writeAll("lockjaw: \(error)\n", to: 2)
+      return nil
+    }
+    return path + ".txt"
+  }
+
+  private func write(_ report: Report, to path: String) {
+    let text =
+      switch format {
+      case .text: TextReport.render(report, style: .plain, source: SourceFiles.line)
+      case .json: ReportDocument.encode(report)
+      }
+    do { try ReportFile.write(text, to: path) } catch { _ = ReportFile.writeAll("lockjaw: \(error)\n", to: 2) }
+  }
+
+  /// Report and arena side by side: what `lockjaw analyze` reads later.
+  private func capture(_ discovery: Discovery) -> String? {
+    guard let captureDirectory else { return nil }
+    mkdir(captureDirectory, 0o700)
+    let base = "\(captureDirectory)/lockjaw-\(discovery.process.pid)-\(discovery.process.startTicks)"
+    do {
+      try ReportFile.write(ReportDocument.encode(discovery.report), to: base + ".json")
+      try ReportFile.write(
+        TextReport.render(discovery.report, style: .plain, source: SourceFiles.line), to: base + ".txt")
+      try SparseCopy.copy(discovery.arenaPath, to: base + ".arena")
+    } catch {
+      _ = ReportFile.writeAll("lockjaw: \(error)\n", to: 2)
+    }
+    return base + ".txt"
+  }
+
+  /// The session is over: an output that was asked for and has nothing to say says so.
+  /// - Parameter unseen: the report where no process of the session had an arena.
+  package func close(unseen: Report? = nil) {
+    state.withLock { state in
+      guard let output, state.owner == nil, let report = state.quiet?.1 ?? unseen else { return }
+      write(report, to: output)
+    }
+  }
+}

@@ -1,0 +1,41 @@
+import LockjawArena
+import LockjawDiagnosis
+import LockjawInspect
+import LockjawModel
+import LockjawReport
+
+/// Makes finished reports: stacks and lines from the diagnosis room, sentences and signature from the report room.
+struct Reporting {
+  let arena: ArenaReader
+  let target: any Target
+  /// "live" or "arena".
+  let source: String
+
+  func report(
+    _ examination: Examination, stacks: ReportBuilder.Stacks, condition: String, historyLimit: Int = 0,
+    detectedAfterMilliseconds: Double? = nil
+  ) -> Report {
+    let begin = Instant.now
+    let snapshot = snapshot(examination, stacks)
+    let builder = ReportBuilder(
+      arena: arena, target: target, examination: examination,
+      process: ProcessReport(arena, condition: condition), source: source, snapshot: snapshot)
+    var report = builder.report(stacks: stacks, historyLimit: historyLimit)
+    for index in report.findings.indices {
+      report.findings[index].summary = Summary.sentence(for: report.findings[index], in: report)
+    }
+    report.signature = Signature.of(report)
+    report.timing["stacks"] = Instant.now.seconds(since: begin) * 1000
+    if let detectedAfterMilliseconds { report.timing["detect"] = detectedAfterMilliseconds }
+    return report
+  }
+
+  /// Registers of threads that do not wait: only where a finding is about one, or all stacks were asked for. Proven
+  /// deadlocks never stop the target.
+  private func snapshot(_ examination: Examination, _ stacks: ReportBuilder.Stacks) -> Snapshot? {
+    guard let live = target as? LiveTarget, live.process.isAlive else { return nil }
+    var isNeeded = examination.diagnosis.findings.contains { $0.kind == .longHold }
+    if case .all = stacks { isNeeded = true }
+    return isNeeded ? try? Snapshot.take(pid: live.process.pid) : nil
+  }
+}

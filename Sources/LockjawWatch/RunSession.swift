@@ -1,0 +1,201 @@
+import CLockjawNative
+import Glibc
+import LockjawArena
+import LockjawInspect
+import LockjawModel
+import Synchronization
+
+/// `lockjaw run`: starts a command under the shim, follows it and its children, reports, acts.
+package final class RunSession {
+  package struct Options: Sendable {
+    package var command: [String]
+    package var action: HangAction
+    package var errorExitStatus: Int32
+    package var settings: Follower.Settings
+    package init(command: [String], action: HangAction, errorExitStatus: Int32, settings: Follower.Settings) {
+      self.command = command
+      self.action = action
+      self.errorExitStatus = errorExitStatus
+      self.settings = settings
+    }
+  }
+
+  /// How `run` ends.
+  package enum End: Hashable, Sendable {
+    case exit(Int32)
+    /// As the command did.
+    case signal(Int32)
+  }
+
+  private struct Followed {
+    let follower: Follower
+    let thread: BackgroundThread
+    let imageNumber: Int
+    let pidfd: PidDescriptor?
+    let arenaPath: String
+  }
+
+  fileprivate let options: Options
+  private let desk: ReportDesk
+  private let shimPath: String
+  private let directory: ArenaDirectory
+  private let session: String
+  private let hasEndedProcess = HangFlag()
+  private var followed: [ProcessIdentity: Followed] = [:]
+  fileprivate var commandPID: pid_t = 0
+  private let ownStartTicks = LiveProcess.ownStartTicks
+
+  /// - Throws: what makes `run` impossible before anything has been started.
+  package init(options: Options, desk: ReportDesk) throws(WatchError) {
+    self.options = options
+    self.desk = desk
+    shimPath = try Shim.locate()
+    directory = .standard()
+    try ArenaWatch.prepare(directory)
+    session = "\(getpid())-\(Instant.now.nanoseconds)"
+  }
+
+  /// Runs the command to its end.
+  package func run() throws(WatchError) -> End {
+    let relay = try SignalRelay()
+    let watch = try ArenaWatch(directory)
+    let kind = ExecutableKind.of(command: options.command[0], searchPath: environmentValue("PATH"))
+    if let warning = kind.warning, kind.exitStatus == nil { desk.say("lockjaw: \(warning)") }
+
+    commandPID = try CommandLaunch(
+      command: options.command, additions: environment(), signalMask: relay.originalMask
+    ).start()
+
+    while true {
+      let ended = wait(relay, watch)
+      for entry in watch.newArenas() { follow(entry) }
+      for identity in ended { finish(identity, condition: "gone") }
+      if let exit = commandExit(relay) { return close(exit) }
+    }
+  }
+
+  /// Waits for a signal, a new arena, or the end of a followed process; returns which of those have ended.
+  private func wait(_ relay: SignalRelay, _ watch: ArenaWatch) -> [ProcessIdentity] {
+    var descriptors = [
+      pollfd(fd: relay.descriptor, events: Int16(POLLIN), revents: 0),
+      pollfd(fd: watch.descriptor, events: Int16(POLLIN), revents: 0),
+    ]
+    // The command's own end comes by SIGCHLD, with its status.
+    let others = followed.filter { $0.key.pid != commandPID }.compactMap { pair in
+      pair.value.pidfd.map { (pair.key, $0.descriptor) }
+    }
+    descriptors += others.map { pollfd(fd: $0.1, events: Int16(POLLIN), revents: 0) }
+    while poll(&descriptors, nfds_t(descriptors.count), -1) < 0, errno == EINTR {}
+    if descriptors[0].revents != 0 { relay.relay(to: commandPID) }
+    return zip(others, descriptors.dropFirst(2)).filter { $0.1.revents != 0 }.map(\.0.0)
+  }
+
+  private func commandExit(_ relay: SignalRelay) -> ChildExit? {
+    var status: Int32 = 0
+    while true {
+      let pid = waitpid(-1, &status, WNOHANG)
+      if pid == commandPID, let exit = ChildExit(waitStatus: status) { return exit }
+      // Others can be ours only as a sub-reaper's; nothing is known of them here.
+      if pid <= 0 { return nil }
+    }
+  }
+
+  private func environment() -> [(String, String)] {
+    // Another preload of the user's stays, behind the shim.
+    let preload = environmentValue("LD_PRELOAD").map { "\(shimPath):\($0)" } ?? shimPath
+    return [
+      ("LD_PRELOAD", preload), ("LOCKJAW_DIR", directory.path), ("LOCKJAW_SESSION", session),
+      ("LOCKJAW_EXE", Shim.executablePath()),
+    ]
+  }
+
+  // MARK: - Following
+
+  private func follow(_ entry: ArenaDirectory.Entry) {
+    let arena: ArenaReader
+    do {
+      arena = try ArenaReader(path: entry.path, forCollecting: true)
+    } catch let error {
+      // Gone already: a process too short to watch. Anything else is worth a line.
+      if case .cannotOpen(_, ENOENT) = error { return }
+      return desk.say("lockjaw: \(error)")
+    }
+    guard arena.header.session == session else { return }
+    if case .disabled(let reason) = arena.imageState {
+      desk.say("lockjaw: process \(entry.identity.pid) is not covered: \(reason)")
+      return
+    }
+    _ = arena.claim(pid: getpid(), startTicks: ownStartTicks, isAlive: ArenaSearch.isAlive)
+    // exec: the same process, a new image with an arena of its own.
+    if let older = followed[entry.identity] {
+      guard older.imageNumber < entry.imageNumber else { return }
+      finish(entry.identity, condition: "replaced by exec")
+    }
+    let pidfd = PidDescriptor(pid: entry.identity.pid)
+    let follower: Follower
+    do { follower = try makeFollower(entry, pidfd) } catch { return desk.say("lockjaw: \(error)") }
+    // A reader belongs to one thread: the follower's.
+    nonisolated(unsafe) let reader = arena
+    guard let thread = BackgroundThread(named: "lj-\(entry.identity.pid)", { follower.run(reader) }) else {
+      return desk.say("lockjaw: no thread to follow process \(entry.identity.pid) with")
+    }
+    followed[entry.identity] = Followed(
+      follower: follower, thread: thread, imageNumber: entry.imageNumber, pidfd: pidfd, arenaPath: entry.path)
+  }
+
+  private func makeFollower(_ entry: ArenaDirectory.Entry, _ pidfd: PidDescriptor?) throws(ArenaError) -> Follower {
+    try Follower(arenaPath: entry.path, identity: entry.identity, settings: options.settings) {
+      [desk, options, hasEndedProcess] discovery in
+      let path = desk.show(discovery)
+      guard case .finding = discovery.occasion, discovery.isActionable else { return }
+      if options.action.ends { hasEndedProcess.raise() }
+      let verdict = discovery.report.verdict
+      if let said = options.action.act(on: discovery.process, pidfd: pidfd, verdict: verdict, reportPath: path) {
+        desk.say(said)
+      }
+    }
+  }
+
+  private func finish(_ identity: ProcessIdentity, condition: String) {
+    guard let one = followed.removeValue(forKey: identity) else { return }
+    one.follower.processEnded(condition)
+    one.thread.join()
+  }
+
+  /// The command has ended: everything else of the session is let go.
+  private func close(_ exit: ChildExit) -> End {
+    for identity in followed.keys.sorted(by: { $0.pid < $1.pid }) {
+      let one = followed[identity]
+      finish(identity, condition: identity.pid == commandPID ? exit.sentence : "running on by itself")
+      // Its own exit removes an arena; _exit and exec into an uncovered program do not. Death by a signal keeps it.
+      if identity.pid == commandPID, case .status = exit, let one { unlink(one.arenaPath) }
+    }
+    desk.close(unseen: unseen(exit))
+    if hasEndedProcess.isRaised { return .exit(options.errorExitStatus) }
+    switch exit {
+    case .status(let code): return .exit(code)
+    case .signal(let number): return .signal(number)
+    }
+  }
+}
+
+extension RunSession {
+  /// What can be said of a command whose arena was never seen.
+  private func unseen(_ exit: ChildExit) -> Report {
+    Report(
+      verdict: .healthy, signature: "",
+      process: ProcessReport(
+        pid: commandPID, command: options.command.joined(separator: " "), executable: "", condition: exit.sentence),
+      findings: [], locks: [], threads: [],
+      diagnostics: [
+        "No arena of process \(commandPID) was seen: it ended before it could be read, or it ran without the shim."
+      ], source: "none")
+  }
+}
+
+/// Set once by any thread.
+final class HangFlag: Sendable {
+  private let value = Atomic<Bool>(false)
+  func raise() { value.store(true, ordering: .releasing) }
+  var isRaised: Bool { value.load(ordering: .acquiring) }
+}

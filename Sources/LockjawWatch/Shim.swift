@@ -1,0 +1,48 @@
+import Glibc
+
+/// Where liblockjaw.so is. It travels beside the executable, so that both can be copied anywhere together.
+package enum Shim {
+  /// `$LOCKJAW_SHIM`, else beside the executable, else in `../lib`.
+  package static func locate() throws(WatchError) -> String {
+    if let named = environmentValue("LOCKJAW_SHIM") {
+      guard access(named, R_OK) == 0 else { throw .shimNotFound(searched: [named]) }
+      return absolute(named)
+    }
+    let directory = executableDirectory()
+    let candidates = [
+      "\(directory)/liblockjaw.so", "\(directory)/liblockjaw_preload.so", "\(directory)/../lib/liblockjaw.so",
+    ]
+    for candidate in candidates where access(candidate, R_OK) == 0 { return absolute(candidate) }
+    throw .shimNotFound(searched: candidates)
+  }
+
+  package static func executablePath() -> String { linkTarget("/proc/self/exe") ?? "lockjaw" }
+
+  private static func executableDirectory() -> String {
+    let path = executablePath()
+    guard let slash = path.lastIndex(of: "/") else { return "." }
+    return slash == path.startIndex ? "/" : String(path[..<slash])
+  }
+
+  private static func absolute(_ path: String) -> String {
+    guard let resolved = realpath(path, nil) else { return path }
+    defer { free(resolved) }
+    return String(cString: resolved)
+  }
+}
+
+func environmentValue(_ name: String) -> String? {
+  guard let value = getenv(name) else { return nil }
+  let text = String(cString: value)
+  return text.isEmpty ? nil : text
+}
+
+/// Where a symbolic link points; `nil` where it cannot be read.
+func linkTarget(_ path: String) -> String? {
+  withUnsafeTemporaryAllocation(of: CChar.self, capacity: 4096) { buffer -> String? in
+    guard let base = buffer.baseAddress else { return nil }
+    let length = readlink(path, base, 4095)
+    guard length > 0 else { return nil }
+    return String(decoding: UnsafeRawBufferPointer(start: base, count: length), as: UTF8.self)
+  }
+}

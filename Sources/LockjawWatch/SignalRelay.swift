@@ -1,0 +1,52 @@
+import CLockjawNative
+import Glibc
+
+/// Signals that reach lockjaw while it stands between the terminal and the command.
+///
+/// Both are in the terminal's foreground group, so what the terminal sends (Ctrl-C, Ctrl-\\, hang-up, Ctrl-Z) the
+/// command gets by itself and lockjaw only must not die of it. What a process sends to lockjaw alone is passed on.
+package final class SignalRelay {
+  /// Readable when a signal or the end of a child is there to be taken.
+  let descriptor: Int32
+  /// What was blocked before: the command starts with this.
+  let originalMask: sigset_t
+  private static let relayed: [Int32] = [SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGALRM, SIGWINCH]
+
+  init() throws(WatchError) {
+    var mask = sigset_t()
+    sigemptyset(&mask)
+    for signal in Self.relayed + [SIGCHLD] { sigaddset(&mask, signal) }
+    var original = sigset_t()
+    let failure = pthread_sigmask(SIG_BLOCK, &mask, &original)
+    guard failure == 0 else { throw .systemCall("pthread_sigmask", errno: failure) }
+    originalMask = original
+    descriptor = lj_signalfd(&mask)
+    guard descriptor >= 0 else { throw .systemCall("signalfd", errno: -descriptor) }
+  }
+
+  deinit { if descriptor >= 0 { close(descriptor) } }
+
+  /// Takes what is there, passes on what was meant for the command.
+  func relay(to command: pid_t) {
+    while true {
+      var sender: pid_t = 0
+      let signal = lj_signalfd_next(descriptor, &sender)
+      guard signal > 0 else { return }
+      // The kernel's own (from the terminal) carries no sender; the command's own children are not ours to relay.
+      if signal != SIGCHLD, signal != SIGWINCH, sender != 0, sender != command { kill(command, signal) }
+    }
+  }
+
+  /// Ends this process as the command ended, so that whoever started lockjaw sees what it would have seen.
+  package static func die(of signal: Int32) -> Never {
+    var limit = rlimit(rlim_cur: 0, rlim_max: 0)
+    setrlimit(__rlimit_resource_t(UInt32(RLIMIT_CORE.rawValue)), &limit)
+    Glibc.signal(signal, SIG_DFL)
+    var mask = sigset_t()
+    sigemptyset(&mask)
+    sigaddset(&mask, signal)
+    pthread_sigmask(SIG_UNBLOCK, &mask, nil)
+    raise(signal)
+    exit(128 + signal)
+  }
+}

@@ -1,0 +1,70 @@
+import Glibc
+import LockjawArena
+import LockjawDiagnosis
+import LockjawInspect
+import LockjawModel
+
+/// One look at one arena, for `attach` and `analyze`.
+package struct SingleReport {
+  package var stall: Double
+  package var historyLimit: Int
+  /// Take every thread's stack, not only those of threads a finding names.
+  package var wantsAllStacks: Bool
+
+  package init(stall: Double = 10, historyLimit: Int = 8, wantsAllStacks: Bool = false) {
+    self.stall = stall
+    self.historyLimit = historyLimit
+    self.wantsAllStacks = wantsAllStacks
+  }
+
+  /// A running process that was started under the shim.
+  ///
+  /// A cycle whose witnesses do not agree yet is looked at again for up to 50 ms: its threads may be on their way to
+  /// sleep.
+  package func of(_ process: LiveProcess, arena: ArenaReader) -> Report {
+    let target = LiveTarget(process)
+    var examination = Examination(Examination.glance(arena), arena: arena, target: target, stall: stall)
+    let begin = Instant.now
+    while examination.isOpen, Instant.now.seconds(since: begin) < 0.05 {
+      usleep(2000)
+      examination = Examination(Examination.glance(arena), arena: arena, target: target, stall: stall)
+    }
+    return Reporting(arena: arena, target: target, source: "live").report(
+      examination, stacks: wantsAllStacks ? .all : .involved, condition: "running", historyLimit: historyLimit)
+  }
+
+  /// What a dead process left.
+  package func ofRemains(_ arena: ArenaReader) -> Report {
+    let target = DeadTarget(arena: arena)
+    let condition: String
+    let glance: Examination.Glance
+    switch arena.imageState {
+    case .exited(let code):
+      // It ended by itself: whatever its threads waited for then is no hang.
+      condition = "exited with status \(code)"
+      glance = Examination.Glance(threads: [], now: .now, waits: [])
+    default:
+      condition = "gone: killed, or replaced by a program without the shim"
+      // Waits are as old as the last thing the process recorded, not as the file is.
+      glance = Examination.remains(of: arena, now: lastRecorded(arena))
+    }
+    let examination = Examination(glance, arena: arena, target: target, stall: stall)
+    return Reporting(arena: arena, target: target, source: "arena").report(
+      examination, stacks: wantsAllStacks ? .all : .involved, condition: condition, historyLimit: historyLimit)
+  }
+
+  /// The newest time stamp in the arena: the process lived at least that long.
+  private func lastRecorded(_ arena: ArenaReader) -> Instant {
+    let ends = arena.history(limit: 64).map {
+      Instant(nanoseconds: $0.wait.begin.nanoseconds &+ $0.wait.durationNanoseconds)
+    }
+    return ends.max() ?? arena.header.created
+  }
+}
+
+extension Examination {
+  /// A cycle is there that is not proven and may yet be.
+  package var isOpen: Bool {
+    diagnosis.findings.contains { $0.isCycle && $0.certainty != .proven && $0.edges.allSatisfy { !$0.isWeak } }
+  }
+}

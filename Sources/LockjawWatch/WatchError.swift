@@ -1,0 +1,60 @@
+import Glibc
+import LockjawArena
+
+/// Why lockjaw itself could not do what it was asked. `description` is a sentence for the person who sees it.
+package enum WatchError: Error, Hashable, Sendable, CustomStringConvertible {
+  case shimNotFound(searched: [String])
+  case arenaDirectoryUnusable(path: String, reason: String)
+  case arenaUnreadable(ArenaError)
+  case commandNotFound(String)
+  case commandNotExecutable(String, reason: String)
+  case cannotStart(String, errno: Int32)
+  case cannotWrite(path: String, errno: Int32)
+  case systemCall(String, errno: Int32)
+
+  package var code: String {
+    switch self {
+    case .shimNotFound: "shim-not-found"
+    case .arenaDirectoryUnusable: "arena-directory-unusable"
+    case .arenaUnreadable(let error): error.code
+    case .commandNotFound: "command-not-found"
+    case .commandNotExecutable: "command-not-executable"
+    case .cannotStart: "cannot-start"
+    case .cannotWrite: "cannot-write"
+    case .systemCall: "system-call"
+    }
+  }
+
+  /// The exit status `run` documents for it: as `env`, 127 not found, 126 not executable, 125 anything else.
+  package var exitStatus: Int32 {
+    switch self {
+    case .commandNotFound: 127
+    case .commandNotExecutable: 126
+    default: 125
+    }
+  }
+
+  package var description: String {
+    switch self {
+    case .shimNotFound(let searched):
+      "liblockjaw.so is not beside the lockjaw executable (looked for \(searched.joined(separator: ", "))): "
+        + "keep both in one directory, or name it in LOCKJAW_SHIM; in a source tree, run 'swift build' first"
+    case .arenaDirectoryUnusable(let path, let reason):
+      "cannot keep arenas in \(path): \(reason); name another directory in LOCKJAW_DIR"
+    case .arenaUnreadable(let error):
+      error.description
+    case .commandNotFound(let command):
+      "\(command): command not found"
+    case .commandNotExecutable(let command, let reason):
+      "\(command): cannot be executed (\(reason))"
+    case .cannotStart(let command, let code):
+      "\(command): cannot be started (\(sentence(code)))"
+    case .cannotWrite(let path, let code):
+      "cannot write \(path): \(sentence(code))"
+    case .systemCall(let call, let code):
+      "\(call) failed: \(sentence(code))"
+    }
+  }
+}
+
+func sentence(_ code: Int32) -> String { String(cString: strerror(code)) }

@@ -1,0 +1,89 @@
+import ArgumentParser
+import Glibc
+import LockjawArena
+import LockjawInspect
+import LockjawModel
+import LockjawReport
+import LockjawWatch
+
+struct AttachCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "attach",
+    abstract: "Diagnose a running process that was started with the shim.",
+    discussion: "Exit status: 0 no hang, 1 hang found, 2 usage, 125 failure.")
+
+  @OptionGroup var report: ReportOptions
+
+  @Flag(help: "Stay, and report whatever is found until the process ends.")
+  var follow = false
+
+  @Flag(help: "Take the stacks of all threads; the process stands still for some milliseconds.")
+  var allStacks = false
+
+  /// Started by the shim's watchdog signal where no collector watches.
+  @Flag(help: .private) var signalReport = false
+
+  @Argument(help: ArgumentHelp("The process.", valueName: "PID"))
+  var pid: Int32
+
+  func validate() throws {
+    guard pid > 0 else { throw ValidationError("PID must be a positive number.") }
+  }
+
+  func run() throws {
+    let process: LiveProcess
+    do { process = try LiveProcess(pid: pid) } catch { throw Status.failure("\(error)") }
+    guard let path = ArenaSearch.path(of: process) else {
+      throw Status.failure(
+        "process \(pid) was not started with the shim, or its arena was removed: start it with 'lockjaw run', or with "
+          + "LD_PRELOAD=\((try? Shim.locate()) ?? "liblockjaw.so")")
+    }
+    let arena: ArenaReader
+    do { arena = try ArenaReader(path: path) } catch { throw Status.failure("\(error)") }
+    guard arena.header.identity.startTicks == process.identity.startTicks else {
+      throw Status.failure("process \(pid) has got its number from an earlier one: \(path) is that one's arena")
+    }
+    if case .disabled(let reason) = arena.imageState {
+      throw Status.failure("process \(pid) is not covered: \(reason)")
+    }
+
+    if follow {
+      let desk = ReportDesk(format: report.format, output: report.output, captureDirectory: nil)
+      let session = AttachSession(
+        process: process, arenaPath: path,
+        settings: Follower.Settings(stall: report.stall, historyLimit: report.history), desk: desk)
+      let foundHang: Bool
+      do { foundHang = try session.follow() } catch { throw Status.failure("\(error)") }
+      if foundHang { throw Status.exit(1) }
+      return
+    }
+    let single = SingleReport(
+      stall: report.stall, historyLimit: report.history, wantsAllStacks: allStacks || signalReport)
+    let result = single.of(process, arena: arena)
+    if signalReport {
+      let desk = ReportDesk(format: .text, output: nil, captureDirectory: nil)
+      desk.show(
+        Discovery(
+          occasion: .requested(number: arena.reportRequests), process: process.identity, arenaPath: path,
+          report: result))
+      return
+    }
+    try present(result, report)
+    if result.verdict.isHang { throw Status.exit(1) }
+  }
+}
+
+/// Writes a report to standard output or to the file that was asked for.
+func present(_ result: Report, _ options: ReportOptions) throws {
+  let isTerminal = options.output == nil && isatty(1) == 1
+  let text =
+    switch options.format {
+    case .text: TextReport.render(result, style: isTerminal ? .ansi : .plain, source: SourceFiles.line)
+    case .json: ReportDocument.encode(result)
+    }
+  guard let path = options.output else {
+    _ = ReportFile.writeAll(text, to: 1)
+    return
+  }
+  do { try ReportFile.write(text, to: path) } catch { throw Status.failure("\(error)") }
+}

@@ -1,0 +1,37 @@
+import ArgumentParser
+import LockjawArena
+import LockjawReport
+import LockjawWatch
+
+struct ListCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "list",
+    abstract: "Preloaded processes of this user, their health, and what dead ones left.")
+
+  @Option(help: ArgumentHelp("A wait this long is a finding of its own.", valueName: "SECONDS"))
+  var stall: Double = 10
+
+  @Argument(help: ArgumentHelp("Directory of arenas; the standard one where it is left out.", valueName: "DIR"))
+  var directory: String?
+
+  func run() throws {
+    let place = directory.map { ArenaDirectory(path: $0) } ?? .standard()
+    let rows = Inventory.rows(place, stall: stall)
+    if rows.isEmpty {
+      print("No preloaded process has an arena in \(place.path).")
+      return
+    }
+    print(pad("PID", 8) + pad("THREADS", 9) + pad("STATE", 12) + pad("COMMAND", 28) + "HEALTH")
+    for row in rows {
+      print(
+        pad("\(row.pid)", 8) + pad("\(row.threads)", 9) + pad(row.condition, 12)
+          + pad(Printable.escaped(row.command), 28) + Printable.escaped(row.health))
+      if row.condition == "gone" { print(pad("", 29) + "lockjaw analyze \(row.arenaPath)") }
+    }
+  }
+
+  private func pad(_ text: String, _ width: Int) -> String {
+    let cut = text.count > width - 2 ? String(text.prefix(width - 3)) + "…" : text
+    return cut + String(repeating: " ", count: max(1, width - cut.count))
+  }
+}

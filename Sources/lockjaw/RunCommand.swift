@@ -1,0 +1,60 @@
+import ArgumentParser
+import LockjawWatch
+
+struct RunCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "run",
+    abstract: "Start a program under the shim, watch it, report.",
+    discussion: """
+      The program's own exit status is passed on; 99 (or --error-exitcode) when lockjaw ended it because of a \
+      finding; 125 when lockjaw itself failed; 126 and 127 as env has them.
+      """)
+
+  @OptionGroup var report: ReportOptions
+
+  @Option(help: ArgumentHelp("What to do to a hang that is proven or inferred.", valueName: "report|abort|kill|exec:COMMAND"))
+  var onHang: HangAction = .report
+
+  @Option(help: ArgumentHelp("Exit status when lockjaw ended the program.", valueName: "N"))
+  var errorExitcode: Int32 = 99
+
+  @Option(help: ArgumentHelp("Recording level.", valueName: "state"))
+  var record: String = "state"
+
+  @Option(help: ArgumentHelp("Keep reports and arenas of findings in this directory.", valueName: "DIR"))
+  var capture: String?
+
+  @Argument(parsing: .captureForPassthrough, help: "The program and its arguments.")
+  var command: [String] = []
+
+  func validate() throws {
+    guard (0...255).contains(errorExitcode) else { throw ValidationError("--error-exitcode takes 0 to 255.") }
+    guard record == "state" else {
+      throw ValidationError("--record: this version records 'state' only, not '\(record)'.")
+    }
+    guard !commandWords.isEmpty else {
+      throw ValidationError("Missing the program to run: lockjaw run [options] -- COMMAND [ARGUMENT ...]")
+    }
+  }
+
+  private var commandWords: [String] { command.first == "--" ? Array(command.dropFirst()) : command }
+
+  func run() throws {
+    let desk = ReportDesk(format: report.format, output: report.output, captureDirectory: capture)
+    let options = RunSession.Options(
+      command: commandWords, action: onHang, errorExitStatus: errorExitcode,
+      settings: Follower.Settings(stall: report.stall, historyLimit: report.history))
+    let end: RunSession.End
+    do {
+      end = try RunSession(options: options, desk: desk).run()
+    } catch {
+      throw Status(code: error.exitStatus, message: "\(error)")
+    }
+    switch end {
+    case .exit(let code): throw Status.exit(code)
+    case .signal(let number): throw Status(code: 128 + number, signal: number)
+    }
+  }
+}
+
+func endBySignal(_ number: Int32) -> Never { SignalRelay.die(of: number) }

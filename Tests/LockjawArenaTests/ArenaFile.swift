@@ -1,0 +1,137 @@
+import CLockjawABI
+import Glibc
+
+/// An arena written by hand through the format's own header: what a shim would write, without one.
+final class ArenaFile {
+  let path: String
+  private(set) var bytes: [UInt8]
+  static let slots = 4
+  static let extents = 3
+  static let modules = 2
+
+  init() {
+    path = "/tmp/lockjaw-arena-test-\(getpid())-\(UInt64.random(in: 0...UInt64.max)).arena"
+    let modulesOffset = LJ_MODULES_OFFSET
+    let slotsOffset = modulesOffset + 4096
+    let extentsOffset = slotsOffset + Self.slots * MemoryLayout<lj_slot>.size
+    bytes = [UInt8](repeating: 0, count: extentsOffset + Self.extents * MemoryLayout<lj_extent>.size)
+    var header = lj_arena_header()
+    header.magic = 0x31_4E45_5241_4A4C
+    header.version = UInt32(LJ_ABI_VERSION)
+    header.header_bytes = UInt32(MemoryLayout<lj_arena_header>.size)
+    header.slot_bytes = UInt32(MemoryLayout<lj_slot>.size)
+    header.held_bytes = UInt32(MemoryLayout<lj_held>.size)
+    header.event_bytes = UInt32(MemoryLayout<lj_event>.size)
+    header.module_bytes = UInt32(MemoryLayout<lj_module>.size)
+    header.file_bytes = UInt64(bytes.count)
+    header.modules_offset = UInt64(modulesOffset)
+    header.slots_offset = UInt64(slotsOffset)
+    header.extents_offset = UInt64(extentsOffset)
+    header.module_capacity = UInt32(Self.modules)
+    header.slot_capacity = UInt32(Self.slots)
+    header.extent_capacity = UInt32(Self.extents)
+    header.module_count = 1
+    header.slot_count = UInt32(Self.slots)
+    header.extent_count = UInt32(Self.extents)
+    header.image_state = UInt32(LJ_IMAGE_LIVE)
+    header.pid = 4242
+    header.start_ticks = 77
+    store(header, at: 0)
+    put("/usr/bin/bank", at: MemoryLayout<lj_arena_header>.offset(of: \lj_arena_header.executable)!)
+  }
+
+  deinit { unlink(path) }
+
+  func slot(_ index: Int) -> Int { LJ_MODULES_OFFSET + 4096 + index * MemoryLayout<lj_slot>.size }
+  func extent(_ index: Int) -> Int { slot(Self.slots) + index * MemoryLayout<lj_extent>.size }
+
+  func store<T>(_ value: T, at offset: Int) {
+    withUnsafeBytes(of: value) { source in
+      for (index, byte) in source.enumerated() { bytes[offset + index] = byte }
+    }
+  }
+
+  func put(_ text: String, at offset: Int) {
+    for (index, byte) in text.utf8.enumerated() { bytes[offset + index] = byte }
+  }
+
+  /// Stores into a field of a slot.
+  func set<Value>(_ field: WritableKeyPath<lj_slot, Value>, _ value: Value, slot index: Int) {
+    store(value, at: slot(index) + MemoryLayout<lj_slot>.offset(of: field)!)
+  }
+
+  func setHeader<Value>(_ field: WritableKeyPath<lj_arena_header, Value>, _ value: Value) {
+    store(value, at: MemoryLayout<lj_arena_header>.offset(of: field)!)
+  }
+
+  /// A live thread; its name goes into the slot.
+  func thread(_ index: Int, tid: UInt32, name: String) {
+    set(\.phase, UInt32(LJ_PHASE_LIVE), slot: index)
+    set(\.tid, tid, slot: index)
+    put(name, at: slot(index) + MemoryLayout<lj_slot>.offset(of: \lj_slot.name)!)
+  }
+
+  /// A held entry inside the slot, at `place`; the count is the caller's.
+  func hold(_ index: Int, place: Int, object: UInt64, kind: Int, mode: Int, count: UInt32 = 1) {
+    let base = slot(index) + MemoryLayout<lj_slot>.offset(of: \lj_slot.held)!
+    store(
+      Self.held(object, kind: kind, mode: mode, count: count), at: base + place * MemoryLayout<lj_held>.size)
+  }
+
+  static func held(_ object: UInt64, kind: Int, mode: Int, count: UInt32 = 1) -> lj_held {
+    var held = lj_held()
+    held.object = object
+    held.site = 0x1000
+    held.count = count
+    held.kind = UInt8(kind)
+    held.mode = UInt8(mode)
+    return held
+  }
+
+  func wait(_ index: Int, sequence: UInt64, object: UInt64, kind: Int, mode: Int, stack: [UInt8] = []) {
+    var wait = lj_wait()
+    wait.seq = sequence
+    wait.object = object
+    wait.site = 0x2000
+    wait.since_ns = 1_000_000
+    wait.kind = UInt8(kind)
+    wait.mode = UInt8(mode)
+    wait.context.ip = 0x3000
+    wait.context.sp = 0x7fff_0000
+    wait.stack_bytes = UInt32(stack.count)
+    set(\.wait, wait, slot: index)
+    let at = slot(index) + MemoryLayout<lj_slot>.offset(of: \lj_slot.stack)!
+    for (offset, byte) in stack.enumerated() { bytes[at + offset] = byte }
+  }
+
+  func event(_ index: Int, place: Int, begin: UInt64, outcome: Int) {
+    var event = lj_event()
+    event.begin_ns = begin
+    event.duration_ns = 5
+    event.object = 0x99
+    event.kind = UInt8(LJ_KIND_MUTEX)
+    event.outcome = UInt8(outcome)
+    let at = slot(index) + MemoryLayout<lj_slot>.offset(of: \lj_slot.ring)!
+    store(event, at: at + place * MemoryLayout<lj_event>.size)
+  }
+
+  /// Announces the slot's own ring.
+  func ring(_ index: Int, head: UInt64) {
+    let at = slot(index) + MemoryLayout<lj_slot>.offset(of: \lj_slot.ring)!
+    set(\.ring_offset, UInt64(at), slot: index)
+    set(\.ring_capacity, UInt32(LJ_RING_INLINE), slot: index)
+    set(\.ring_head, head, slot: index)
+  }
+
+  func corrupt(_ offset: Int, _ change: (inout UInt8) -> Void) { change(&bytes[offset]) }
+
+  /// Writes the file, as long as `length` says.
+  func write(length: Int? = nil) {
+    let fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+    defer { close(fd) }
+    let count = min(length ?? bytes.count, bytes.count)
+    bytes.withUnsafeBytes { _ = Glibc.write(fd, $0.baseAddress, count) }
+  }
+
+  func truncate(_ length: Int) { _ = Glibc.truncate(path, off_t(length)) }
+}

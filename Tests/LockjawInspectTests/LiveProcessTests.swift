@@ -1,0 +1,135 @@
+import Glibc
+import LockjawModel
+import LockjawTestPrograms
+import Testing
+
+@testable import LockjawInspect
+
+@Suite("A process seen through /proc")
+struct LiveProcessTests {
+  private func pausing(_ name: String = "pausing") throws -> Program {
+    try Program(
+      .c, name: name,
+      source:
+        "#include <stdio.h>\n#include <unistd.h>\nint main(void) { puts(\"ready\"); fflush(stdout); for (;;) pause(); }"
+    )
+  }
+
+  @Test("Identity, command line, executable and owner are the process'")
+  func facts() throws {
+    let program = try pausing()
+    let running = try RunningProgram(program, arguments: ["two words", "", "ünïcode"])
+    _ = try running.readLine()
+    let process = try LiveProcess(pid: running.pid)
+    #expect(process.commandLine == [program.path, "two words", "", "ünïcode"])
+    #expect(process.executablePath == program.path)
+    #expect(process.userID == geteuid())
+    #expect(process.parentPID == getpid())
+    #expect(process.identity.startTicks > 0)
+    #expect(process.threads.map(\.name) == ["pausing"])
+    #expect(process.preloadedShimPath == nil)
+    #expect(process.isAlive)
+    let age = Double(time(nil)) - (try #require(process.startedAtUnixSeconds))
+    #expect(age > -2 && age < 60)
+    running.kill()
+    #expect(!process.isAlive)
+    #expect(throws: InspectError.noSuchProcess(pid: running.pid)) { try LiveProcess(pid: running.pid) }
+  }
+
+  @Test("A number of no process, and numbers that cannot be one, are refused", arguments: [0, -1, Int32.max])
+  func noSuchProcess(pid: Int32) {
+    #expect(throws: InspectError.noSuchProcess(pid: pid)) { try LiveProcess(pid: pid) }
+  }
+
+  @Test("A process that has ended but was not waited for is a zombie, and dead")
+  func zombie() throws {
+    let parent = try RunningProgram(
+      Program(
+        .c, name: "parent",
+        source: """
+          #include <stdio.h>
+          #include <unistd.h>
+          int main(void) { pid_t child = fork(); if (!child) _exit(0); printf("%d\\n", child); fflush(stdout); pause(); }
+          """))
+    let child = try #require(Int32(try parent.readLine()))
+    #expect(RunningProgram.wait { (try? LiveProcess(pid: child)) == nil })
+    #expect(throws: InspectError.zombie(pid: child)) { try LiveProcess(pid: child) }
+    #expect(throws: InspectError.zombie(pid: child)) { try Snapshot.take(pid: child) }
+  }
+
+  @Test("A main thread that has ended hides neither the modules nor the memory nor the other threads' stacks")
+  func zombieLeader() throws {
+    let running = try RunningProgram(
+      Program(
+        .c, name: "headless",
+        source: """
+          #include <pthread.h>
+          #include <stdio.h>
+          #include <unistd.h>
+          static long number = 0x1122334455667788;
+          static void *body(void *x) { printf("%p\\n", (void *)&number); fflush(stdout); pause(); return x; }
+          int main(void) { pthread_t t; pthread_create(&t, NULL, body, NULL); pthread_exit(NULL); }
+          """))
+    let address = Address(try #require(UInt64(try running.readLine().dropFirst(2), radix: 16)))
+    let process = try LiveProcess(pid: running.pid)
+    #expect(RunningProgram.wait { process.thread(ThreadID(running.pid))?.state == "Z" })
+    #expect(process.isAlive)
+    #expect(try process.modules().contains { $0.path.hasSuffix("/headless") && !$0.buildID.isEmpty })
+    #expect(ProcessMemory(process).load(UInt64.self, at: address) == 0x1122_3344_5566_7788)
+    let snapshot = try Snapshot.take(pid: running.pid)
+    #expect(snapshot.threads.count == 1)
+    #expect(snapshot.threads[0].registers != nil)
+  }
+
+  @Test("A thread's number leads to its process")
+  func byThread() throws {
+    let running = try RunningProgram(
+      Program(
+        .c, name: "threaded",
+        source: """
+          #include <pthread.h>
+          #include <stdio.h>
+          #include <unistd.h>
+          static void *body(void *x) { printf("%d\\n", gettid()); fflush(stdout); pause(); return x; }
+          int main(void) { pthread_t t; pthread_create(&t, NULL, body, NULL); pause(); }
+          """))
+    let tid = try #require(Int32(try running.readLine()))
+    #expect(tid != running.pid)
+    #expect(try LiveProcess(pid: tid).pid == running.pid)
+  }
+
+  @Test("Modules are those the loader maps, with the build-ids of their files, and the vdso")
+  func modules() throws {
+    let program = try pausing()
+    let running = try RunningProgram(program)
+    _ = try running.readLine()
+    let process = try LiveProcess(pid: running.pid)
+    let modules = try process.modules()
+    #expect(modules.map(\.fileName).sorted() == ["[vdso]", "ld-linux-x86-64.so.2", "libc.so.6", "pausing"])
+    for module in modules where module.path.hasPrefix("/") {
+      let file = try ELFFile(path: module.path)
+      #expect(module.buildID == file.buildID && !file.buildID.isEmpty)
+      #expect(module.inode == file.inode)
+      #expect(module.textStart > module.start && module.textEnd <= module.end)
+      // The bias leads from the file's own entry to the code that is mapped: the bytes there are the file's.
+      let bias = try #require(file.loadBias(of: module))
+      let text = try #require(file.segments.first { $0.type == ELFSegment.load && $0.isExecutable })
+      let live = ProcessMemory(process).bytes(at: Address(bias &+ text.virtualAddress), count: 256)
+      let stored = FileBackedMemory([(module, file)]).bytes(at: Address(bias &+ text.virtualAddress), count: 256)
+      #expect(live != nil && live == stored)
+    }
+  }
+
+  @Test("The remedy names the user, where the process is another user's")
+  func remedy() throws {
+    try #require(geteuid() == 0, "changing the user needs root")
+    let program = try pausing()
+    try Command.succeed(["chmod", "755", program.directory.path])
+    let running = try RunningProgram(["setpriv", "--reuid", "65534", "--clear-groups", program.path])
+    _ = try running.readLine()
+    #expect(try LiveProcess(pid: running.pid).userID == 65534)
+    #expect(AccessRights.remedy(pid: running.pid).contains("user id 65534"))
+    // Root sees it all the same.
+    #expect(try Snapshot.take(pid: running.pid).threads.count == 1)
+  }
+}

@@ -1,0 +1,136 @@
+import LockjawModel
+import LockjawReport
+import Testing
+
+@Suite("Any report at all")
+struct RandomReportTests {
+  @Test(
+    "A report of dangling ids, empty stacks and wild numbers is rendered, harmless, and comes back from JSON",
+    arguments: 0..<40)
+  func anything(seed: UInt64) throws {
+    var random = RandomReport(seed: seed)
+    for _ in 0..<10 {
+      let report = random.report()
+      let text = TextReport.render(report, source: { path, line in line % 2 == 0 ? path : nil })
+      #expect(text.unicodeScalars.allSatisfy { $0 == "\n" || isHarmless($0) })
+      #expect(
+        withoutColour(TextReport.render(report, style: .ansi, source: { path, line in line % 2 == 0 ? path : nil }))
+          == text)
+      #expect(OneLine.render(report).unicodeScalars.allSatisfy(isHarmless))
+      #expect(Signature.of(report).utf8.count == 17)
+      #expect(try ReportDocument.decode(ReportDocument.encode(report)) == report)
+    }
+  }
+
+  @Test("The signature of a random cycle does not depend on where it is entered", arguments: 0..<40)
+  func rotation(seed: UInt64) {
+    var random = RandomReport(seed: seed)
+    var report = random.report()
+    let length = random.number(1...8)
+    report.findings = [
+      Finding(
+        kind: .deadlock, certainty: .proven, summary: "",
+        edges: (0..<length).map { position in
+          var edge = random.edge()
+          edge.waiter = tid(Int32(position))
+          edge.holders = [tid(Int32((position + 1) % length))]
+          return edge
+        })
+    ]
+    let expected = Signature.of(report)
+    let steps = random.number(0...length - 1)
+    let edges = report.findings[0].edges
+    report.findings[0].edges = Array(edges[steps...] + edges[..<steps])
+    #expect(Signature.of(report) == expected)
+  }
+}
+
+/// Reports without any sense, the same for the same seed. Ids are drawn from a few, so that some meet and some dangle.
+struct RandomReport {
+  /// SplitMix64 (Steele, Lea and Flood, 2014).
+  private var state: UInt64
+  init(seed: UInt64) { state = seed }
+
+  mutating func bits() -> UInt64 {
+    state &+= 0x9e37_79b9_7f4a_7c15
+    var z = state
+    z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
+    z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
+    return z ^ (z >> 31)
+  }
+  mutating func number(_ range: ClosedRange<Int>) -> Int { range.lowerBound + Int(bits() % UInt64(range.count)) }
+  mutating func pick<Element>(_ choices: [Element]) -> Element { choices[number(0...choices.count - 1)] }
+  mutating func several<Element>(_ most: Int, _ make: (inout RandomReport) -> Element) -> [Element] {
+    (0..<number(0...most)).map { _ in make(&self) }
+  }
+  mutating func maybe<Element>(_ make: (inout RandomReport) -> Element) -> Element? {
+    bits() % 2 == 0 ? make(&self) : nil
+  }
+
+  mutating func text() -> String {
+    pick([
+      "", " ", "a", "a b", "L1", "\u{1b}[31m", "x\ny", "<<>>", "((", "operator<", "f<int>(T)", "::h0123456789abcdef",
+      "{{closure}}#",
+      "\u{202e}", "é日本", "#1", "a->b", "> >", "lock+8", ".isra.0", "  two  blanks ", "\"", "/", "//a/", "a/b.rs",
+      "x.cpp",
+      String(repeating: "long ", count: 60), String(repeating: "W", count: 300), "\u{10ffff}", "\0",
+    ])
+  }
+  mutating func thread() -> ThreadID { ThreadID(pick([0, 1, 2, 3, 4, -1, .max, .min])) }
+  mutating func lockID() -> String { pick(["L1", "L2", "L3", "", "L99999999999999999999", "x"]) }
+  mutating func seconds() -> Double { pick([0, 1e-9, 0.5, 3.25, 1e9, -4, 1e300, .leastNonzeroMagnitude]) }
+
+  mutating func frame() -> Frame {
+    Frame(
+      function: maybe { $0.text() }, file: maybe { $0.text() }, line: maybe { $0.pick([0, 1, -1, .max, .min]) },
+      module: text(),
+      offset: bits(), isInlined: bits() % 2 == 0, isPlumbing: bits() % 3 == 0)
+  }
+  mutating func edge() -> Edge {
+    Edge(
+      waiter: thread(), lock: lockID(), mode: pick([.exclusive, .read, .write, .signal]),
+      holders: several(3) { $0.thread() },
+      evidence: pick([.arena, .ownerField, .lockWord, .landingPad, .forwardRun, .stack, .none]),
+      waitsAt: maybe { $0.frame() },
+      heldSinceAt: maybe { $0.frame() }, heldIn: maybe { $0.frame() }, releasedAt: maybe { $0.frame() },
+      heldMode: maybe { $0.pick([.exclusive, .read, .write, .signal]) }, waitingForSeconds: seconds())
+  }
+  mutating func report() -> Report {
+    Report(
+      verdict: pick(FindingKind.allCases), signature: text(),
+      process: ProcessReport(
+        pid: pick([0, 1, -1, .max]), command: text(), executable: text(), buildID: text(), started: text(),
+        condition: text()),
+      findings: several(4) {
+        Finding(
+          kind: $0.pick(FindingKind.allCases), certainty: $0.pick([.proven, .inferred, .suspect]), summary: $0.text(),
+          edges: $0.several(5) { $0.edge() }, bystanders: $0.several(12) { $0.thread() },
+          evidence: $0.several(3) { $0.text() })
+      },
+      locks: several(4) {
+        LockReport(
+          id: $0.lockID(), address: Address($0.bits()), type: $0.pick(LockType.allCases), library: $0.text(),
+          name: $0.maybe { $0.text() }, state: $0.text(), initialisedAt: $0.maybe { $0.frame() })
+      },
+      threads: several(6) {
+        ThreadReport(
+          tid: $0.thread(), name: $0.text(), state: $0.text(), stack: $0.several(6) { $0.frame() },
+          holds: $0.several(3) { $0.lockID() }, waitsFor: $0.maybe { $0.lockID() })
+      },
+      history: several(3) {
+        HistoryEntry(
+          thread: $0.thread(), threadName: $0.text(), lock: Address($0.bits()), type: $0.pick(LockType.allCases),
+          mode: $0.pick([.exclusive, .read, .write, .signal]), site: $0.maybe { $0.frame() },
+          beganSecondsAgo: $0.seconds(),
+          durationSeconds: $0.seconds(),
+          outcome: $0.pick([
+            .inProgress, .acquired, .timeout, .interrupted, .refusedAsDeadlock, .error, .cancelled, .ownerDied,
+          ]))
+      },
+      diagnostics: several(3) { $0.text() },
+      losses: Dictionary(several(3) { ($0.text(), $0.bits()) }) { first, _ in first },
+      timing: Dictionary(several(3) { ($0.pick(["detect", "pause", "x", "\u{1b}"]), $0.seconds()) }) { first, _ in first
+      },
+      source: text())
+  }
+}

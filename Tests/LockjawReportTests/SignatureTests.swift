@@ -1,0 +1,164 @@
+import LockjawModel
+import LockjawReport
+import Testing
+
+@Suite("Signatures")
+struct SignatureTests {
+  private let original = Signature.of(SampleCycles.deadlock)
+
+  @Test("A signature is LJ1- and thirteen digits of base32")
+  func form() {
+    #expect(original.hasPrefix("LJ1-"))
+    let digits = original.dropFirst(4)
+    #expect(digits.count == 13)
+    #expect(digits.allSatisfy { "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".contains($0) })
+  }
+
+  @Test("The deadlock of the samples keeps its signature from release to release")
+  func stable() {
+    // A changed rule breaks everyone's known-hang lists: change the prefix LJ1 with it.
+    #expect(original == "LJ1-FX25OHVJQYUUF")
+  }
+
+  @Test("It does not matter where the cycle is entered", arguments: 0..<5)
+  func rotation(by steps: Int) {
+    var report = SampleCycles.ringOfFive
+    // Make the five edges differ, so that their order is visible.
+    for index in report.findings[0].edges.indices { report.findings[0].edges[index].waitsAt?.function = "eat\(index)" }
+    report.threads = []
+    let expected = Signature.of(report)
+    let edges = report.findings[0].edges
+    report.findings[0].edges = Array(edges[steps...] + edges[..<steps])
+    #expect(Signature.of(report) == expected)
+  }
+
+  @Test("The order of the cycle matters: two bugs over the same places are two")
+  func order() {
+    var report = SampleCycles.ringOfFive
+    report.threads = []
+    for index in report.findings[0].edges.indices { report.findings[0].edges[index].waitsAt?.function = "eat\(index)" }
+    let expected = Signature.of(report)
+    report.findings[0].edges[1].waitsAt?.function = "eat2"
+    report.findings[0].edges[2].waitsAt?.function = "eat1"
+    #expect(Signature.of(report) != expected)
+  }
+
+  @Test("Thread ids, thread names, addresses, lock ids, times and certainty do not matter")
+  func accidents() {
+    var report = SampleCycles.deadlock
+    func moved(_ thread: ThreadID) -> ThreadID { ThreadID(thread.rawValue + 1000) }
+    func renamed(_ lock: String) -> String { lock == "L1" ? "L7" : "L3" }
+    for index in report.threads.indices {
+      report.threads[index].tid = moved(report.threads[index].tid)
+      report.threads[index].name = "other"
+    }
+    for index in report.locks.indices {
+      report.locks[index].address = Address(report.locks[index].address.rawValue &+ 0x1000)
+      report.locks[index].id = renamed(report.locks[index].id)
+      report.locks[index].state = "locked"
+    }
+    for index in report.findings[0].edges.indices {
+      let edge = report.findings[0].edges[index]
+      report.findings[0].edges[index].waiter = moved(edge.waiter)
+      report.findings[0].edges[index].holders = edge.holders.map(moved)
+      report.findings[0].edges[index].lock = renamed(edge.lock)
+      report.findings[0].edges[index].waitingForSeconds *= 7
+      report.findings[0].edges[index].evidence = .lockWord
+    }
+    report.findings[0].certainty = .inferred
+    report.findings[0].bystanders = [ThreadID(1)]
+    report.process.pid = 1
+    #expect(Signature.of(report) == original)
+  }
+
+  @Test("A rebuild does not matter: lines, offsets, directories, clones and hashes change, the name stays")
+  func rebuild() {
+    func rebuilt(_ frame: Frame) -> Frame {
+      var frame = frame
+      frame.line = frame.line.map { $0 + 9 }
+      frame.offset += 64
+      frame.file = frame.file.map { "/build/2" + $0 }
+      frame.function = frame.function.map { $0 + ".constprop.0" }
+      return frame
+    }
+    var report = SampleCycles.deadlock
+    for index in report.findings[0].edges.indices {
+      let edge = report.findings[0].edges[index]
+      report.findings[0].edges[index].waitsAt = edge.waitsAt.map(rebuilt)
+      report.findings[0].edges[index].heldSinceAt = edge.heldSinceAt.map(rebuilt)
+    }
+    for index in report.threads.indices { report.threads[index].stack = report.threads[index].stack.map(rebuilt) }
+    #expect(Signature.of(report) == original)
+  }
+
+  @Test("Plumbing does not matter: another C library or shim gives the same signature")
+  func plumbingFrames() {
+    var report = SampleCycles.deadlock
+    for index in report.threads.indices { report.threads[index].stack.removeAll(where: \.isPlumbing) }
+    #expect(Signature.of(report) == original)
+  }
+
+  @Test("How many threads pile up behind a lock does not matter")
+  func pile() {
+    var report = SampleOthers.orphanedLock
+    let expected = Signature.of(report)
+    report.findings[0].edges.removeLast()
+    #expect(Signature.of(report) == expected)
+  }
+
+  @Test("Which element of an array of locks is hit does not matter")
+  func element() {
+    var report = SampleCycles.deadlock
+    report.locks[0].name = "locks+40"
+    let one = Signature.of(report)
+    report.locks[0].name = "locks+1200"
+    #expect(Signature.of(report) == one)
+  }
+
+  @Test("Functions further up than three above the wait do not matter")
+  func depth() {
+    var report = SampleCycles.deadlock
+    let frames = (1...4).map { at("outer\($0)") }
+    report.threads[1].stack = [SampleCycles.transfer31] + frames
+    let expected = Signature.of(report)
+    report.threads[1].stack[4] = at("elsewhere")
+    #expect(Signature.of(report) == expected)
+    report.threads[1].stack[3] = at("elsewhere")
+    #expect(Signature.of(report) != expected)
+  }
+
+  private static let changes: [(String, @Sendable (inout Report) -> Void)] = [
+    ("verdict", { $0.findings[0].kind = .timedCycle }),
+    ("lock", { $0.locks[0].name = "other_lock" }),
+    ("type", { $0.locks[0].type = .rwlock }),
+    ("library", { $0.locks[0].library = "parking_lot" }),
+    ("mode", { $0.findings[0].edges[0].mode = .write }),
+    ("caller", { $0.threads[1].stack[4].function = "other_worker" }),
+    (
+      "waits at",
+      {
+        $0.threads[1].stack[3].function = "refund"
+        $0.findings[0].edges[0].waitsAt?.function = "refund"
+      }
+    ),
+    ("held since", { $0.findings[0].edges[0].heldSinceAt?.function = "refund" }),
+  ]
+
+  @Test(
+    "Another verdict, lock, mode, place of waiting or place of acquiring is another bug", arguments: changes.map(\.0))
+  func difference(what: String) throws {
+    var report = SampleCycles.deadlock
+    try #require(Self.changes.first { $0.0 == what }).1(&report)
+    #expect(Signature.of(report) != original)
+  }
+
+  @Test("The samples' hangs all have different signatures")
+  func distinct() {
+    let reports = [
+      SampleCycles.deadlock, SampleCycles.ringOfFive, SampleCycles.selfDeadlock, SampleCycles.upgrade,
+      SampleCycles.recursiveRead, SampleCycles.joinCycle, SampleCycles.timedCycle, SampleOthers.orphanedLock,
+      SampleOthers.longHold, SampleOthers.contention, SampleOthers.hangUnknown, SampleOthers.idle, SampleOthers.healthy,
+    ]
+    #expect(Set(reports.map(Signature.of)).count == reports.count)
+  }
+}

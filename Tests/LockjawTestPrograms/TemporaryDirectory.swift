@@ -1,0 +1,14 @@
+import Glibc
+
+/// A directory that is removed, with all that is in it, when the last reference goes away.
+package final class TemporaryDirectory: Sendable {
+  package let path: String
+
+  package init() throws {
+    var template = Array("/tmp/lockjaw-test-XXXXXX".utf8CString)
+    guard let made = mkdtemp(&template) else { throw CommandFailure(description: "mkdtemp failed: \(errno)") }
+    path = String(cString: made)
+  }
+
+  deinit { _ = try? Command.run(["rm", "-rf", path]) }
+}
