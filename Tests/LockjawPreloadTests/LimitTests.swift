@@ -3,15 +3,17 @@ import Testing
 
 @Suite("Where there is little room, or none") struct LimitTests {
   /// Runs `command` in a shell with the shim's settings exported; `$PROGRAM` is life.c.
-  private func shell(_ command: String, directory: String, prefix: [String] = []) async throws -> Outcome {
+  private func shell(_ command: String, directory: ScratchDirectory, prefix: [String] = []) async throws -> Outcome {
     let program = try await Compiler.shared.executable("life.c", flags: ["-O0"])
     let arguments = prefix + ["/bin/sh", "-c", command]
-    return try run(
-      arguments[0], Array(arguments.dropFirst()),
-      environment: [
-        "PROGRAM": program, "SHIM": shimPath, "LOCKJAW_DIR": directory, "LOCKJAW_LOG": "1",
-        "MOUNTED": directory,
-      ])
+    return try withExtendedLifetime(directory) {
+      try run(
+        arguments[0], Array(arguments.dropFirst()),
+        environment: [
+          "PROGRAM": program, "SHIM": shimPath, "LOCKJAW_DIR": directory.path, "LOCKJAW_LOG": "1",
+          "MOUNTED": directory.path,
+        ])
+    }
   }
 
   /// Mounting needs root, here in a mount namespace of its own.
@@ -25,7 +27,7 @@ import Testing
     let directory = try ScratchDirectory()
     let outcome = try await shell(
       "mount -t tmpfs -o mode=700,size=\(size) none $MOUNTED && LD_PRELOAD=$SHIM exec $PROGRAM crowd",
-      directory: directory.path, prefix: ["unshare", "-m"])
+      directory: directory, prefix: ["unshare", "-m"])
     #expect(outcome.status == 0, "\(outcome)")
     let lines = outcome.output.split(separator: "\n")
     #expect(lines.contains("threads without a slot") && lines.contains("memory ran out") && lines.last == "ok")
@@ -39,14 +41,14 @@ import Testing
     let directory = try ScratchDirectory()
     let outcome = try await shell(
       "mount -t tmpfs -o mode=700,size=\(size) none $MOUNTED && LD_PRELOAD=$SHIM exec $PROGRAM nothing",
-      directory: directory.path, prefix: ["unshare", "-m"])
+      directory: directory, prefix: ["unshare", "-m"])
     #expect(outcome.status == 0 && outcome.output == "ok\n", "\(outcome)")
   }
 
   @Test("With room for everybody nothing is lost")
   func enoughRoom() async throws {
     let directory = try ScratchDirectory()
-    let outcome = try await shell("LD_PRELOAD=$SHIM exec $PROGRAM crowd", directory: directory.path)
+    let outcome = try await shell("LD_PRELOAD=$SHIM exec $PROGRAM crowd", directory: directory)
     #expect(outcome.output.hasSuffix("overflow 0\na slot for everybody\nmemory sufficed\nok\n"), "\(outcome)")
   }
 
@@ -56,13 +58,13 @@ import Testing
     {
       let directory = try ScratchDirectory()
       let outcome = try await shell(
-        "ulimit -f \(kilobytes * 2); LD_PRELOAD=$SHIM exec $PROGRAM limited", directory: directory.path)
+        "ulimit -f \(kilobytes * 2); LD_PRELOAD=$SHIM exec $PROGRAM limited", directory: directory)
       #expect(outcome.status == 0 && outcome.output.hasSuffix("ok\n"), "\(kilobytes): \(outcome)")
       #expect(outcome.output.hasPrefix(expected), "\(kilobytes): \(outcome)")
       #expect(outcome.output.contains("raise the limit") == (kilobytes == 16), "\(outcome)")
     }
     let directory = try ScratchDirectory()
-    let outcome = try await shell("ulimit -f 1; LD_PRELOAD=$SHIM exec $PROGRAM nothing", directory: directory.path)
+    let outcome = try await shell("ulimit -f 1; LD_PRELOAD=$SHIM exec $PROGRAM nothing", directory: directory)
     #expect(outcome.status == 0 && outcome.output == "ok\n", "\(outcome)")
   }
 
@@ -71,7 +73,7 @@ import Testing
     for kilobytes in [2_000_000, 200_000, 50_000] {
       let directory = try ScratchDirectory()
       let outcome = try await shell(
-        "ulimit -v \(kilobytes); LD_PRELOAD=$SHIM exec $PROGRAM limited", directory: directory.path)
+        "ulimit -v \(kilobytes); LD_PRELOAD=$SHIM exec $PROGRAM limited", directory: directory)
       #expect(outcome.status == 0 && outcome.output.hasPrefix("state 1"), "\(kilobytes): \(outcome)")
     }
   }
@@ -88,7 +90,7 @@ import Testing
     let directory = try ScratchDirectory()
     let outcome = try await shell(
       "exec 3>&1; (exec 0<&- 1>&- 2>&-; LD_PRELOAD=$SHIM exec $PROGRAM nothing); echo status $? >&3",
-      directory: directory.path)
+      directory: directory)
     #expect(outcome.output == "status 0\n" && outcome.errors == "", "\(outcome)")
     #expect(directory.entries == [])
   }
@@ -104,8 +106,9 @@ import Testing
       """
       cp $PROGRAM \(copy.path)/program && chmod 4755 \(copy.path)/program && chown 12345 $MOUNTED \
       && LD_PRELOAD=$SHIM exec setpriv --reuid=12345 --clear-groups \(copy.path)/program nothing
-      """, directory: directory.path)
+      """, directory: directory)
     #expect(outcome.status == 0 && outcome.output == "ok\n", "\(outcome)")
+    #expect(directory.entries == [] && copy.entries == ["program"])
   }
 
   @Test("A kernel that cannot allocate pages on demand gets a fixed number of slots")
@@ -113,7 +116,7 @@ import Testing
     let launcher = try await Compiler.shared.executable("without_advice.c", flags: [])
     let directory = try ScratchDirectory()
     let outcome = try await shell(
-      "\(launcher) 23 /usr/bin/env LD_PRELOAD=$SHIM $PROGRAM crowd", directory: directory.path)
+      "\(launcher) 23 /usr/bin/env LD_PRELOAD=$SHIM $PROGRAM crowd", directory: directory)
     #expect(outcome.status == 0 && outcome.output.hasPrefix("slots 256\n"), "\(outcome)")
     #expect(outcome.output.hasSuffix("threads without a slot\nmemory sufficed\nok\n"), "\(outcome)")
   }
@@ -123,7 +126,7 @@ import Testing
     let launcher = try await Compiler.shared.executable("without_advice.c", flags: [])
     let directory = try ScratchDirectory()
     let outcome = try await shell(
-      "\(launcher) 18 /usr/bin/env LD_PRELOAD=$SHIM $PROGRAM limited", directory: directory.path)
+      "\(launcher) 18 /usr/bin/env LD_PRELOAD=$SHIM $PROGRAM limited", directory: directory)
     #expect(outcome.status == 0, "\(outcome)")
     #expect(outcome.output.contains("state 3") && outcome.output.contains("Linux 4.14 is needed"), "\(outcome)")
     #expect(directory.entries == [])

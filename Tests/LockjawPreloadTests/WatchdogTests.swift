@@ -61,6 +61,7 @@ import Testing
       "/bin/sh", ["-c", "trap '' QUIT; LD_PRELOAD=\(shimPath) \(program) signal 3"],
       environment: ["LOCKJAW_DIR": directory.path, "LOCKJAW_SIGNAL": "QUIT"])
     #expect(outcome.status == 1 && outcome.errors.contains("report_requests is 0"), "\(outcome)")
+    #expect(directory.entries == [])
   }
 
   @Test("A program that cannot be started is said so when asked, and changes nothing")
