@@ -20,7 +20,8 @@ import Testing
   static let mayMount = (try? run("unshare", ["-m", "true"]).status == 0) ?? false
 
   @Test(
-    "On a full file system the program runs on and the losses are counted", .enabled(if: mayMount, "mounting needs root"),
+    "On a full file system the program runs on and the losses are counted",
+    .enabled(if: mayMount, "mounting needs root"),
     arguments: ["1M", "64K"])
   func smallFileSystem(size: String) async throws {
     let directory = try ScratchDirectory()
@@ -53,7 +54,8 @@ import Testing
 
   @Test("A limit on file sizes makes the arena smaller, down to a reason, and never raises SIGXFSZ")
   func fileSizeLimit() async throws {
-    for (kilobytes, expected) in [(100_000, "state 1, capacity 8192"), (1000, "state 1, capacity 64"), (16, "state 3")] {
+    for (kilobytes, expected) in [(100_000, "state 1, capacity 8192"), (1000, "state 1, capacity 64"), (16, "state 3")]
+    {
       let directory = try ScratchDirectory()
       let outcome = try await shell(
         "ulimit -f \(kilobytes * 2); LD_PRELOAD=$SHIM exec $PROGRAM limited", directory: directory)
@@ -70,7 +72,8 @@ import Testing
   func addressSpaceLimit() async throws {
     for kilobytes in [2_000_000, 200_000, 50_000] {
       let directory = try ScratchDirectory()
-      let outcome = try await shell("ulimit -v \(kilobytes); LD_PRELOAD=$SHIM exec $PROGRAM limited", directory: directory)
+      let outcome = try await shell(
+        "ulimit -v \(kilobytes); LD_PRELOAD=$SHIM exec $PROGRAM limited", directory: directory)
       #expect(outcome.status == 0 && outcome.output.hasPrefix("state 1"), "\(kilobytes): \(outcome)")
     }
   }
@@ -78,7 +81,8 @@ import Testing
   @Test("A program that locks its memory does not allocate the whole arena")
   func lockedMemory() async throws {
     let outcome = try await runPreloaded("life.c", ["lockall"])
-    #expect(outcome.status == 0 && outcome.output.hasSuffix("ok\n") || outcome.output.hasPrefix("may not"), "\(outcome)")
+    #expect(
+      outcome.status == 0 && outcome.output.hasSuffix("ok\n") || outcome.output.hasPrefix("may not"), "\(outcome)")
   }
 
   @Test("A program without standard descriptors keeps none of the shim's in their places")
@@ -145,7 +149,8 @@ import Testing
     #expect(stat("\(scratch.path)/fresh", &status) == 0 && status.st_mode & 0o7777 == 0o700)
   }
 
-  @Test("A symbolic link, a file, a directory of others or one that others may write to is refused, and the program runs")
+  @Test(
+    "A symbolic link, a file, a directory of others or one that others may write to is refused, and the program runs")
   func refused() async throws {
     let scratch = try ScratchDirectory()
     let path = scratch.path
@@ -165,10 +170,22 @@ import Testing
     for name in cases {
       let outcome = try await outcome(in: "\(path)/\(name)")
       #expect(outcome.status == 0 && outcome.output == "ok\n", "\(name): \(outcome)")
-      #expect(outcome.errors.hasPrefix("lockjaw: pid ") && outcome.errors.contains("set LOCKJAW_DIR"), "\(name): \(outcome)")
+      #expect(
+        outcome.errors.hasPrefix("lockjaw: pid ") && outcome.errors.contains("set LOCKJAW_DIR"), "\(name): \(outcome)")
       let silent = try await self.outcome(in: "\(path)/\(name)", environment: ["LOCKJAW_LOG": "0"])
       #expect(silent.errors == "", "unasked, it does not print")
     }
+  }
+
+  @Test("A relative name means where the program was started, also after it has gone elsewhere")
+  func relative() async throws {
+    let scratch = try ScratchDirectory()
+    let program = try await Compiler.shared.executable("life.c", flags: ["-O0"])
+    let outcome = try run(
+      "/bin/sh", ["-c", "cd \(scratch.path) && LD_PRELOAD=\(shimPath) LOCKJAW_DIR=arenas exec \(program) elsewhere"])
+    #expect(outcome.status == 0 && outcome.output == "ok\n", "\(outcome)")
+    let left = try run("ls", ["\(scratch.path)/arenas"]).output.split(separator: "\n")
+    #expect(left.count == 1, "the child that was killed, and not its parent: \(left)")
   }
 
   @Test("Where nothing is set it lies in the user's runtime directory")

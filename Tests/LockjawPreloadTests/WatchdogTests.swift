@@ -33,7 +33,8 @@ import Testing
 
   @Test("Without a collector the handler starts lockjaw, which is nobody's child, and the program goes on")
   func startsHelper() async throws {
-    let scratch = try ScratchDirectory(), directory = try ScratchDirectory()
+    let scratch = try ScratchDirectory()
+    let directory = try ScratchDirectory()
     let outcome = try await runPreloaded(
       "life.c", ["signal", "3"],
       environment: ["LOCKJAW_SIGNAL": "SIGQUIT", "LOCKJAW_EXE": try helper(in: scratch)], directory: directory)
