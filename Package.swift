@@ -6,7 +6,7 @@ import PackageDescription
 /// thread-local state reachable without a call. See Docs/shim.md for each one's reason.
 let shimCFlags: [CSetting] = [
   .unsafeFlags([
-    "-std=gnu11", "-O2", "-g", "-fvisibility=hidden", "-ftls-model=initial-exec", "-fno-stack-protector",
+    "-std=gnu11", "-O2", "-gdwarf-4", "-fvisibility=hidden", "-ftls-model=initial-exec", "-fno-stack-protector",
     "-fno-omit-frame-pointer", "-fasynchronous-unwind-tables", "-Wall", "-Wextra", "-Werror",
   ])
 ]

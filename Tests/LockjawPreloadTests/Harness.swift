@@ -105,16 +105,16 @@ func run(_ path: String, _ arguments: [String] = [], environment: [String: Strin
   posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
   let argv = ([path] + arguments).map { strdup($0) } + [nil]
   let envp = everything.map { strdup("\($0.key)=\($0.value)") } + [nil]
-  defer { for pointer in argv + envp { free(pointer) } }
+  defer { for string in argv + envp { free(string) } }
   var pid = pid_t()
   let error = posix_spawnp(&pid, path, &actions, &attributes, argv, envp)
   guard error == 0 else { throw HarnessError(description: "cannot start \(path): errno \(error)") }
 
   var status: Int32 = 0
   var timedOut = false
-  let deadline = monotonicNanoseconds(CLOCK_MONOTONIC) + UInt64(seconds) * 1_000_000_000
+  let deadline = nanoseconds(CLOCK_MONOTONIC) + UInt64(seconds) * 1_000_000_000
   while waitpid(pid, &status, WNOHANG) == 0 {
-    if monotonicNanoseconds(CLOCK_MONOTONIC) > deadline && !timedOut {
+    if nanoseconds(CLOCK_MONOTONIC) > deadline && !timedOut {
       timedOut = true
       kill(pid, SIGKILL)
     }
@@ -138,7 +138,7 @@ func run(_ path: String, _ arguments: [String] = [], environment: [String: Strin
     timedOut: timedOut)
 }
 
-private func monotonicNanoseconds(_ clock: clockid_t) -> UInt64 {
+private func nanoseconds(_ clock: clockid_t) -> UInt64 {
   var time = timespec()
   clock_gettime(clock, &time)
   return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)

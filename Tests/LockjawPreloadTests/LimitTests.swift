@@ -177,6 +177,17 @@ import Testing
     }
   }
 
+  @Test("A relative name means where the program was started, also after it has gone elsewhere")
+  func relative() async throws {
+    let scratch = try ScratchDirectory()
+    let program = try await Compiler.shared.executable("life.c", flags: ["-O0"])
+    let outcome = try run(
+      "/bin/sh", ["-c", "cd \(scratch.path) && LD_PRELOAD=\(shimPath) LOCKJAW_DIR=arenas exec \(program) elsewhere"])
+    #expect(outcome.status == 0 && outcome.output == "ok\n", "\(outcome)")
+    let left = try run("ls", ["\(scratch.path)/arenas"]).output.split(separator: "\n")
+    #expect(left.count == 1, "the child that was killed, and not its parent: \(left)")
+  }
+
   @Test("Where nothing is set it lies in the user's runtime directory")
   func runtimeDirectory() async throws {
     let scratch = try ScratchDirectory()
