@@ -74,9 +74,12 @@ package struct Held: Hashable, Sendable {
   package var site: CallSite
   /// Known after a contended acquire only.
   package var since: Instant?
+  /// How it is known: recorded by the shim, or found out afterwards.
+  package var evidence: HolderEvidence
 
   package init(
-    object: Address, type: LockType, mode: LockMode, count: Int = 1, site: CallSite, since: Instant? = nil
+    object: Address, type: LockType, mode: LockMode, count: Int = 1, site: CallSite, since: Instant? = nil,
+    evidence: HolderEvidence = .arena
   ) {
     self.object = object
     self.type = type
@@ -84,6 +87,7 @@ package struct Held: Hashable, Sendable {
     self.count = count
     self.site = site
     self.since = since
+    self.evidence = evidence
   }
 }
 
