@@ -24,6 +24,7 @@ static lj_permit *lj_permit_of(lj_slot *slot, uint64_t object) {
 static void lj_permit_taken(lj_slot *slot, const sem_t *semaphore, uint64_t site) {
   uint64_t object = (uint64_t)(uintptr_t)semaphore;
   lj_permit *permit = lj_permit_of(slot, object);
+  slot->uses_semaphores = 1;
   if (permit) {
     permit->count++;
   } else {
@@ -54,6 +55,7 @@ static bool lj_permit_given_back(lj_slot *slot, uint64_t object) {
 
 static void lj_posted_without_permit(lj_slot *slot, uint64_t object) {
   lj_post *place = &slot->posts[0];
+  slot->uses_semaphores = 1;
   for (unsigned i = 0; i < LJ_POSTS; i++) {
     if (slot->posts[i].object == object) {
       place = &slot->posts[i];

@@ -81,6 +81,7 @@ static void lj_slot_clear(lj_slot *slot) {
   slot->acquisitions_contended = 0;
   slot->exited_ns = 0;
   __builtin_memset(slot->foreign, 0, sizeof slot->foreign);
+  slot->uses_semaphores = 0;
   __builtin_memset(slot->permits, 0, sizeof slot->permits);
   __builtin_memset(slot->posts, 0, sizeof slot->posts);
 }
