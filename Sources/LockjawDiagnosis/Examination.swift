@@ -15,6 +15,8 @@ package struct Examination {
   package let refused: Set<ThreadID>
   /// The moment of the first pass.
   package let now: Instant
+  /// An orphan's owner turned out to have unlocked before it ended: the whole is worth another look.
+  package let wasOvertaken: Bool
 
   /// What the first pass alone says: cheap, and enough to know that there is nothing to examine.
   package struct Glance {
@@ -96,7 +98,12 @@ package struct Examination {
     self.kernel = kernel
     self.graph = graph
     now = glance.now
-    diagnosis = Diagnosis.of(graph, witnesses: witnesses, now: glance.now, stall: stall)
+    let diagnosis = Diagnosis.of(graph, witnesses: witnesses, now: glance.now, stall: stall)
+    // What a dead process left does not change any more.
+    let secondLook = SecondLook(first: first, words: words, arena: arena, target: target)
+    let confirmed = target is DeadTarget ? diagnosis : diagnosis.keeping { secondLook.confirms($0) }
+    wasOvertaken = diagnosis.findings.contains { $0.kind == .orphanedLock && !confirmed.findings.contains($0) }
+    self.diagnosis = confirmed
   }
 
   /// Threads whose second look a judgement needs: members of a cycle, and whoever lists one of its locks.
