@@ -82,3 +82,10 @@ package struct Snapshot: Sendable {
     return ActivityDescription(descriptorTarget: { descriptors[$0] }).sentence(activity, taskState: "S")
   }
 }
+
+extension Snapshot.Thread {
+  /// The word of a futex wait, or what may be one.
+  var sleptOn: Address? {
+    registers.flatMap { ThreadActivity($0, callNumber: callNumber).sleptOn }
+  }
+}

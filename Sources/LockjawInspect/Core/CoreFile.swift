@@ -23,6 +23,11 @@ package final class CoreFile {
   /// The signal that ended the process; `nil` where it was not ended, or nobody wrote down by what.
   package let signal: Int32?
 
+  /// Those that make the kernel write a core (signal(7)). gcore's cores tell of the SIGSTOP that a debugger stops with.
+  private static let endingSignals: Set<Int32> = [
+    SIGQUIT, SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV, SIGXCPU, SIGXFSZ, SIGSYS,
+  ]
+
   /// ET_CORE.
   static let elfType: UInt16 = 4
 
@@ -56,9 +61,8 @@ package final class CoreFile {
     auxiliary = content.auxiliary ?? CoreAuxiliaryVector([])
     mappedFiles = content.mappedFiles.sorted { $0.start < $1.start }
     note = content.note
-    // Of a minicore's or gcore's threads none was ended by a signal.
-    let signals = content.statuses.map(\.signal)
-    signal = content.signalNumber ?? signals.first.flatMap { $0 != 0 ? Int32($0) : nil }
+    let signal = content.signalNumber ?? content.statuses.first.map { Int32($0.signal) }
+    self.signal = signal.flatMap { Self.endingSignals.contains($0) ? $0 : nil }
     memory = CoreMemory(segments, mapping)
     note(missing: content, byteCount: mapping.byteCount)
   }
