@@ -24,11 +24,18 @@ package final class SnapshotTarget: Target {
       snapshot.memory, memory, FileBackedMemory(modules: snapshot.modules, files: files),
     ])
     self.condition = condition
-    self.diagnostics = diagnostics
+    let isDated = snapshot.threads.contains { $0.sleptNanoseconds != nil }
+    self.diagnostics = diagnostics + [isDated ? Self.lowerBounds : Self.undated]
     made = TargetSymbols(
       unwinder: StackUnwinder(modules: snapshot.modules, files: files),
       symbolizer: Symbolizer(modules: snapshot.modules, files: files), files: files)
   }
+
+  private static let lowerBounds =
+    "How long threads have waited is counted from when each last ran. Looking at a process makes its threads run, so after "
+    + "an earlier look, or a debugger's, they have waited for longer than is shown."
+  private static let undated =
+    "How long threads have waited is not known: nothing here says when each last ran."
 
   /// A running process, of which `snapshot` was just taken.
   package convenience init(running snapshot: Snapshot, process: LiveProcess, diagnostics: [String] = []) {

@@ -16,6 +16,8 @@ package struct Minicore {
   /// call needs it.
   private static let mostModuleDataBytes: UInt64 = 64 << 10
   private static let mostDataBytes: UInt64 = 2 << 20
+  /// `struct pthread` of glibc 2.36 is 2,304 bytes.
+  private static let descriptorBytes: UInt64 = 2304
   /// A joined thread's descriptor begins this far before the word that is waited on.
   private static let reachBelowWord: UInt64 = 1024
 
@@ -37,6 +39,10 @@ package struct Minicore {
     for thread in snapshot.threads {
       guard let word = thread.sleptOn?.rawValue, word > Self.reachBelowWord else { continue }
       pages.insert(Address(word - Self.reachBelowWord), count: Self.reachBelowWord + 256)
+    }
+    // A thread's descriptor: its id, its robust list; debuggers' thread library goes from one to the next.
+    for thread in snapshot.threads where thread.threadPointer != 0 {
+      pages.insert(Address(thread.threadPointer), count: Self.descriptorBytes)
     }
     for address in touched { pages.insert(address, count: 1) }
     for range in LinkMap(CoreAuxiliaryVector(auxiliary), memory: memory).ranges {
