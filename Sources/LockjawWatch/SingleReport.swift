@@ -60,8 +60,12 @@ package struct SingleReport {
     let snapshot =
       withoutStopping
       ? try Snapshot.takeWithoutStopping(pid: process.pid) : try Snapshot.take(pid: process.pid)
-    let target = SnapshotTarget(
-      running: snapshot, process: process, diagnostics: withoutStopping ? [Self.notStopped] : [])
+    return of(snapshot, of: process, diagnostics: withoutStopping ? [Self.notStopped] : [])
+  }
+
+  /// The same for a snapshot that was taken before.
+  package func of(_ snapshot: Snapshot, of process: LiveProcess, diagnostics: [String] = []) -> Report {
+    let target = SnapshotTarget(running: snapshot, process: process, diagnostics: diagnostics)
     let examination = Examination(Examination.glance(target), arena: nil, target: target, stall: stall)
     return Reporting(arena: nil, target: target, source: "live").report(
       examination, stacks: wantsAllStacks ? .all : .involved, condition: "running")
