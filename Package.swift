@@ -74,8 +74,10 @@ let package = Package(
     .testTarget(
       name: "LockjawSymbolsTests",
       dependencies: ["CLockjawNative", "LockjawSymbols", "LockjawInspect", "LockjawTestPrograms"]),
-    .testTarget(name: "LockjawDiagnosisTests", dependencies: ["LockjawDiagnosis"]),
-    .testTarget(name: "LockjawWatchTests", dependencies: ["LockjawWatch", "LockjawModel"]),
+    .testTarget(name: "LockjawDiagnosisTests", dependencies: ["LockjawDiagnosis", "LockjawTestPrograms"]),
+    .testTarget(
+      name: "LockjawWatchTests",
+      dependencies: ["LockjawWatch", "LockjawModel", "LockjawInspect", "LockjawReport", "LockjawTestPrograms"]),
     .testTarget(name: "LockjawReportTests", dependencies: ["LockjawReport"], exclude: ["Golden"]),
     .testTarget(name: "LockjawPreloadTests", dependencies: ["CLockjawABI", "CLockjawNative"], exclude: ["Programs"]),
     .testTarget(name: "LockjawEndToEndTests", dependencies: ["LockjawModel"]),

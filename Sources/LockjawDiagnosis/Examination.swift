@@ -62,8 +62,11 @@ package struct Examination {
   ///
   /// The second pass comes last: a wait that is the same in both passes was going on while words and kernel were
   /// asked.
-  /// - Parameter stall: seconds after which a wait is a finding.
-  package init(_ glance: Glance, arena: ArenaReader, target: any Target, stall: Double) {
+  /// - Parameters:
+  ///   - arena: `nil` for a process that was not started with the shim. A snapshot is one moment, so there its one pass
+  ///     is also the second.
+  ///   - stall: seconds after which a wait is a finding.
+  package init(_ glance: Glance, arena: ArenaReader?, target: any Target, stall: Double) {
     let first = glance.threads
     let memory = target.memory
     var words: [Address: LockWord] = [:]
@@ -79,7 +82,7 @@ package struct Examination {
     let isSemaphoreWaitedFor = first.contains { $0.wait?.type == .semaphore }
     let preliminary = WaitForGraph(
       threads: first, words: words, kernel: kernel, aliveThreads: alive, listsEveryThread: glance.listsEveryThread,
-      strangersPosts: isSemaphoreWaitedFor ? arena.strangersPosts() : nil)
+      strangersPosts: isSemaphoreWaitedFor ? arena?.strangersPosts() : nil)
     let candidates = preliminary.candidates()
     for candidate in candidates {
       for member in candidate.members where kernel[member] == nil { kernel[member] = target.kernelState(of: member) }
@@ -89,9 +92,14 @@ package struct Examination {
     }
 
     let concerned = Self.concerned(first, candidates)
-    let second = target.condition == "gone" ? concerned : concerned.compactMap { arena.thread(inSlot: $0.slot) }
+    let second =
+      arena.map { arena in
+        target.condition == "gone" ? concerned : concerned.compactMap { arena.thread(inSlot: $0.slot) }
+      } ?? concerned
     let graph = preliminary.adding(kernel)
-    let witnesses = Witnesses(first: concerned, second: second, words: words, kernel: kernel)
+    let witnesses = Witnesses(
+      first: concerned, second: second, words: words, kernel: kernel,
+      absentArena: arena == nil ? Self.absentArena : nil)
     threads = first
     refused = glance.refused
     self.words = words
@@ -105,6 +113,10 @@ package struct Examination {
     wasOvertaken = diagnosis.findings.contains { $0.kind == .orphanedLock && !confirmed.findings.contains($0) }
     self.diagnosis = confirmed
   }
+
+  private static let absentArena =
+    "arena: the process was not started with the shim, so nobody recorded who took what; the holders are those that the "
+    + "locks' own words name."
 
   /// Threads whose second look a judgement needs: members of a cycle, and whoever lists one of its locks.
   private static func concerned(_ threads: [ThreadState], _ candidates: [Candidate]) -> [ThreadState] {

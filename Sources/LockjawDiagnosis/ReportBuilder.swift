@@ -15,7 +15,7 @@ package struct ReportBuilder {
     case all
   }
 
-  let arena: ArenaReader
+  let arena: ArenaReader?
   let target: any Target
   let examination: Examination
   let process: ProcessReport
@@ -30,7 +30,7 @@ package struct ReportBuilder {
 
   /// - Parameter snapshot: registers and stacks of threads that do not wait, where they were taken.
   package init(
-    arena: ArenaReader, target: any Target, examination: Examination, process: ProcessReport, source: String,
+    arena: ArenaReader?, target: any Target, examination: Examination, process: ProcessReport, source: String,
     snapshot: Snapshot? = nil
   ) {
     self.arena = arena
@@ -67,8 +67,8 @@ package struct ReportBuilder {
     let findings = examination.diagnosis.findings.map { finding($0, stackOf) }
     let history = history(historyLimit)
     let locks = lockOrder.map { lockReport($0.address, $0.type) }
-    var losses = arena.losses()
-    if arena.vanishedPages > 0 { losses["vanished-pages"] = arena.vanishedPages }
+    var losses = arena?.losses() ?? [:]
+    if let vanished = arena?.vanishedPages, vanished > 0 { losses["vanished-pages"] = vanished }
     var timing: [String: Double] = [:]
     if source == "live" { timing["pause"] = snapshot?.pauseMilliseconds ?? 0 }
     return Report(
@@ -105,10 +105,16 @@ package struct ReportBuilder {
     let stack = stackOf[raw.waiter] ?? []
     let since = raw.hold.flatMap { stackReader.frame(at: $0.site) }
     return Edge(
-      waiter: raw.waiter, lock: lockName(raw), mode: raw.mode, holders: raw.holders, evidence: raw.evidence,
+      waiter: raw.waiter, lock: lockName(raw), mode: raw.mode, holders: raw.holders, evidence: evidence(raw),
       waitsAt: StackReader.shown(stack) ?? stackReader.frame(at: raw.site), heldSinceAt: since,
       heldIn: raw.holders.first.flatMap { holder in heldIn(since, stackOf[holder] ?? []) },
-      heldMode: raw.holderMode, waitingForSeconds: examination.now.seconds(since: raw.since))
+      heldMode: raw.holderMode,
+      waitingForSeconds: raw.since.isKnown ? examination.now.seconds(since: raw.since) : .nan)
+  }
+
+  /// Where no arena is, what it is said to know comes from the lock's word: a waiting writer, a joined thread.
+  private func evidence(_ raw: CandidateEdge) -> HolderEvidence {
+    arena == nil && raw.evidence == .arena ? .lockWord : raw.evidence
   }
 
   /// The holder's frame that runs the function which acquired the lock: where the holder is now, inside the hold.
@@ -196,8 +202,16 @@ package struct ReportBuilder {
     }
     return ThreadReport(
       tid: tid, name: name(of: tid), state: thread.wait.map(waiting) ?? activity(tid),
-      stack: stackReader.stack(of: thread), holds: thread.held.compactMap { lockIDs[$0.object] },
+      stack: stackReader.stack(of: thread), holds: holds(thread),
       waitsFor: thread.wait.flatMap { lockIDs[$0.object] })
+  }
+
+  /// What the thread's own list has, then locks whose words name it as owner; of an unrecorded process that is all.
+  private func holds(_ thread: ThreadState) -> [String] {
+    let listed = thread.held.compactMap { lockIDs[$0.object] }
+    let owned = lockOrder.filter { examination.words[$0.address]?.owner == thread.tid }
+      .compactMap { lockIDs[$0.address] }
+    return listed + owned.filter { !listed.contains($0) }
   }
 
   private func waiting(_ wait: Wait) -> String {
@@ -232,7 +246,7 @@ package struct ReportBuilder {
   // MARK: - History
 
   private func history(_ limit: Int) -> [HistoryEntry] {
-    guard limit > 0 else { return [] }
+    guard limit > 0, let arena else { return [] }
     let entries = arena.history(limit: limit)
     // Of a dead process "now" is the last thing it recorded: how long ago that was is nobody's business.
     let end =

@@ -37,6 +37,7 @@ package struct Witnesses: Sendable {
   private let secondThreads: [ThreadState]
   private let words: [Address: LockWord]
   private let kernel: [ThreadID: KernelState]
+  private let absentArena: String?
 
   /// - Parameters:
   ///   - first, second: the threads as two passes over the arena saw them, in this order in time; `second` has every
@@ -44,9 +45,13 @@ package struct Witnesses: Sendable {
   ///     changes, give the same twice.
   ///   - words, kernel: read and asked between the two passes. A wait that is the same in both was going on all the
   ///     while, so everything then said about it was said of one moment.
+  ///   - absentArena: why there is no arena, a sentence: then threads and waits are of one snapshot, in which everything
+  ///     stood still, and nobody lists who holds what.
   package init(
-    first: [ThreadState], second: [ThreadState], words: [Address: LockWord], kernel: [ThreadID: KernelState]
+    first: [ThreadState], second: [ThreadState], words: [Address: LockWord], kernel: [ThreadID: KernelState],
+    absentArena: String? = nil
   ) {
+    self.absentArena = absentArena
     self.first = Dictionary(
       first.lazy.filter { $0.phase == .live }.compactMap { thread in thread.wait.map { (thread.tid, $0) } },
       uniquingKeysWith: { earlier, _ in earlier })
@@ -60,8 +65,12 @@ package struct Witnesses: Sendable {
   /// Hears every witness about every member. Linear in members and held entries.
   package func judge(_ candidate: Candidate) -> Judgement {
     var hearing = Hearing()
-    for member in candidate.members { hearArena(of: member, into: &hearing) }
-    hearHolds(of: candidate, into: &hearing)
+    if let absentArena {
+      hearing.missing(absentArena)
+    } else {
+      for member in candidate.members { hearArena(of: member, into: &hearing) }
+      hearHolds(of: candidate, into: &hearing)
+    }
     hearWords(of: candidate, into: &hearing)
     for edge in candidate.memberEdges { hearKernel(of: edge, into: &hearing) }
     if candidate.memberEdges.contains(where: \.isWeak) {
@@ -172,7 +181,9 @@ package struct Witnesses: Sendable {
     _ word: LockWord, _ name: String, _ inside: Inside, _ candidate: Candidate, into hearing: inout Hearing
   ) {
     if let counted = word.readerCount {
-      if counted != inside.readers {
+      if counted != inside.readers, absentArena != nil {
+        hearing.missing("lock word: \(name) counts \(counted) readers inside; who they are is known of \(inside.readers).")
+      } else if counted != inside.readers {
         hearing.dissent("lock word: \(name) counts \(counted) readers inside, the arena lists \(inside.readers).")
       }
     } else {
@@ -180,7 +191,7 @@ package struct Witnesses: Sendable {
     }
     if !word.recordsOwner {
       hearing.missing("lock word: \(name) does not name its writer.")
-    } else if word.owner != inside.writer {
+    } else if word.owner != inside.writer, absentArena == nil || inside.writer != nil {
       let owner = word.owner.map { "thread \($0)" } ?? "nobody"
       let listed = inside.writer.map { "thread \($0)" } ?? "nobody"
       hearing.dissent("lock word: \(name) names \(owner) as its writer, the arena \(listed).")

@@ -1,3 +1,4 @@
+import CLockjawNative
 import Glibc
 import LockjawArena
 import LockjawDiagnosis
@@ -53,12 +54,52 @@ package struct SingleReport {
       examination, stacks: wantsAllStacks ? .all : .involved, condition: condition, historyLimit: historyLimit)
   }
 
+  /// A process that was not started under the shim: its threads stand still for a moment, or, with `withoutStopping`,
+  /// are read as they sleep.
+  package func of(_ process: LiveProcess, withoutStopping: Bool) throws(InspectError) -> Report {
+    let snapshot =
+      withoutStopping
+      ? try Snapshot.takeWithoutStopping(pid: process.pid) : try Snapshot.take(pid: process.pid)
+    return of(snapshot, of: process, diagnostics: withoutStopping ? [Self.notStopped] : [])
+  }
+
+  /// The same for a snapshot that was taken before.
+  package func of(_ snapshot: Snapshot, of process: LiveProcess, diagnostics: [String] = []) -> Report {
+    let target = SnapshotTarget(running: snapshot, process: process, diagnostics: diagnostics)
+    let examination = Examination(Examination.glance(target), arena: nil, target: target, stall: stall)
+    return Reporting(arena: nil, target: target, source: "live").report(
+      examination, stacks: wantsAllStacks ? .all : .involved, condition: "running")
+  }
+
+  private static let notStopped =
+    "The process was not stopped (--no-stop): threads were looked at one after another, running ones not at all, and a "
+    + "stack can end early where code keeps a frame pointer."
+
+  /// A core, with the arena that its process had, if any.
+  package func of(_ core: CoreFile, arena: ArenaReader?) -> Report {
+    let target = SnapshotTarget(core: core)
+    let glance =
+      arena.map { Examination.remains(of: $0, now: lastRecorded($0)) } ?? Examination.glance(target)
+    let examination = Examination(glance, arena: arena, target: target, stall: stall)
+    return Reporting(arena: arena, target: target, source: "core").report(
+      examination, stacks: wantsAllStacks ? .all : .involved, condition: core.condition, historyLimit: historyLimit)
+  }
+
   /// The newest time stamp in the arena: the process lived at least that long.
   private func lastRecorded(_ arena: ArenaReader) -> Instant {
     let ends = arena.history(limit: 64).map {
       Instant(nanoseconds: $0.wait.begin.nanoseconds &+ $0.wait.durationNanoseconds)
     }
     return ends.max() ?? arena.header.created
+  }
+}
+
+extension CoreFile {
+  /// For the report's head.
+  fileprivate var condition: String {
+    guard let signal else { return "as it was when the core was taken" }
+    let name = lj_signal_abbreviation(signal).map { " (SIG\(String(cString: $0)))" } ?? ""
+    return "ended by signal \(signal)\(name)"
   }
 }
 
