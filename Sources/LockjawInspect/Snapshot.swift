@@ -14,6 +14,14 @@ package struct Snapshot: Sendable {
     package var kernelState: KernelState
     /// A sentence, where `registers` is `nil`.
     package var missing: String?
+
+    /// The futex wait the thread was in when it was stopped: its system call's arguments are still in the registers.
+    package var futexWait: FutexWait? {
+      guard case .futexWait(let word) = kernelState, let registers, registers.rdi == word.rawValue else { return nil }
+      return FutexWait(
+        word: word, operation: UInt32(truncatingIfNeeded: registers.rsi),
+        expected: UInt32(truncatingIfNeeded: registers.rdx), hasTimeLimit: registers.r10 != 0)
+    }
   }
 
   package let identity: ProcessIdentity
