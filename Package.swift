@@ -73,7 +73,9 @@ let package = Package(
     .testTarget(
       name: "LockjawSymbolsTests",
       dependencies: ["CLockjawNative", "LockjawSymbols", "LockjawInspect", "LockjawTestPrograms"]),
-    .testTarget(name: "LockjawDiagnosisTests", dependencies: ["LockjawDiagnosis"]),
+    .testTarget(
+      name: "LockjawDiagnosisTests",
+      dependencies: ["LockjawDiagnosis", "LockjawInspect", "LockjawSymbols", "LockjawTestPrograms"]),
     .testTarget(name: "LockjawWatchTests", dependencies: ["LockjawWatch", "LockjawModel"]),
     .testTarget(name: "LockjawReportTests", dependencies: ["LockjawReport"], exclude: ["Golden"]),
     .testTarget(name: "LockjawPreloadTests", dependencies: ["CLockjawABI", "CLockjawNative"], exclude: ["Programs"]),
