@@ -74,7 +74,9 @@ let package = Package(
     .testTarget(
       name: "LockjawSymbolsTests",
       dependencies: ["CLockjawNative", "LockjawSymbols", "LockjawInspect", "LockjawTestPrograms"]),
-    .testTarget(name: "LockjawDiagnosisTests", dependencies: ["LockjawDiagnosis", "LockjawTestPrograms"]),
+    .testTarget(
+      name: "LockjawDiagnosisTests",
+      dependencies: ["LockjawDiagnosis", "LockjawInspect", "LockjawSymbols", "LockjawTestPrograms"]),
     .testTarget(
       name: "LockjawWatchTests",
       dependencies: ["LockjawWatch", "LockjawModel", "LockjawInspect", "LockjawReport", "LockjawTestPrograms"]),

@@ -107,9 +107,11 @@ package struct Examination {
     self.graph = graph
     now = glance.now
     let diagnosis = Diagnosis.of(graph, witnesses: witnesses, now: glance.now, stall: stall)
-    // What a dead process left does not change any more.
-    let secondLook = SecondLook(first: first, words: words, arena: arena, target: target)
-    let confirmed = target is DeadTarget ? diagnosis : diagnosis.keeping { secondLook.confirms($0) }
+    // What a dead process left does not change any more, and a snapshot never did.
+    let secondLook = (target is DeadTarget ? nil : arena).map {
+      SecondLook(first: first, words: words, arena: $0, target: target)
+    }
+    let confirmed = secondLook.map { look in diagnosis.keeping { look.confirms($0) } } ?? diagnosis
     wasOvertaken = diagnosis.findings.contains { $0.kind == .orphanedLock && !confirmed.findings.contains($0) }
     self.diagnosis = confirmed
   }
