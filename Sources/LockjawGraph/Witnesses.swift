@@ -237,7 +237,9 @@ package struct Witnesses: Sendable {
 
   /// Whether a waiter of this lock always sleeps on one of the lock's own words.
   private func sleepsInsideItself(_ word: LockWord) -> Bool {
-    switch word.type {
+    // Other libraries' waiters sleep where those libraries like: parking_lot's and abseil's on words of their own.
+    guard word.library == .glibc else { return false }
+    return switch word.type {
     case .rwlock, .semaphore: true
     case .mutex: !(word.variant ?? "").contains("PI") && !(word.variant ?? "").contains("robust")
     case .spinlock, .condition, .barrier, .join, .futex, .piFutex, .once: false

@@ -15,7 +15,10 @@ package final class Follower: Sendable {
     /// Seconds after which a wait is a finding of its own.
     package var stall: Double
     package var historyLimit: Int
-    package init(stall: Double = 10, historyLimit: Int = 8) {
+    /// Seconds after which a futex wait is worth the stacks that tell what it is for.
+    package var firstLook: Double
+    package init(stall: Double = 10, historyLimit: Int = 8, firstLook: Double = 1) {
+      self.firstLook = firstLook
       self.stall = stall
       self.historyLimit = historyLimit
     }
