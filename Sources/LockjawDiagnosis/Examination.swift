@@ -91,7 +91,9 @@ package struct Examination {
     let concerned = Self.concerned(first, candidates)
     let second = target.condition == "gone" ? concerned : concerned.compactMap { arena.thread(inSlot: $0.slot) }
     let graph = preliminary.adding(kernel)
-    let witnesses = Witnesses(first: concerned, second: second, words: words, kernel: kernel)
+    let witnesses = Witnesses(
+      first: concerned, second: second, words: words, kernel: kernel,
+      foreignReleases: arena.foreignReleases)
     threads = first
     refused = glance.refused
     self.words = words
@@ -100,7 +102,7 @@ package struct Examination {
     now = glance.now
     let diagnosis = Diagnosis.of(graph, witnesses: witnesses, now: glance.now, stall: stall)
     // What a dead process left does not change any more.
-    let secondLook = SecondLook(first: first, words: words, arena: arena, target: target)
+    let secondLook = SecondLook(first: first, words: words, kernel: kernel, arena: arena, target: target)
     let confirmed = target is DeadTarget ? diagnosis : diagnosis.keeping { secondLook.confirms($0) }
     wasOvertaken = diagnosis.findings.contains { $0.kind == .orphanedLock && !confirmed.findings.contains($0) }
     self.diagnosis = confirmed
