@@ -107,7 +107,7 @@ package struct Examination {
     let graph = preliminary.adding(kernel)
     let witnesses = Witnesses(
       first: concerned, second: second, words: words, kernel: kernel,
-      absentArena: arena == nil ? Self.absentArena : nil)
+      absentArena: arena == nil ? Self.absentArena : nil, foreignReleases: arena?.foreignReleases ?? 0)
     threads = first
     refused = glance.refused
     grounds = glance.grounds
@@ -118,7 +118,7 @@ package struct Examination {
     let diagnosis = Diagnosis.of(graph, witnesses: witnesses, now: glance.now, stall: stall)
     // What a dead process left does not change any more, and a snapshot never did.
     let secondLook = (target is DeadTarget ? nil : arena).map {
-      SecondLook(first: first, words: words, arena: $0, target: target)
+      SecondLook(first: first, words: words, kernel: kernel, arena: $0, target: target)
     }
     let confirmed = secondLook.map { look in diagnosis.keeping { look.confirms($0) } } ?? diagnosis
     wasOvertaken = diagnosis.findings.contains { $0.kind == .orphanedLock && !confirmed.findings.contains($0) }

@@ -95,8 +95,10 @@ package final class Follower: Sendable {
     let glance =
       diedBySignal ? Examination.remains(of: arena, now: .now) : Examination.Glance(threads: [], now: .now, waits: [])
     let examination = Examination(glance, arena: arena, target: target, stall: settings.stall)
-    let report = reporting.report(
+    var report = reporting.report(
       examination, stacks: .involved, condition: condition, historyLimit: settings.historyLimit)
+    // What a dead process cannot tell is of interest only where something is to be told.
+    if !diedBySignal { report.diagnostics = [] }
     discover(Discovery(occasion: .ended, process: identity, arenaPath: arenaPath, report: report))
   }
 }
