@@ -48,6 +48,7 @@ let package = Package(
     .target(name: "LockjawGraph", dependencies: ["LockjawModel"]),
     .target(name: "LockjawInspect", dependencies: ["CLockjawNative", "LockjawModel"]),
     .target(name: "LockjawSymbols", dependencies: ["CLockjawNative", "LockjawModel", "LockjawInspect"]),
+    .target(name: "LockjawEmulator", dependencies: ["LockjawModel", "LockjawInspect", "LockjawSymbols"]),
     .target(
       name: "LockjawDiagnosis",
       dependencies: ["LockjawModel", "LockjawArena", "LockjawGraph", "LockjawInspect", "LockjawSymbols"]),
@@ -73,6 +74,10 @@ let package = Package(
     .testTarget(
       name: "LockjawSymbolsTests",
       dependencies: ["CLockjawNative", "LockjawSymbols", "LockjawInspect", "LockjawTestPrograms"]),
+    .testTarget(
+      name: "LockjawEmulatorTests",
+      dependencies: ["LockjawEmulator", "LockjawInspect", "LockjawSymbols", "LockjawModel", "LockjawTestPrograms"],
+      exclude: ["Programs"]),
     .testTarget(name: "LockjawDiagnosisTests", dependencies: ["LockjawDiagnosis"]),
     .testTarget(name: "LockjawWatchTests", dependencies: ["LockjawWatch", "LockjawModel"]),
     .testTarget(name: "LockjawReportTests", dependencies: ["LockjawReport"], exclude: ["Golden"]),
