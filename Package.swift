@@ -68,6 +68,12 @@ let package = Package(
 
     // Compiles small programs when a test runs, starts them and stops them again.
     .target(name: "LockjawTestPrograms", path: "Tests/LockjawTestPrograms"),
+    // Programs that nest guards at random and know who holds what; shared by a test and by Tools/bench-holders.
+    .target(
+      name: "LockjawNestings",
+      dependencies: ["LockjawEmulator", "LockjawInspect", "LockjawSymbols", "LockjawModel", "LockjawTestPrograms"],
+      path: "Tests/LockjawNestings", exclude: ["Programs"]),
+    .executableTarget(name: "holder-bench", dependencies: ["LockjawNestings"], path: "Tests/LockjawHolderBench"),
     .testTarget(name: "LockjawArenaTests", dependencies: ["CLockjawABI", "LockjawArena"]),
     .testTarget(name: "LockjawGraphTests", dependencies: ["LockjawGraph", "LockjawModel"]),
     .testTarget(name: "LockjawInspectTests", dependencies: ["LockjawInspect", "LockjawTestPrograms"]),
@@ -76,8 +82,9 @@ let package = Package(
       dependencies: ["CLockjawNative", "LockjawSymbols", "LockjawInspect", "LockjawTestPrograms"]),
     .testTarget(
       name: "LockjawEmulatorTests",
-      dependencies: ["LockjawEmulator", "LockjawInspect", "LockjawSymbols", "LockjawModel", "LockjawTestPrograms"],
-      exclude: ["Programs"]),
+      dependencies: [
+        "LockjawEmulator", "LockjawInspect", "LockjawSymbols", "LockjawModel", "LockjawTestPrograms", "LockjawNestings",
+      ]),
     .testTarget(name: "LockjawDiagnosisTests", dependencies: ["LockjawDiagnosis"]),
     .testTarget(name: "LockjawWatchTests", dependencies: ["LockjawWatch", "LockjawModel"]),
     .testTarget(name: "LockjawReportTests", dependencies: ["LockjawReport"], exclude: ["Golden"]),

@@ -1,5 +1,5 @@
 import Glibc
-import LockjawTestPrograms
+import LockjawNestings
 import Testing
 
 /// Random nestings of guards against the table that the program keeps. `LOCKJAW_HOLDER_SNAPSHOTS` makes it longer.

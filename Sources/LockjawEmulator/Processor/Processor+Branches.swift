@@ -26,7 +26,7 @@ extension Processor {
 
   mutating func conditionalJump(_ i: inout Instruction, _ opcode: UInt8, _ distance: UInt64) {
     var isTaken = flags.holds(opcode)
-    if topCall == nil {
+    if calls.isEmpty {
       ownBranches += 1
       if ownBranches == flippedBranch { isTaken.toggle() }
     }
@@ -61,12 +61,8 @@ extension Processor {
   }
 
   private mutating func call(_ target: UInt64, returningTo next: UInt64) {
-    let isOwn = topCall == nil
-    if isOwn {
-      topCall = TopCall(
-        returnAddress: next, stackPointer: registers[Self.rsp], rbx: registers[Self.rbx], rbp: registers[Self.rbp],
-        r12: registers[12], r13: registers[13], r14: registers[14], r15: registers[15], beganAt: executed)
-    }
+    let isOwn = calls.isEmpty
+    noteCall(returningTo: next)
     push(next)
     go(to: target)
     if let stub = stubs.stub(at: target) {
@@ -81,12 +77,5 @@ extension Processor {
     registers[Self.rsp] = registers[Self.rsp] &+ extra
     go(to: target)
     noteReturn()
-  }
-
-  /// The stack pointer tells whose return it was: a callee's, the frame's own call's, the frame's.
-  mutating func noteReturn() {
-    let sp = registers[Self.rsp]
-    if sp >= frameEnd { pending = .returned }
-    if let call = topCall, sp >= call.stackPointer { topCall = nil }
   }
 }

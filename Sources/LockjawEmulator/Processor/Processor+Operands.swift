@@ -104,7 +104,7 @@ extension Processor {
 
   @inline(never)
   private mutating func observed(_ access: LockAccess, _ address: UInt64, _ width: Int) -> UInt64 {
-    let ownPC = topCall?.returnAddress ?? rip
+    let ownPC = topReturn ?? rip
     guard let presented = watch.observe(access, at: address, width: width, pc: rip, ownPC: ownPC) else {
       return raw(address, width)
     }

@@ -10,7 +10,7 @@ struct Processor {
   enum Stop: Hashable {
     /// As many instructions as `instructionLimit` allows.
     case instructionLimit
-    /// The frame's own call in `topCall` took longer than it may.
+    /// The innermost of `calls` took longer than it may.
     case callLimit
     /// More unmapped memory than a sane run touches.
     case unmappedMemory
@@ -29,13 +29,14 @@ struct Processor {
     case topCall
   }
 
-  /// A call that the frame under examination itself makes: what to restore when the callee is given up.
-  struct TopCall {
+  /// A call that the run has made: what to restore when the callee is given up.
+  struct Call {
     var returnAddress: UInt64
     /// Before the return address was pushed.
     var stackPointer: UInt64
     var rbx, rbp, r12, r13, r14, r15: UInt64
-    var beganAt: Int
+    /// The count of instructions at which it has taken too long.
+    var deadline: Int
   }
 
   // Registers, by the numbers instructions use: rax rcx rdx rbx rsp rbp rsi rdi r8…r15.
@@ -57,13 +58,20 @@ struct Processor {
   /// Instructions so far.
   var executed = 0
   var instructionLimit = 60_000
+  /// What a call of the frame itself may take; one within it half of that, and so on. The innermost is given up first: a
+  /// function that takes a guard along and loses itself in something else must still come to its end, where it drops it.
   var callLimit = 5_000
+  /// Calls deeper than this are part of their caller.
+  static let depthLimit = 5
   static let unmappedLimit = 64
   private var nextCheck = 0
 
   /// A `ret` that leaves the stack pointer at or above this one ends the frame under examination.
   var frameEnd: UInt64 = .max
-  var topCall: TopCall?
+  /// Calls that have not returned, the frame's own first.
+  private(set) var calls: [Call] = []
+  /// Where the frame's own call returns to; `nil` while the frame itself runs.
+  var topReturn: UInt64? { calls.first?.returnAddress }
   var stopsAtTopCalls = false
   /// Conditional branches of the frame itself, so far; the one whose number is `flippedBranch` goes the other way.
   var ownBranches = 0
@@ -118,7 +126,7 @@ struct Processor {
     flags = Flags()
     watch.reset(locks)
     executed = 0
-    topCall = nil
+    calls.removeAll(keepingCapacity: true)
     stopsAtTopCalls = false
     ownBranches = 0
     flippedBranch = 0
@@ -133,7 +141,7 @@ struct Processor {
     while true {
       if executed >= nextCheck {
         if executed >= instructionLimit { return .instructionLimit }
-        if let topCall, executed - topCall.beganAt >= callLimit { return .callLimit }
+        if let call = calls.last, executed >= call.deadline { return .callLimit }
         scheduleCheck()
       }
       executed &+= 1
@@ -148,10 +156,8 @@ struct Processor {
   }
 
   private mutating func scheduleCheck() {
-    nextCheck = instructionLimit
-    if let topCall { nextCheck = min(nextCheck, topCall.beganAt &+ callLimit) }
-    // Calls begin and end while this runs: look again before the next one can be over its limit.
-    if topCall == nil { nextCheck = min(nextCheck, executed &+ 256) }
+    // The innermost deadline is not the earliest only where its callers have little left; then it is met soon after.
+    nextCheck = min(instructionLimit, calls.last?.deadline ?? .max)
   }
 
   /// Points `fetch` at the bytes of the instruction at `rip`; false where that is no code.
@@ -183,9 +189,38 @@ struct Processor {
     return true
   }
 
-  /// Gives up what the frame called: back behind the call, with `result` in rax and the registers that a callee keeps.
+  /// Notes a call; deeper ones than `depthLimit` go unnoted.
+  mutating func noteCall(returningTo next: UInt64) {
+    guard calls.count < Self.depthLimit else { return }
+    let outer = calls.last?.deadline ?? .max
+    calls.append(
+      Call(
+        returnAddress: next, stackPointer: registers[Self.rsp], rbx: registers[Self.rbx], rbp: registers[Self.rbp],
+        r12: registers[12], r13: registers[13], r14: registers[14], r15: registers[15],
+        deadline: min(executed &+ callLimit >> calls.count, outer)))
+    scheduleCheck()
+  }
+
+  /// The stack pointer tells whose return it was: a callee's, the frame's.
+  mutating func noteReturn() {
+    let sp = registers[Self.rsp]
+    while let call = calls.last, sp >= call.stackPointer {
+      calls.removeLast()
+      scheduleCheck()
+    }
+    if sp >= frameEnd { pending = .returned }
+  }
+
+  /// Goes on in the frame that has just been returned to.
+  mutating func continueInCaller(endingAt end: UInt64) {
+    frameEnd = end
+    calls.removeAll(keepingCapacity: true)
+    scheduleCheck()
+  }
+
+  /// Gives up the innermost call that is noted: back behind it, with `result` in rax and the registers that a callee keeps.
   mutating func abandonCall(result: UInt64) -> Bool {
-    guard let call = topCall else { return false }
+    guard let call = calls.popLast() else { return false }
     rip = call.returnAddress
     registers[Self.rsp] = call.stackPointer
     registers[Self.rbx] = call.rbx
@@ -193,7 +228,8 @@ struct Processor {
     (registers[12], registers[13]) = (call.r12, call.r13)
     (registers[14], registers[15]) = (call.r14, call.r15)
     registers[Self.rax] = result
-    topCall = nil
+    // Its caller gets as much again as it had when it made the call, or it would be given up at once.
+    if let last = calls.indices.last { calls[last].deadline = executed &+ callLimit >> last }
     return true
   }
 
@@ -203,6 +239,7 @@ struct Processor {
     let target = memory.load(registers[Self.rsp], as: UInt64.self)
     registers[Self.rsp] = registers[Self.rsp] &+ 8
     rip = target
+    pending = nil
     noteReturn()
   }
 }

@@ -39,6 +39,8 @@ struct FrameRun {
 
   /// What the last run did to the locks, in order.
   var events: [LockWatch.Event] { processor.watch.events }
+  /// Conditional branches of the frame itself that the last run came to.
+  var ownBranches: Int { processor.ownBranches }
   /// Instructions of the last run.
   var instructions: Int { processor.executed }
 
@@ -69,6 +71,42 @@ struct FrameRun {
     return drive()
   }
 
+  /// As if the wait of the innermost of `frames` had come to its end, and on through the frames that called it: each finds
+  /// what its callee really gives it, a guard for the lock that was awaited among it.
+  /// - Parameters:
+  ///   - frames: adjoining, innermost first.
+  ///   - futex: the word that is slept on, which reads as zero: free, or woken.
+  /// - Returns: for each frame that was run to its end, what it did.
+  mutating func unwindForward(
+    _ frames: ArraySlice<Frame>, futex: UInt64?, result: UInt64, flippedBranch: Int = 0, watching locks: [LockSemantics]
+  ) -> [[LockWatch.Event]] {
+    guard var index = frames.indices.first else { return [] }
+    begin(frames[index], at: frames[index].returnAddress, locks, callLimit: Self.forwardCallLimit)
+    processor.instructionLimit = Self.chainedFrameLimit
+    defer { processor.instructionLimit = Self.instructionLimit }
+    processor.registers[Processor.rax] = result
+    processor.flippedBranch = flippedBranch
+    if let futex { processor.rawStore(futex, 4, 0) }
+    var passed: [[LockWatch.Event]] = []
+    var seen = 0
+    while drive() == .complete {
+      passed.append(Array(processor.watch.events[seen...]))
+      seen = processor.watch.events.count
+      index += 1
+      guard index < frames.endIndex, processor.rip == frames[index].returnAddress,
+        processor.registers[Processor.rsp] == frames[index].stackPointer
+      else { break }
+      processor.continueInCaller(endingAt: frames[index].end)
+      processor.instructionLimit = processor.executed + Self.chainedFrameLimit
+      // Only the first frame's branches are tried.
+      processor.flippedBranch = 0
+    }
+    return passed
+  }
+
+  private static let instructionLimit = 60_000
+  private static let chainedFrameLimit = 20_000
+
   private mutating func begin(_ frame: Frame, at start: UInt64, _ locks: [LockSemantics], callLimit: Int) {
     processor.reset(watching: locks)
     heap = GuestMemory.scratch.lowerBound + 0x1000
@@ -89,31 +127,27 @@ struct FrameRun {
       case .returned: return .complete
       case .stub(.resumeUnwinding):
         // Of the frame itself, or of a function it calls, which then has no end of its own.
-        if processor.topCall == nil || isOwnCall { return .complete }
+        if isOwnCall { return .complete }
         return .cut(stop)
       case .stub(.end): return .cut(stop)
       case .stub(let stub): substitute(stub)
       case .systemCall: processor.registers[Processor.rax] = 0
       case .topCall:
-        if let call = processor.topCall, case .at(let pad) = tables.landingPad(returnAddress: call.returnAddress) {
+        if let back = processor.topReturn, case .at(let pad) = tables.landingPad(returnAddress: back) {
           _ = processor.abandonCall(result: GuestMemory.scratch.lowerBound)
           processor.rip = pad
           processor.stopsAtTopCalls = false
         }
       case .callLimit, .unknownInstruction, .leftCode:
-        guard processor.topCall != nil, abandoned < Self.abandonedLimit else { return .cut(stop) }
+        guard abandoned < Self.abandonedLimit, processor.abandonCall(result: 0) else { return .cut(stop) }
         abandoned += 1
-        _ = processor.abandonCall(result: 0)
       case .instructionLimit, .unmappedMemory, .trap: return .cut(stop)
       }
     }
   }
 
-  /// The function that was just reached was called by the frame itself: its return address is on top of the stack.
-  private var isOwnCall: Bool {
-    guard let call = processor.topCall else { return true }
-    return call.stackPointer &- 8 == processor.registers[Processor.rsp]
-  }
+  /// The function that was just reached was called by the frame itself.
+  private var isOwnCall: Bool { processor.calls.count <= 1 }
 
   // MARK: Functions that are not run
 
@@ -153,7 +187,7 @@ struct FrameRun {
   private mutating func note(_ operation: LockOperation, _ address: UInt64) {
     guard let lock = processor.watch.lock(at: address), !processor.watch.locks[lock].isWatchedInMemory else { return }
     let back = processor.raw(processor.registers[Processor.rsp], 8)
-    processor.watch.note(operation, lock: lock, pc: back, ownPC: processor.topCall?.returnAddress ?? back)
+    processor.watch.note(operation, lock: lock, pc: back, ownPC: processor.topReturn ?? back)
   }
 
   /// futex(2): of the operations only those that hand the lock itself over say something.
@@ -163,7 +197,7 @@ struct FrameRun {
     else { return }
     let operation = processor.registers[Processor.rdx] & 0x7F
     let back = processor.raw(processor.registers[Processor.rsp], 8)
-    let ownPC = processor.topCall?.returnAddress ?? back
+    let ownPC = processor.topReturn ?? back
     if operation == 7 { processor.watch.note(.release(.exclusive), lock: lock, pc: back, ownPC: ownPC) }  // UNLOCK_PI
     if operation == 6 || operation == 13 {  // LOCK_PI, LOCK_PI2
       processor.watch.note(.acquire(.exclusive), lock: lock, pc: back, ownPC: ownPC)

@@ -20,7 +20,12 @@ package struct SearchedThread: Hashable, Sendable {
   package var frames: [Unwinding.Frame]
   package var fsBase: UInt64
   package var awaits: Awaited?
-  package init(tid: ThreadID, frames: [Unwinding.Frame], fsBase: UInt64, awaits: Awaited? = nil) {
+  /// The word that the thread sleeps on in futex(2), if it does.
+  package var futex: Address?
+  package init(
+    tid: ThreadID, frames: [Unwinding.Frame], fsBase: UInt64, awaits: Awaited? = nil, futex: Address? = nil
+  ) {
+    self.futex = futex
     self.tid = tid
     self.frames = frames
     self.fsBase = fsBase

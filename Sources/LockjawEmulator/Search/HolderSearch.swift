@@ -37,15 +37,13 @@ package final class HolderSearch {
     var found = [[FoundHold]](repeating: [], count: locks.count)
     var unanswered = 0
     for thread in threads {
-      for index in thread.frames.indices {
-        guard let frame = frame(index, of: thread) else { continue }
+      let answers = answers(thread, locks: semantics)
+      for (_, answer) in answers {
         statistics.frames += 1
-        let answer = answer(frame, locks: semantics)
         if !answer.isComplete { unanswered += 1 }
-        for lock in locks.indices {
-          guard let hold = answer.hold(of: lock, in: thread, frame: index, locks: semantics) else { continue }
-          found[lock].append(hold)
-        }
+      }
+      for lock in locks.indices {
+        found[lock] += FrameAnswer.holds(of: lock, in: thread, answers: answers, locks: semantics)
       }
     }
     return zip(locks, found).map { lock, holds in
@@ -76,26 +74,86 @@ package final class HolderSearch {
   /// Own conditional branches that are tried the other way where a forward run never returns.
   private static let flippedBranches = 10
 
-  private func answer(_ frame: FrameRun.Frame, locks: [LockSemantics]) -> FrameAnswer {
+  /// What each of the thread's frames has told, by its index, innermost first.
+  private func answers(_ thread: SearchedThread, locks: [LockSemantics]) -> [(index: Int, answer: FrameAnswer)] {
+    let frames = thread.frames.indices.compactMap { index in frame(index, of: thread).map { (index: index, frame: $0) } }
+    var answers = frames.map { (index: $0.index, answer: padAnswer($0.frame, locks: locks)) }
+    guard answers.contains(where: { !$0.answer.isComplete }) else { return answers }
+    // The frames below the first that is not the program's adjoin; what called back from a library is another matter.
+    let adjoining = zip(frames, frames.dropFirst()).prefix { $0.0.index + 1 == $0.1.index }.count + 1
+    let chained = unwindForward(thread, frames.prefix(adjoining).map(\.frame), locks)
+    for place in answers.indices where !answers[place].answer.isComplete {
+      if place < chained.count {
+        answers[place].answer.parts.append(
+          FrameAnswer.Part(rung: .forwardRun, events: chained[place], end: .complete, isChained: true))
+      } else {
+        runForward(frames[place].frame, locks, into: &answers[place].answer)
+      }
+    }
+    return answers
+  }
+
+  private func note(_ rung: FoundHold.Rung, _ outcome: FrameRun.Outcome, in answer: inout FrameAnswer) {
+    countRun()
+    answer.parts.append(FrameAnswer.Part(rung: rung, events: run.events, end: outcome))
+  }
+
+  private func countRun() {
+    statistics.runs += 1
+    statistics.instructions += run.instructions
+  }
+
+  private func padAnswer(_ frame: FrameRun.Frame, locks: [LockSemantics]) -> FrameAnswer {
     var answer = FrameAnswer()
-    func note(_ rung: FoundHold.Rung, _ outcome: FrameRun.Outcome) {
-      statistics.runs += 1
-      statistics.instructions += run.instructions
-      answer.parts.append(FrameAnswer.Part(rung: rung, events: run.events, isComplete: outcome == .complete))
-    }
     if case .at(let pad) = tables.landingPad(returnAddress: frame.returnAddress) {
-      note(.landingPad, run.landingPad(pad, of: frame, watching: locks))
-      if answer.isComplete { return answer }
+      note(.landingPad, run.landingPad(pad, of: frame, watching: locks), in: &answer)
     }
+    return answer
+  }
+
+  /// From the innermost frame outwards through the returns, as far as that goes.
+  private func unwindForward(
+    _ thread: SearchedThread, _ frames: [FrameRun.Frame], _ locks: [LockSemantics]
+  ) -> [[LockWatch.Event]] {
+    var best: [[LockWatch.Event]] = []
+    func attempt(_ result: UInt64, _ flippedBranch: Int) {
+      let passed = run.unwindForward(
+        frames[...], futex: thread.futex?.rawValue, result: result, flippedBranch: flippedBranch, watching: locks)
+      countRun()
+      if passed.count > best.count { best = passed }
+    }
+    attempt(0, 0)
+    let branches = min(run.ownBranches, Self.flippedBranches)
+    for branch in stride(from: 1, through: branches, by: 1) where best.isEmpty { attempt(0, branch) }
+    return best
+  }
+
+  private func runForward(_ frame: FrameRun.Frame, _ locks: [LockSemantics], into answer: inout FrameAnswer) {
     for result in [UInt64(0), 1] {
-      note(.forwardRun, run.forward(frame, result: result, watching: locks))
-      if answer.isComplete { return answer }
+      note(.forwardRun, run.forward(frame, result: result, watching: locks), in: &answer)
+      if answer.isComplete { return }
     }
     // It never returns: a loop. One of its branches leads out.
-    for branch in 1...Self.flippedBranches where !answer.isComplete {
-      note(.forwardRun, run.forward(frame, result: 0, flippedBranch: branch, watching: locks))
+    let branches = min(run.ownBranches, Self.flippedBranches)
+    for branch in stride(from: 1, through: branches, by: 1) where !answer.isComplete {
+      note(.forwardRun, run.forward(frame, result: 0, flippedBranch: branch, watching: locks), in: &answer)
     }
-    if !answer.isComplete { note(.forwardRun, run.forwardToPad(frame, watching: locks)) }
-    return answer
+    if !answer.isComplete { note(.forwardRun, run.forwardToPad(frame, watching: locks), in: &answer) }
+  }
+
+  /// What each way said about each frame of a thread, for whoever wants to know why: a line a frame.
+  package func explanation(of thread: SearchedThread, lock: SearchedLock) -> [String] {
+    let answers = answers(thread, locks: [lock.semantics])
+    return thread.frames.indices.map { index in
+      guard let answer = answers.first(where: { $0.index == index })?.answer else {
+        return "#\(index) \(thread.frames[index].pc): not the program's"
+      }
+      let parts = answer.parts.map { part in
+        "\(part.rung.rawValue)\(part.isChained ? " (chained)" : "") "
+          + part.events.map { "\($0.operation)@\(Address($0.pc))" }.joined(separator: ",")
+          + (part.isComplete ? "" : " \(part.end)")
+      }
+      return "#\(index) \(thread.frames[index].pc): " + parts.joined(separator: "; ")
+    }
   }
 }

@@ -1,17 +1,15 @@
 import Glibc
 import LockjawTestPrograms
-import Testing
 
 /// One way to compile a program of nestings.
-struct NestingBuild: CustomTestStringConvertible, Sendable {
-  var name: String
+package struct NestingBuild: CustomStringConvertible, Sendable {
+  package var name: String
   var source: String
   var flags: [String]
-  var isStripped = false
 
-  var testDescription: String { name }
+  package var description: String { name }
 
-  static let rustStd: [NestingBuild] = [
+  package static let rustStd: [NestingBuild] = [
     NestingBuild(name: "std release", source: "nestings.rs", flags: ["-O"]),
     NestingBuild(name: "std debug", source: "nestings.rs", flags: []),
     NestingBuild(name: "std panic=abort", source: "nestings.rs", flags: ["-O", "-C", "panic=abort"]),
@@ -19,6 +17,8 @@ struct NestingBuild: CustomTestStringConvertible, Sendable {
       name: "std fat LTO", source: "nestings.rs", flags: ["-C", "opt-level=3", "-C", "lto=fat", "-C", "codegen-units=1"]),
     NestingBuild(name: "std release, stripped", source: "nestings.rs", flags: ["-O", "-C", "strip=symbols"]),
   ]
+
+  package static let all = rustStd
 
   /// Sources stand beside this file.
   static let sources = String(#filePath.prefix(upTo: #filePath.lastIndex(of: "/") ?? #filePath.startIndex)) + "/Programs"
@@ -30,7 +30,7 @@ struct NestingBuild: CustomTestStringConvertible, Sendable {
   }
 
   /// Two programs with fresh seeds, half the snapshots each.
-  func score(snapshots: Int) throws -> NestingProgram.Score {
+  package func score(snapshots: Int) throws -> NestingProgram.Score {
     let directory = try TemporaryDirectory()
     let path = try compile(into: directory)
     var score = NestingProgram.Score()

@@ -6,25 +6,27 @@ import LockjawSymbols
 import LockjawTestPrograms
 
 /// A running program of random guard nestings, and the table it keeps of who holds what.
-final class NestingProgram {
-  struct Score: CustomStringConvertible {
-    var holds = 0
-    var missed = 0
+package final class NestingProgram {
+  package struct Score: CustomStringConvertible {
+    package var holds = 0
+    package var missed = 0
     /// Claimed of a scored thread, and not in the table.
-    var wrong = 0
+    package var wrong = 0
     /// The same before the lock's word was heard.
-    var missedBefore = 0
-    var wrongBefore = 0
-    var byPad = 0
-    var byRun = 0
-    var snapshots = 0
-    var runs = 0
-    var instructions = 0
-    var nanoseconds: UInt64 = 0
+    package var missedBefore = 0
+    package var wrongBefore = 0
+    package var byPad = 0
+    package var byRun = 0
+    package var snapshots = 0
+    package var runs = 0
+    package var instructions = 0
+    package var nanoseconds: UInt64 = 0
     /// What the wrong and missed ones were, for whoever looks into them.
-    var notes: [String] = []
+    package var notes: [String] = []
 
-    var description: String {
+    package init() {}
+
+    package var description: String {
       let each = runs > 0 ? Double(nanoseconds) / Double(runs) / 1000 : 0
       let found = max(byPad + byRun, 1)
       return
@@ -48,6 +50,7 @@ final class NestingProgram {
   private var rowBytes = 0
   private var threads = 0
   private(set) var locks: [LockSemantics] = []
+  private var lastNoted: [(ThreadID, Address)] = []
 
   init(path: String, seed: UInt64, threads: Int = 8) throws {
     running = try RunningProgram([path, "\(seed)", "\(threads)"])
@@ -110,7 +113,7 @@ final class NestingProgram {
       guard let registers = thread.registers else { return nil }
       return SearchedThread(
         tid: thread.tid, frames: unwinder.unwind(registers, memory: memory).frames, fsBase: registers.fsBase,
-        awaits: byThread[thread.tid]?.awaits)
+        awaits: byThread[thread.tid]?.awaits, futex: thread.kernelState.futexWord)
     }
     let taken = locks.compactMap { lock in
       LockWords.expected(lock, memory: memory).map { SearchedLock(lock, expected: $0) }
@@ -122,7 +125,21 @@ final class NestingProgram {
     score.runs += search.statistics.runs
     score.instructions += search.statistics.instructions
     score.snapshots += 1
+    let noted = score.notes.count
     compare(found, snapshot, byThread, into: &score)
+    if score.notes.count > noted, getenv("LOCKJAW_EXPLAIN") != nil {
+      for (tid, lock) in lastNoted {
+        guard let thread = searched.first(where: { $0.tid == tid }), let lock = taken.first(where: { $0.semantics.address == lock })
+        else { continue }
+        print("thread \(tid), lock \(lock.semantics.kind) \(lock.semantics.address), awaits \(thread.awaits.map { "\($0)" } ?? "nothing")")
+        let symbolizer = Symbolizer(modules: snapshot.modules, files: files)
+        for (line, frame) in zip(search.explanation(of: thread, lock: lock), thread.frames) {
+          let name = symbolizer.frames(at: frame.pc, isReturnAddress: frame.isReturnAddress)
+          print("  ", line, name.map { "\($0.function ?? "?"):\($0.line ?? 0)" }.joined(separator: " < "))
+        }
+      }
+    }
+    lastNoted = []
   }
 
   private func compare(
@@ -165,10 +182,18 @@ final class NestingProgram {
     for (claim, what) in truth.subtracting(after).map({ ($0, "missed") }) + after.subtracting(truth).map({ ($0, "wrong") }) {
       guard score.notes.count < 20 else { break }
       let answer = found.first { $0.lock == claim.lock }
+      lastNoted.append((claim.tid, claim.lock))
       score.notes.append(
         "\(what): thread \(claim.tid) \(claim.mode) of lock \(claim.lock), phase \(rows[claim.tid]?.phase ?? 0), "
           + "\(answer.map { "\($0.check), \($0.holds.count) claimed, \($0.dismissed.count) dismissed" } ?? "no answer")"
           + (answer?.holds.first { $0.tid == claim.tid }.map { ", at \($0.releasedAt) by \($0.rung)" } ?? ""))
     }
+  }
+}
+
+extension KernelState {
+  /// The word a thread sleeps on.
+  package var futexWord: Address? {
+    if case .futexWait(let word) = self { word } else { nil }
   }
 }
