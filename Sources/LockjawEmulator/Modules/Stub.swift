@@ -9,6 +9,8 @@ enum Stub: Hashable, Sendable {
   case copy, fill, compare, length
   /// Sleeps, talks to the kernel or to another thread, or frees: nothing, and zero is returned.
   case skip
+  /// `clock_gettime`: some time.
+  case clock
   /// `syscall(2)`: of a futex call, which word it is about.
   case systemCall
   case lock(LockOperation)
@@ -43,13 +45,14 @@ enum Stub: Hashable, Sendable {
       free cfree __cxa_end_catch __cxa_free_exception _Unwind_DeleteException write writev read readv pread pread64 pwrite \
       pwrite64 send sendto sendmsg recv recvfrom recvmsg poll ppoll select pselect epoll_wait epoll_pwait close open open64 openat \
       fsync accept accept4 connect sleep usleep nanosleep clock_nanosleep sched_yield pause sigwait sigtimedwait sigwaitinfo \
-      clock_gettime gettimeofday time munmap mmap mmap64 madvise mprotect sem_wait sem_timedwait sem_clockwait sem_trywait sem_post \
+      gettimeofday time munmap mmap mmap64 madvise mprotect sem_wait sem_timedwait sem_clockwait sem_trywait sem_post \
       pthread_join pthread_timedjoin_np pthread_create pthread_detach pthread_cond_signal pthread_cond_broadcast \
       pthread_cond_destroy pthread_cond_init pthread_mutex_destroy pthread_mutex_init pthread_rwlock_destroy \
       pthread_rwlock_init pthread_barrier_wait pthread_once pthread_kill waitpid wait4 fork vfork sigaction sigprocmask \
       pthread_sigmask fflush fwrite fputs puts printf fprintf vfprintf dprintf perror fclose fopen getenv secure_getenv \
       eventfd_write eventfd_read ioctl fcntl getrandom dl_iterate_phdr
       """)
+    add(.clock, "clock_gettime __vdso_clock_gettime")
     add(.systemCall, "syscall")
     add(
       .lock(.acquire(.exclusive)),

@@ -31,6 +31,8 @@ struct FrameRun {
   private var processor: Processor
   private let tables: ExceptionTables
   private var heap: UInt64 = 0
+  /// The frame is already being unwound.
+  private var isInPad = false
 
   init(memory: any MemoryReader, stubs: Stubs, tables: ExceptionTables) {
     processor = Processor(memory: GuestMemory(memory), stubs: stubs)
@@ -49,6 +51,7 @@ struct FrameRun {
   /// As if the callee had thrown: control goes to the landing pad.
   mutating func landingPad(_ pad: UInt64, of frame: Frame, watching locks: [LockSemantics]) -> Outcome {
     begin(frame, at: pad, locks, callLimit: Self.padCallLimit)
+    isInPad = true
     processor.registers[Processor.rax] = GuestMemory.scratch.lowerBound
     return drive()
   }
@@ -109,6 +112,7 @@ struct FrameRun {
 
   private mutating func begin(_ frame: Frame, at start: UInt64, _ locks: [LockSemantics], callLimit: Int) {
     processor.reset(watching: locks)
+    isInPad = false
     heap = GuestMemory.scratch.lowerBound + 0x1000
     for (register, value) in zip([3, 5, 12, 13, 14, 15], frame.preserved) { processor.registers[register] = value }
     processor.registers[Processor.rsp] = frame.stackPointer
@@ -129,21 +133,35 @@ struct FrameRun {
         // Of the frame itself, or of a function it calls, which then has no end of its own.
         if isOwnCall { return .complete }
         return .cut(stop)
-      case .stub(.end): return .cut(stop)
+      case .stub(.end), .trap:
+        guard let back = processor.topReturn, abandoned < Self.abandonedLimit else { return .cut(stop) }
+        abandoned += 1
+        // A callee has thrown, or would have ended the process. As unwinding goes on in the frame, so does the run.
+        if !isInPad, case .at(let pad) = tables.landingPad(returnAddress: back) {
+          isInPad = true
+          goToPad(pad)
+        } else if !processor.abandonCall(result: 0) {
+          return .cut(stop)
+        }
       case .stub(let stub): substitute(stub)
       case .systemCall: processor.registers[Processor.rax] = 0
       case .topCall:
         if let back = processor.topReturn, case .at(let pad) = tables.landingPad(returnAddress: back) {
-          _ = processor.abandonCall(result: GuestMemory.scratch.lowerBound)
-          processor.rip = pad
+          goToPad(pad)
           processor.stopsAtTopCalls = false
         }
       case .callLimit, .unknownInstruction, .leftCode:
         guard abandoned < Self.abandonedLimit, processor.abandonCall(result: 0) else { return .cut(stop) }
         abandoned += 1
-      case .instructionLimit, .unmappedMemory, .trap: return .cut(stop)
+      case .instructionLimit, .unmappedMemory: return .cut(stop)
       }
     }
+  }
+
+  private mutating func goToPad(_ pad: UInt64) {
+    while processor.abandonCall(result: GuestMemory.scratch.lowerBound) {}
+    processor.registers[Processor.rdx] = 0
+    processor.rip = pad
   }
 
   /// The function that was just reached was called by the frame itself.
@@ -173,6 +191,10 @@ struct FrameRun {
       result = argument(0)
     case .compare: result = compare(argument(0), argument(1), argument(2))
     case .length: result = length(argument(0))
+    case .clock:
+      // A valid time: what was in that memory before may be none.
+      processor.rawStore(argument(1), 8, 1_000_000)
+      processor.rawStore(argument(1) &+ 8, 8, 0)
     case .systemCall: noteSystemCall()
     case .lock(let operation):
       // A call that a callee makes belongs to the frame's own call.
