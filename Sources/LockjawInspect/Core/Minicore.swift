@@ -62,7 +62,8 @@ package struct Minicore {
 
   /// Writable, or read-only since relocation: neither is what the file says.
   private func isPrivateData(_ entry: MemoryMapEntry) -> Bool {
-    guard !entry.isExecutable, entry.offset != 0, let end = map.entry(containing: entry.end) ?? map.entry(containing: entry.start)
+    guard !entry.isExecutable, entry.offset != 0,
+      let end = map.entry(containing: entry.end) ?? map.entry(containing: entry.start)
     else { return false }
     return entry.isWritable || (end.isWritable && end.path == entry.path)
   }
@@ -123,7 +124,8 @@ package struct Minicore {
     try file.skip(to: dataStart)
     for load in loads {
       switch load.content {
-      case .copied(let at, let count): try copies.withBytes { bytes throws(InspectError) in try file.append(bytes[at..<at + count]) }
+      case .copied(let at, let count):
+        try copies.withBytes { bytes throws(InspectError) in try file.append(bytes[at..<at + count]) }
       case .arena(let at, let count): try file.append(arena?.bytes(at: at, count: count) ?? [])
       }
       try file.skip(to: (file.position + 4095) & ~4095)
@@ -140,7 +142,8 @@ package struct Minicore {
       if own.first?.lowerBound != entry.start, entry.isFileOfModule, entry.isExecutable { runs.append((entry, nil)) }
       for run in own { runs.append((entry, run)) }
     }
-    let copies = PageCopies(runs.compactMap(\.run), from: memory.task, overlay: snapshot.words + snapshot.threads.compactMap(\.stack))
+    let copies = PageCopies(
+      runs.compactMap(\.run), from: memory.task, overlay: snapshot.words + snapshot.threads.compactMap(\.stack))
     var loads: [Load] = []
     var index = 0
     for (position, item) in runs.enumerated() {
