@@ -6,7 +6,7 @@ import PackageDescription
 /// thread-local state reachable without a call. See Docs/shim.md for each one's reason.
 let shimCFlags: [CSetting] = [
   .unsafeFlags([
-    "-std=gnu11", "-O2", "-g", "-fvisibility=hidden", "-ftls-model=initial-exec", "-fno-stack-protector",
+    "-std=gnu11", "-O2", "-gdwarf-4", "-fvisibility=hidden", "-ftls-model=initial-exec", "-fno-stack-protector",
     "-fno-omit-frame-pointer", "-fasynchronous-unwind-tables", "-Wall", "-Wextra", "-Werror",
   ])
 ]
@@ -34,7 +34,8 @@ let package = Package(
   targets: [
     .target(name: "CLockjawABI"),
     .target(
-      name: "CLockjawPreload", dependencies: ["CLockjawABI"], exclude: ["exports.map", "interposed.def"], cSettings: shimCFlags,
+      name: "CLockjawPreload", dependencies: ["CLockjawABI"], exclude: ["exports.map", "interposed.def"],
+      cSettings: shimCFlags,
       linkerSettings: shimLinkerFlags),
     .target(
       name: "CLockjawNative", dependencies: ["CLockjawABI"],
@@ -73,7 +74,9 @@ let package = Package(
     .testTarget(
       name: "LockjawSymbolsTests",
       dependencies: ["CLockjawNative", "LockjawSymbols", "LockjawInspect", "LockjawTestPrograms"]),
-    .testTarget(name: "LockjawDiagnosisTests", dependencies: ["LockjawDiagnosis", "LockjawTestPrograms"]),
+    .testTarget(
+      name: "LockjawDiagnosisTests",
+      dependencies: ["LockjawDiagnosis", "LockjawInspect", "LockjawSymbols", "LockjawTestPrograms"]),
     .testTarget(
       name: "LockjawWatchTests",
       dependencies: ["LockjawWatch", "LockjawModel", "LockjawInspect", "LockjawReport", "LockjawTestPrograms"]),

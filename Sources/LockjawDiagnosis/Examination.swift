@@ -15,6 +15,8 @@ package struct Examination {
   package let refused: Set<ThreadID>
   /// The moment of the first pass.
   package let now: Instant
+  /// An orphan's owner turned out to have unlocked before it ended: the whole is worth another look.
+  package let wasOvertaken: Bool
 
   /// What the first pass alone says: cheap, and enough to know that there is nothing to examine.
   package struct Glance {
@@ -107,7 +109,14 @@ package struct Examination {
     self.kernel = kernel
     self.graph = graph
     now = glance.now
-    diagnosis = Diagnosis.of(graph, witnesses: witnesses, now: glance.now, stall: stall)
+    let diagnosis = Diagnosis.of(graph, witnesses: witnesses, now: glance.now, stall: stall)
+    // What a dead process left does not change any more, and a snapshot never did.
+    let secondLook = (target is DeadTarget ? nil : arena).map {
+      SecondLook(first: first, words: words, arena: $0, target: target)
+    }
+    let confirmed = secondLook.map { look in diagnosis.keeping { look.confirms($0) } } ?? diagnosis
+    wasOvertaken = diagnosis.findings.contains { $0.kind == .orphanedLock && !confirmed.findings.contains($0) }
+    self.diagnosis = confirmed
   }
 
   private static let absentArena =

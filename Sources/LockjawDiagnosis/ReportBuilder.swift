@@ -26,6 +26,7 @@ package struct ReportBuilder {
   /// Short names of locks, in the order in which the findings mention them.
   private let lockIDs: [Address: String]
   private let lockOrder: [(address: Address, type: LockType)]
+  private static let fewThreads = 64
 
   /// - Parameter snapshot: registers and stacks of threads that do not wait, where they were taken.
   package init(
@@ -72,8 +73,9 @@ package struct ReportBuilder {
     if source == "live" { timing["pause"] = snapshot?.pauseMilliseconds ?? 0 }
     return Report(
       verdict: examination.diagnosis.verdict, signature: "", process: process, findings: findings, locks: locks,
-      threads: threads, history: history, diagnostics: target.diagnostics + stackReader.diagnostics, losses: losses,
-      timing: timing, source: source)
+      threads: threads, history: history,
+      diagnostics: target.diagnostics + stackReader.diagnostics + unlisted(threads), losses: losses, timing: timing,
+      source: source)
   }
 
   // MARK: - Findings
@@ -160,22 +162,34 @@ package struct ReportBuilder {
   private func threadReports(_ stacks: Stacks) -> [ThreadReport] {
     var order: [ThreadID] = []
     var seen: Set<ThreadID> = []
-    func add(_ thread: ThreadID) { if seen.insert(thread).inserted { order.append(thread) } }
-    for finding in examination.diagnosis.findings {
-      finding.members.forEach(add)
-      finding.edges.forEach { $0.holders.forEach(add) }
-      if let culprit = finding.culprit { add(culprit) }
+    func add(_ threads: some Sequence<ThreadID>) {
+      for thread in threads where seen.insert(thread).inserted { order.append(thread) }
     }
-    let involved = order.count
-    for finding in examination.diagnosis.findings { finding.bystanders.forEach(add) }
-    if case .all = stacks {
-      examination.threads.forEach { add($0.tid) }
-      snapshot?.threads.forEach { add($0.tid) }
-      target.threadIDs?.sorted().forEach(add)
+    let findings = examination.diagnosis.findings
+    for finding in findings {
+      add(finding.members)
+      add(finding.edges.lazy.flatMap(\.holders))
+      if let culprit = finding.culprit { add(CollectionOfOne(culprit)) }
     }
     // A thousand bystanders are a count, not a thousand stacks.
-    let limit = if case .all = stacks { order.count } else { max(involved, 64) }
+    var limit = max(order.count, Self.fewThreads)
+    for finding in findings { add(finding.bystanders) }
+    if case .all = stacks {
+      add(examination.threads.lazy.map(\.tid))
+      add(snapshot?.threads.map(\.tid) ?? [])
+      add(target.threadIDs?.sorted() ?? [])
+      limit = order.count
+    }
     return order.prefix(limit).map(threadReport)
+  }
+
+  private func unlisted(_ threads: [ThreadReport]) -> [String] {
+    let named = Set(examination.diagnosis.findings.flatMap(\.bystanders)).subtracting(threads.map(\.tid))
+    guard !named.isEmpty else { return [] }
+    return [
+      "\(named.count) threads that are stuck behind the finding are counted, not listed; 'lockjaw attach --all-stacks' "
+        + "lists them."
+    ]
   }
 
   private func threadReport(_ tid: ThreadID) -> ThreadReport {

@@ -111,7 +111,7 @@ package struct Witnesses: Sendable {
   private func hearHolds(of candidate: Candidate, into hearing: inout Hearing) {
     for edge in candidate.cycle where edge.blocking == .holds && !edge.isWeak {
       guard let holder = edge.holders.first, let state = second[holder] else { continue }
-      if !state.held.contains(where: { $0.object == edge.object && $0.type == edge.type }) {
+      if !state.held.contains(where: { $0.object == edge.object && $0.type == edge.type && $0.evidence == .arena }) {
         hearing.missing(
           "arena: thread \(holder) does not list \(edge.type.rawValue) \(edge.object) among its locks; only the "
             + "lock's word names it.")

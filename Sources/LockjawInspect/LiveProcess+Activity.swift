@@ -10,6 +10,13 @@ extension LiveProcess {
     }
   }
 
+  /// The futex wait this thread sleeps in, with the arguments that tell whose it is; `nil` where it does not sleep in
+  /// one, or the kernel does not say.
+  package func futexWait(of thread: ThreadID) -> FutexWait? {
+    guard case .activity(let activity) = read(thread) else { return nil }
+    return activity.futexWait
+  }
+
   /// The same for people: "asleep in read on pipe:[4711] (fd 0)", "waits for child 123 (wait4)", "runs".
   package func activity(of thread: ThreadID) -> String {
     guard let live = self.thread(thread) else { return "has ended" }

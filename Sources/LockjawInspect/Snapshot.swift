@@ -28,6 +28,14 @@ package struct Snapshot: Sendable {
       else { return nil }
       return (number, arguments)
     }
+
+    /// The futex wait the thread was in when it was stopped: its system call's arguments are still in the registers.
+    package var futexWait: FutexWait? {
+      guard case .futexWait(let word) = kernelState, let registers, registers.rdi == word.rawValue else { return nil }
+      return FutexWait(
+        word: word, operation: UInt32(truncatingIfNeeded: registers.rsi),
+        expected: UInt32(truncatingIfNeeded: registers.rdx), hasTimeLimit: registers.r10 != 0)
+    }
   }
 
   package let process: ProcessOutline

@@ -43,11 +43,18 @@ package struct LockWord: Hashable, Sendable {
   package var description: String
   /// How many bytes from `address` belong to the object: a futex wait inside them is a wait for this lock.
   package var byteCount: Int
+  /// Whose lock it is.
+  package var library: LockLibrary
+  /// Whether the word says that somebody waits; such marks may be out of date. `nil`: it does not say.
+  package var hasWaiters: Bool?
+  /// Why no sequence of correct operations leads to this word: "all bits set: impossible state of
+  /// parking_lot::RawRwLock". `nil` where the word is possible.
+  package var impossibility: String?
 
   package init(
     address: Address, type: LockType, owner: ThreadID? = nil, recordsOwner: Bool, readerCount: Int? = nil,
     isTaken: Bool, policy: Policy? = nil, hasPendingWriter: Bool? = nil, variant: String? = nil, description: String,
-    byteCount: Int
+    byteCount: Int, library: LockLibrary = .glibc, hasWaiters: Bool? = nil, impossibility: String? = nil
   ) {
     self.address = address
     self.type = type
@@ -60,5 +67,28 @@ package struct LockWord: Hashable, Sendable {
     self.variant = variant
     self.description = description
     self.byteCount = byteCount
+    self.library = library
+    self.hasWaiters = hasWaiters
+    self.impossibility = impossibility
+  }
+
+  /// How the lock is taken, as far as the word tells; `nil` where it is free, or impossible.
+  package var mode: LockMode? {
+    guard isTaken, impossibility == nil else { return nil }
+    if type != .rwlock { return .exclusive }
+    return (readerCount ?? 0) > 0 ? .read : .write
+  }
+
+  /// How many holds the word counts; `nil` where it does not say, or says what cannot be.
+  package var holderCount: Int? {
+    guard impossibility == nil else { return nil }
+    guard isTaken else { return 0 }
+    switch type {
+    case .rwlock:
+      guard let readerCount else { return nil }
+      return max(readerCount, 1)
+    case .mutex, .spinlock, .piFutex, .once: return 1
+    case .semaphore, .condition, .barrier, .join, .futex: return nil
+    }
   }
 }

@@ -91,6 +91,7 @@ struct FollowerPass {
     }
     refreshModules()
     let examination = Examination(glance, arena: arena, target: target, stall: settings.stall)
+    isOpen = examination.wasOvertaken
     var isFresh = false
     var isRenewal = true
     for finding in examination.diagnosis.findings where isReportable(finding) {

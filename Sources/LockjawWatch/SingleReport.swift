@@ -104,8 +104,9 @@ extension CoreFile {
 }
 
 extension Examination {
-  /// A cycle is there that is not proven and may yet be.
+  /// A cycle is there that is not proven and may yet be, or what was there has changed meanwhile.
   package var isOpen: Bool {
-    diagnosis.findings.contains { $0.isCycle && $0.certainty != .proven && $0.edges.allSatisfy { !$0.isWeak } }
+    wasOvertaken
+      || diagnosis.findings.contains { $0.isCycle && $0.certainty != .proven && $0.edges.allSatisfy { !$0.isWeak } }
   }
 }

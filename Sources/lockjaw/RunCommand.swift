@@ -12,7 +12,8 @@ struct RunCommand: ParsableCommand {
 
   @OptionGroup var report: ReportOptions
 
-  @Option(help: ArgumentHelp("What to do to a hang that is proven or inferred.", valueName: "report|abort|kill|exec:COMMAND"))
+  @Option(
+    help: ArgumentHelp("What to do to a hang that is proven or inferred.", valueName: "report|abort|kill|exec:COMMAND"))
   var onHang: HangAction = .report
 
   @Option(help: ArgumentHelp("Exit status when lockjaw ended the program.", valueName: "N"))

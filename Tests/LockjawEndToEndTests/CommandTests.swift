@@ -118,7 +118,8 @@ extension EndToEnd {
       #expect(place.arenas.isEmpty)
     }
 
-    @Test("A program started by the environment alone is explained by attach, listed, and killed it leaves its evidence")
+    @Test(
+      "A program started by the environment alone is explained by attach, listed, and killed it leaves its evidence")
     func environmentAlone() async throws {
       let program = try ChildProcess(
         [try sample("c/abba")], environment: place.environment.merging(["LD_PRELOAD": Checkout.shim.path]) { $1 })
@@ -145,7 +146,8 @@ extension EndToEnd {
       let analyze = try lockjaw("analyze", "--format", "json", arena)
       #expect(try await analyze.ending(within: .seconds(20)) == .exit(1))
       let document = try ReportDocument.decode(Data(analyze.output.utf8))
-      let truth = try Sample(source: #require(Sample.sources.first { $0.key == "c/abba" }), level: .unoptimised).source.truth()
+      let truth = try Sample(source: #require(Sample.sources.first { $0.key == "c/abba" }), level: .unoptimised).source
+        .truth()
       #expect(document.verdict == "deadlock")
       #expect(document.findings.first?.certainty == "inferred")
       // The same cycle, sites and lines as the source states, from nothing but the arena.
@@ -199,7 +201,8 @@ extension EndToEnd {
       try FileManager.default.copyItem(atPath: Checkout.lockjaw.path, toPath: directory + "/lockjaw")
       try FileManager.default.copyItem(atPath: Checkout.shim.path, toPath: directory + "/liblockjaw.so")
       let child = try ChildProcess(
-        [directory + "/lockjaw", "run", "--on-hang", "kill", "--", try sample("c/abba")], environment: place.environment)
+        [directory + "/lockjaw", "run", "--on-hang", "kill", "--", try sample("c/abba")], environment: place.environment
+      )
       #expect(try await child.ending(within: .seconds(30)) == .exit(99))
       #expect(child.output.contains("DEADLOCK (proven)"))
     }

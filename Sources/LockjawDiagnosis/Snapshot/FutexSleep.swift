@@ -51,7 +51,7 @@ package struct FutexSleep: Hashable, Sendable {
 }
 
 /// What a sleeping thread waits for.
-package struct DecodedWait: Hashable, Sendable {
+package struct ObjectWait: Hashable, Sendable {
   package var type: LockType
   package var mode: LockMode
   /// Where the lock begins; the word may lie inside.

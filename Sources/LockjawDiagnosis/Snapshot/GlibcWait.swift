@@ -25,28 +25,28 @@ package enum GlibcWait {
   ///   - functions: names of the innermost frames, as far as they are the C library's.
   package static func decode(
     _ sleep: FutexSleep, functions: [String], memory: any MemoryReader
-  ) -> DecodedWait? {
+  ) -> ObjectWait? {
     guard let kind = functions.lazy.compactMap({ kinds[canonical($0)] }).first else { return nil }
     let word = sleep.word
     switch kind {
     case .mutex:
       guard isMutex(word, memory) else { return nil }
-      return DecodedWait(type: .mutex, mode: .exclusive, object: word)
+      return ObjectWait(type: .mutex, mode: .exclusive, object: word)
     case .reader:
       let object = sleep.expected & readersWait != 0 ? word : word.minus(8)
       guard isRwlock(object, memory) else { return nil }
-      return DecodedWait(type: .rwlock, mode: .read, object: object)
+      return ObjectWait(type: .rwlock, mode: .read, object: object)
     case .writer:
       let object = word.minus(word.rawValue % 8 == 4 ? 12 : 8)
       guard isRwlock(object, memory) else { return nil }
-      return DecodedWait(type: .rwlock, mode: .write, object: object)
+      return ObjectWait(type: .rwlock, mode: .write, object: object)
     case .condition:
-      return DecodedWait(type: .condition, mode: .signal, object: word.minus(word.rawValue % 8 == 0 ? 40 : 44))
-    case .semaphore: return DecodedWait(type: .semaphore, mode: .exclusive, object: word)
-    case .barrier: return DecodedWait(type: .barrier, mode: .signal, object: word.minus(4))
-    case .once: return DecodedWait(type: .once, mode: .exclusive, object: word)
+      return ObjectWait(type: .condition, mode: .signal, object: word.minus(word.rawValue % 8 == 0 ? 40 : 44))
+    case .semaphore: return ObjectWait(type: .semaphore, mode: .exclusive, object: word)
+    case .barrier: return ObjectWait(type: .barrier, mode: .signal, object: word.minus(4))
+    case .once: return ObjectWait(type: .once, mode: .exclusive, object: word)
     case .join:
-      return DecodedWait(
+      return ObjectWait(
         type: .join, mode: .exclusive, object: descriptor(ofThreadIDAt: word, memory) ?? word,
         companion: Address(UInt64(sleep.expected)))
     }

@@ -41,10 +41,10 @@ struct SnapshotWaits {
       deadline: sleep.hasTimeLimit ? Instant(nanoseconds: .max - 1) : nil)
   }
 
-  private func plainWait(_ sleep: FutexSleep) -> DecodedWait {
+  private func plainWait(_ sleep: FutexSleep) -> ObjectWait {
     sleep.isPriorityInheriting
-      ? DecodedWait(type: .piFutex, mode: .exclusive, object: sleep.word)
-      : DecodedWait(type: .futex, mode: .signal, object: sleep.word)
+      ? ObjectWait(type: .piFutex, mode: .exclusive, object: sleep.word)
+      : ObjectWait(type: .futex, mode: .signal, object: sleep.word)
   }
 
   private func since(_ thread: Snapshot.Thread) -> Instant {

@@ -46,6 +46,14 @@ struct ThreadActivity: Hashable {
     }
   }
 
+  /// The same with the call's other arguments.
+  var futexWait: FutexWait? {
+    guard let word = futexWord, case .systemCall(_, let arguments) = place else { return nil }
+    return FutexWait(
+      word: word, operation: UInt32(truncatingIfNeeded: arguments[1]),
+      expected: UInt32(truncatingIfNeeded: arguments[2]), hasTimeLimit: arguments[3] != 0)
+  }
+
   var kernelState: KernelState {
     switch place {
     case .running, .stoppedOrFaulting: return .running

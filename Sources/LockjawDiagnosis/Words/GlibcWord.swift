@@ -58,6 +58,14 @@ struct WordBytes {
   private let bytes: [UInt8]
   init(_ bytes: [UInt8]) { self.bytes = bytes }
 
+  var count: Int { bytes.count }
+
+  func byte(at offset: Int) -> UInt8 { offset >= 0 && offset < bytes.count ? bytes[offset] : 0 }
+
+  func int64(at offset: Int) -> UInt64 {
+    UInt64(int32(at: offset)) | UInt64(int32(at: offset + 4)) << 32
+  }
+
   func int32(at offset: Int) -> UInt32 {
     guard offset >= 0, offset + 4 <= bytes.count else { return 0 }
     return (0..<4).reduce(0) { $0 | UInt32(bytes[offset + $1]) << (8 * UInt32($1)) }

@@ -1,0 +1,12 @@
+/// Whose lock it is: which code gave its words their meaning. Raw values are what reports print.
+package enum LockLibrary: String, Hashable, Sendable, CaseIterable {
+  case glibc
+  case musl
+  case rustStd = "Rust std"
+  case parkingLot = "parking_lot"
+  case swift = "Swift"
+  case abseil
+  case libstdcxx = "libstdc++"
+  /// A futex whose owner nothing tells.
+  case unknown = "inlined (futex word)"
+}
