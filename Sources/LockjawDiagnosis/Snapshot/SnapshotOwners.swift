@@ -26,7 +26,7 @@ struct SnapshotOwners {
       owned[owner, default: []].append(
         Held(
           object: word.address, type: word.type, mode: word.type == .rwlock ? .write : .exclusive,
-          site: CallSite(address: Address(0)), since: asleepSince(owner)))
+          site: CallSite(address: Address(0)), since: asleepSince(owner), evidence: .ownerField))
     }
     return threads.map { thread in
       var thread = thread
