@@ -75,13 +75,16 @@ package struct Examination {
   ///     is also the second.
   ///   - stall: seconds after which a wait is a finding.
   package init(_ glance: Glance, arena: ArenaReader?, target: any Target, stall: Double) {
-    let first = glance.threads
     let memory = target.memory
     var words = glance.words
-    for lock in WaitForGraph.locksToDecode(first) where words[lock.object] == nil {
+    for lock in WaitForGraph.locksToDecode(glance.threads) where words[lock.object] == nil {
       words[lock.object] =
         GlibcWord.decode(lock.type, at: lock.object) { memory.bytes(at: $0, count: $1) }
-        ?? Self.rememberedWord(lock.object, first)
+        ?? Self.rememberedWord(lock.object, glance.threads)
+    }
+    var first = glance.threads
+    if arena == nil, let snapshot = (target as? SnapshotTarget)?.snapshot {
+      first = SnapshotOwners(words: words, snapshot: snapshot).adding(to: first)
     }
 
     var kernel: [ThreadID: KernelState] = [:]
@@ -171,7 +174,7 @@ package struct Examination {
   private static func someoneIsNeeded(_ threads: [ThreadState], now: Instant, stall: Double) -> Bool {
     threads.contains { thread in
       guard let wait = thread.wait, wait.type == .futex || wait.type == .semaphore else { return false }
-      return wait.deadline == nil && now.seconds(since: wait.since) >= stall
+      return wait.deadline == nil && (!wait.since.isKnown || now.seconds(since: wait.since) >= stall)
     }
   }
 

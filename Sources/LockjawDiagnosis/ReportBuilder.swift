@@ -112,9 +112,11 @@ package struct ReportBuilder {
       waitingForSeconds: raw.since.isKnown ? examination.now.seconds(since: raw.since) : .nan)
   }
 
-  /// Where no arena is, what it is said to know comes from the lock's word: a waiting writer, a joined thread.
+  /// Where no arena is, what is known comes from the lock's word: its owner field, a waiting writer, a joined thread.
   private func evidence(_ raw: CandidateEdge) -> HolderEvidence {
-    arena == nil && raw.evidence == .arena ? .lockWord : raw.evidence
+    guard arena == nil, raw.evidence == .arena else { return raw.evidence }
+    let owner = examination.words[raw.object]?.owner
+    return owner != nil && owner == raw.holders.first ? .ownerField : .lockWord
   }
 
   /// The holder's frame that runs the function which acquired the lock: where the holder is now, inside the hold.
@@ -202,16 +204,8 @@ package struct ReportBuilder {
     }
     return ThreadReport(
       tid: tid, name: name(of: tid), state: thread.wait.map(waiting) ?? activity(tid),
-      stack: stackReader.stack(of: thread), holds: holds(thread),
+      stack: stackReader.stack(of: thread), holds: thread.held.compactMap { lockIDs[$0.object] },
       waitsFor: thread.wait.flatMap { lockIDs[$0.object] })
-  }
-
-  /// What the thread's own list has, then locks whose words name it as owner; of an unrecorded process that is all.
-  private func holds(_ thread: ThreadState) -> [String] {
-    let listed = thread.held.compactMap { lockIDs[$0.object] }
-    let owned = lockOrder.filter { examination.words[$0.address]?.owner == thread.tid }
-      .compactMap { lockIDs[$0.address] }
-    return listed + owned.filter { !listed.contains($0) }
   }
 
   private func waiting(_ wait: Wait) -> String {

@@ -192,7 +192,8 @@ package struct Witnesses: Sendable {
   ) {
     if let counted = word.readerCount {
       if counted != inside.readers, absentArena != nil {
-        hearing.missing("lock word: \(name) counts \(counted) readers inside; who they are is known of \(inside.readers).")
+        hearing.missing(
+          "lock word: \(name) counts \(counted) readers inside; who they are is known of \(inside.readers).")
       } else if counted != inside.readers {
         hearing.dissent("lock word: \(name) counts \(counted) readers inside, the arena lists \(inside.readers).")
       }

@@ -85,7 +85,7 @@ package struct Snapshot: Sendable {
   /// What a thread was doing, for people: "asleep in read on pipe:[4711] (fd 0)"; `nil` for a thread it does not have.
   package func activity(of tid: ThreadID) -> String? {
     guard let thread = thread(tid) else { return nil }
-    guard let registers = thread.registers else { return thread.missing }
+    guard let registers = thread.registers else { return nil }
     let activity = ThreadActivity(registers, callNumber: thread.callNumber)
     return ActivityDescription(descriptorTarget: { descriptors[$0] }).sentence(activity, taskState: "S")
   }

@@ -69,12 +69,6 @@ struct SnapshotWaits {
   }
 }
 
-extension Instant {
-  /// The beginning of a wait that nobody dated.
-  package static let unknown = Instant(nanoseconds: .max)
-  package var isKnown: Bool { self != .unknown }
-}
-
 extension Examination {
   /// What a snapshot shows by itself, for a process without an arena.
   package static func glance(_ target: SnapshotTarget) -> Glance {

@@ -31,7 +31,8 @@ extension CoreFile {
 
   /// The file of an arena that the process had mapped, and where; the lowest address first.
   package func mappedFile(suffix: String) -> (path: String, start: Address, byteCount: UInt64)? {
-    guard let first = mappedFiles.first(where: { $0.path.hasSuffix(suffix) || $0.path.hasSuffix(suffix + " (deleted)") })
+    guard
+      let first = mappedFiles.first(where: { $0.path.hasSuffix(suffix) || $0.path.hasSuffix(suffix + " (deleted)") })
     else { return nil }
     let all = mappedFiles.filter { $0.path == first.path }
     let end = all.map { $0.offset &+ ($0.end &- $0.start) }.max() ?? 0
