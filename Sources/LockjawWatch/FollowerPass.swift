@@ -91,8 +91,9 @@ struct FollowerPass {
     }
     refreshModules()
     let examination = Examination(
-      glance.interpreting(target, arena: arena, olderThan: settings.firstLook), arena: arena, target: target,
-      stall: settings.stall)
+      glance.interpreting(target, arena: arena, olderThan: settings.firstLook)
+        .findingHolders(target, arena: arena) { try? Snapshot.take(pid: target.process.pid) },
+      arena: arena, target: target, stall: settings.stall)
     isOpen = examination.wasOvertaken
     var isFresh = false
     var isRenewal = true
@@ -186,17 +187,6 @@ struct FollowerPass {
       examination, stacks: .all, condition: "running", historyLimit: settings.historyLimit)
     outcome.reports.append((.requested(number: requests), report))
     arena.acknowledge(reports: requests)
-  }
-}
-
-extension Certainty {
-  /// 0 is the most certain.
-  var rank: Int {
-    switch self {
-    case .proven: 0
-    case .inferred: 1
-    case .suspect: 2
-    }
   }
 }
 
