@@ -42,7 +42,6 @@ struct FollowerPass {
   private var nextDue: Instant?
   /// A cycle was seen that is still being looked at.
   private var isOpen = false
-  private(set) var wakeups: ArenaReader.Wakeups = [.locks, .softWaits, .signals]
 
   init(arena: ArenaReader, target: LiveTarget, settings: Follower.Settings) {
     self.arena = arena
@@ -71,12 +70,7 @@ struct FollowerPass {
 
   private mutating func sleeping(_ outcome: Outcome, from now: Instant) -> Outcome {
     var outcome = outcome
-    wakeups = [.locks, .softWaits, .signals]
-    if let due = nextDue {
-      outcome.sleepMilliseconds = Int(due.seconds(since: now) * 1000) + 1
-      // Waits that anyone can end matter only once they have lasted: being back by then is enough.
-      wakeups = [.locks, .signals]
-    }
+    if let due = nextDue { outcome.sleepMilliseconds = Int(due.seconds(since: now) * 1000) + 1 }
     return outcome
   }
 
