@@ -38,12 +38,14 @@ typedef struct lj_layout {
 
 static lj_layout lj_layout_of(uint32_t modules, uint32_t slots, uint32_t extents) {
   lj_layout layout = {.modules = modules, .slots = slots, .extents = extents};
-  layout.slots_offset = LJ_MODULES_OFFSET + (((uint64_t)modules * sizeof(lj_module) + LJ_PAGE - 1) & ~(uint64_t)(LJ_PAGE - 1));
+  uint64_t module_bytes = (uint64_t)modules * sizeof(lj_module);
+  layout.slots_offset = LJ_MODULES_OFFSET + ((module_bytes + LJ_PAGE - 1) & ~(uint64_t)(LJ_PAGE - 1));
   layout.extents_offset = layout.slots_offset + (uint64_t)slots * sizeof(lj_slot);
   layout.bytes = layout.extents_offset + (uint64_t)extents * sizeof(lj_extent);
   return layout;
 }
 
+// The soft limit: it is what raises the signal.
 static uint64_t lj_limit(int resource) {
   struct rlimit limit = {.rlim_cur = RLIM_INFINITY};
   if (lj_raw4(SYS_prlimit64, 0, resource, 0, (long)&limit) < 0) return UINT64_MAX;
@@ -66,6 +68,7 @@ static bool lj_choose_layout(lj_layout *layout) {
   return false;
 }
 
+// EAGAIN and EINTR pass; anything else (EFAULT on a full tmpfs, ENOMEM) means that there is no memory.
 bool lj_arena_populate(const void *from, uint64_t bytes) {
   if (lj_process.preallocated) return true;
   for (;;) {
@@ -109,6 +112,7 @@ static void lj_write_layout(lj_arena_header *header, const lj_layout *layout) {
   header->extent_capacity = layout->extents;
 }
 
+// A leading dot: readers and pruning look for names that begin with "lockjaw-".
 static void lj_temporary_name(char *name, size_t bytes) {
   lj_text text = lj_text_in(name, bytes);
   lj_put(&text, ".");
@@ -136,6 +140,7 @@ bool lj_arena_publish(int directory) {
   return true;
 }
 
+// Both are for the person who wonders why a process is not covered.
 static const char *lj_why_no_memory(long error) {
   return error == -ENOMEM ? "the arena could not be mapped: not enough address space or memory"
                           : "the arena could not be allocated: the file system of the arena directory is full";
@@ -219,7 +224,8 @@ void lj_arena_leave_reason(int directory, const char *reason) {
 static bool lj_open_chunk(char *first, uint32_t index, uint32_t capacity, uint32_t per_chunk, uint64_t bytes_each) {
   if (index % per_chunk) return true;
   uint32_t count = capacity - index < per_chunk ? capacity - index : per_chunk;
-  return lj_raw3(SYS_mprotect, (long)(first + index * bytes_each), (long)(count * bytes_each), PROT_READ | PROT_WRITE) == 0;
+  char *from = first + index * bytes_each;
+  return lj_raw3(SYS_mprotect, (long)from, (long)(count * bytes_each), PROT_READ | PROT_WRITE) == 0;
 }
 
 // Several threads may grow at once: each allocates the same next page first, one wins the number, the others go on
@@ -243,6 +249,8 @@ uint32_t lj_arena_grow_slots(void) {
                  sizeof(lj_slot));
 }
 
+// The next link may be stale by the time of the exchange; then the tag has changed and the exchange fails. Reading it
+// is safe all the same: slots and extents are never unmapped.
 uint32_t lj_stack_pop(uint64_t *head, uint32_t (*next_of)(uint32_t link)) {
   uint64_t old = __atomic_load_n(head, __ATOMIC_ACQUIRE), fresh;
   do {

@@ -7,6 +7,8 @@
 #include "real.h"
 #include "wait.h"
 
+// Nobody holds a barrier: the wait says who has arrived, and the report who has not. EINVAL is impossible, and anything
+// but 0 and the serial thread's answer would be an error.
 LJ_COLD static int lj_barrier_wait(pthread_barrier_t *barrier, uint64_t site) {
   lj_wait_spec spec = {
       .object = (uint64_t)(uintptr_t)barrier,

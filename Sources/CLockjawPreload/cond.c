@@ -35,6 +35,7 @@ static int lj_cond_real_wait(pthread_cond_t *cond, pthread_mutex_t *mutex, enum 
   return lj_real.pthread_cond_wait(cond, mutex);
 }
 
+// The way back, common to all ways out. `owns_mutex`: glibc has given the mutex back to this thread.
 static void lj_cond_wait_over(lj_cond_wait *wait, uint8_t outcome, bool owns_mutex) {
   uint64_t now_ns;
   lj_slot *slot = lj_wait_end(&wait->scope, outcome, &now_ns);
@@ -50,6 +51,7 @@ static clockid_t lj_cond_clock(const pthread_cond_t *cond) {
   return __atomic_load_n(&cond->__data.__wrefs, __ATOMIC_RELAXED) & 2 ? CLOCK_MONOTONIC : CLOCK_REALTIME;
 }
 
+// There is no try: every condition wait is recorded.
 LJ_COLD static int lj_cond_wait_slow(pthread_cond_t *cond, pthread_mutex_t *mutex, enum lj_cond_call call,
                                      clockid_t clock, const struct timespec *deadline, uint64_t site) {
   lj_cond_wait wait;

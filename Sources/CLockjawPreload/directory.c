@@ -16,6 +16,7 @@
 enum { ENTRIES_BUFFER = 8192, DEAD_FILES = 256, KEPT_FILES = 32, MANY_FILES = 32, CLOSER_LOOKS = 16 };
 #define LJ_KEPT_BYTES (256u << 20)
 
+// Anew for every set-up: a child may run as another user than its parent.
 static void lj_choose_directory(void) {
   const lj_settings *settings = &lj_process.settings;
   lj_text path = lj_text_in(lj_process.directory, sizeof lj_process.directory);
@@ -51,6 +52,7 @@ typedef struct lj_arena_name {
   uint64_t pid, start_ticks, image;
 } lj_arena_name;
 
+// Anything else in the directory is somebody else's and is left alone.
 static bool lj_parse_name(const char *at, lj_arena_name *name) {
   return lj_take(&at, "lockjaw-") && lj_take_decimal(&at, &name->pid) && lj_take(&at, "-") &&
          lj_take_decimal(&at, &name->start_ticks) && lj_take(&at, "-") && lj_take_decimal(&at, &name->image) &&
@@ -94,6 +96,7 @@ static bool lj_is_dead(const lj_arena_name *name, uint64_t seen, unsigned *close
   return ticks && ticks != name->start_ticks;
 }
 
+// Beyond DEAD_FILES the rest waits for a later set-up.
 static void lj_note_dead(int directory, const lj_arena_name *name, const char *path) {
   if (lj_dead_count == DEAD_FILES) return;
   struct stat status;

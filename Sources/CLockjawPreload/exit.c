@@ -14,6 +14,8 @@
 
 static int lj_exit_code;
 
+// By path: the directory's descriptor was closed at set-up. Fails silently after chroot or a change of user; the file
+// then says EXITED and is pruned like any other.
 static void lj_remove_file(void) {
   if (!lj_process.has_file) return;
   char path[LJ_PATH_BYTES + sizeof lj_process.file_name + 1];

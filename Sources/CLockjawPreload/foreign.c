@@ -8,6 +8,8 @@
 #include "raw.h"
 #include "slot.h"
 
+// Reads another thread's list while that may change: an answer that is wrong for an instant picks another reader of
+// the same lock, and their number stays right.
 static bool lj_lists(const lj_slot *slot, uint64_t object, uint8_t mode) {
   uint32_t count = lj_load_relaxed32(&slot->held_count), noted = 0, listed = 0;
   for (unsigned i = 0; i < LJ_FOREIGN; i++)
@@ -17,6 +19,7 @@ static bool lj_lists(const lj_slot *slot, uint64_t object, uint8_t mode) {
   return listed > noted;
 }
 
+// A linear scan; for mutexes and writers the owner field makes it unnecessary.
 static lj_slot *lj_holder_of(uint64_t object, uint8_t mode) {
   uint32_t count = lj_load_acquire32(&lj_process.header->slot_count);
   for (uint32_t i = 0; i < count && i < LJ_SCAN_LIMIT; i++) {
@@ -73,6 +76,7 @@ void lj_foreign_withdraw(lj_foreign_note note) {
 }
 
 void lj_foreign_reconcile(lj_slot *slot) {
+  // Before the entries are looked at: a note that comes meanwhile raises it again. Acquire: pairs with the release add.
   __atomic_exchange_n(&slot->foreign_pending, 0, __ATOMIC_ACQUIRE);
   for (unsigned i = 0; i < LJ_FOREIGN; i++) {
     lj_foreign *entry = &slot->foreign[i];

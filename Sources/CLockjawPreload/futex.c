@@ -106,7 +106,8 @@ static uint64_t lj_futex_deadline(const lj_slot *slot, int operation, uint64_t t
   int command = operation & FUTEX_CMD_MASK;
   if (command == FUTEX_WAIT) { // relative
     uint64_t wait_ns;
-    if (timeout.tv_sec < 0 || __builtin_mul_overflow((uint64_t)timeout.tv_sec, 1000000000u, &wait_ns)) return UINT64_MAX;
+    if (timeout.tv_sec < 0 || __builtin_mul_overflow((uint64_t)timeout.tv_sec, 1000000000u, &wait_ns))
+      return UINT64_MAX;
     return lj_monotonic_ns() + wait_ns + (uint64_t)timeout.tv_nsec;
   }
   bool wall = command == FUTEX_LOCK_PI || (operation & FUTEX_CLOCK_REALTIME);

@@ -1,4 +1,7 @@
 // Held entries off the fast path: removal from the middle, recursion, extents, handlers inside a wait.
+//
+// Entries at or above `wait.held_mark` were pushed inside the wait, by a handler; those below are frozen. While the
+// handler holds something of its own, `interrupted` says so and the reader believes nothing here.
 #include "held.h"
 
 #include "arena.h"
@@ -10,6 +13,8 @@
 // (until the wait ends) once a frozen entry was touched.
 #define LJ_INTERRUPTED_BELOW 0x80000000u
 
+// Follows saved frame pointers while they point up, inside this thread's stack. Nothing says that they are frame
+// pointers, so what comes out is a hint; what goes in is always mapped memory.
 unsigned lj_held_callers(const lj_slot *slot, uint64_t bp, uint64_t *callers) {
   unsigned count = 0;
   while (count < LJ_CALLERS && !(bp & 7) && bp >= slot->stack_low && bp < slot->stack_high &&
@@ -23,6 +28,7 @@ unsigned lj_held_callers(const lj_slot *slot, uint64_t bp, uint64_t *callers) {
   return count;
 }
 
+// Linear in the number of extents: a thread with more than 48 locks pays for it, nobody else does.
 lj_held *lj_held_entry(const lj_slot *slot, uint32_t index) {
   if (index < LJ_HELD_INLINE) return (lj_held *)&slot->held[index];
   index -= LJ_HELD_INLINE;
@@ -45,6 +51,7 @@ static lj_held *lj_held_place(lj_slot *slot, uint32_t index) {
   return lj_held_entry(slot, index);
 }
 
+// The rest before `object`: an entry that names an object is complete.
 static void lj_held_fill(lj_held *entry, uint64_t object, lj_shape shape, uint64_t site, uint64_t since_ns) {
   entry->site = site;
   entry->since_ns = since_ns;
@@ -92,6 +99,7 @@ int64_t lj_held_find(const lj_slot *slot, uint64_t object) {
   return -1;
 }
 
+// Keeps the order of the others: the newest stays last.
 void lj_held_remove(lj_slot *slot, uint32_t index) {
   uint32_t count = slot->held_count;
   lj_held *entry = lj_held_entry(slot, index);
@@ -118,6 +126,7 @@ enum lj_release lj_held_release_slow(lj_slot *slot, uint64_t object, lj_held *re
   if (slot->foreign_pending && !inside) lj_foreign_reconcile(slot);
   int64_t index = lj_held_find(slot, object);
   if (index < 0) {
+    // Entries that found no place, or locks from before there was a slot: counted off, not foreign.
     if (!slot->held_lost) return LJ_RELEASE_UNLISTED;
     slot->held_lost--;
     return LJ_RELEASE_LOST;
@@ -127,7 +136,7 @@ enum lj_release lj_held_release_slow(lj_slot *slot, uint64_t object, lj_held *re
   bool frozen = inside && (uint64_t)index < slot->wait.held_mark;
   if (frozen) slot->interrupted |= LJ_INTERRUPTED_BELOW;
   LJ_SIGNAL_FENCE();
-  if (entry->count > 1) {
+  if (entry->count > 1) { // a recursive mutex, still held
     entry->count--;
     return LJ_RELEASE_FOUND;
   }
@@ -137,6 +146,7 @@ enum lj_release lj_held_release_slow(lj_slot *slot, uint64_t object, lj_held *re
   return LJ_RELEASE_FOUND;
 }
 
+// Callers and site are those of the first acquire: where the lock was really taken.
 void lj_held_restore(lj_slot *slot, const lj_held *removed, uint8_t flags) {
   lj_shape shape = LJ_SHAPE(removed->kind, removed->mode, removed->flags | flags);
   if (removed->count > 1 && lj_held_find(slot, removed->object) >= 0) {

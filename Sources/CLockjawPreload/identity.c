@@ -1,3 +1,4 @@
+// Clocks, process identity, and the header fields that come from them.
 #define _GNU_SOURCE
 #include "identity.h"
 
@@ -13,6 +14,7 @@
 
 static int (*lj_clock)(clockid_t, struct timespec *);
 
+// Looked up once; several threads that do so at the same time store the same.
 static uint64_t lj_read_clock(clockid_t clock) {
   struct timespec now = {0};
   if (LJ_UNLIKELY(!lj_clock)) {

@@ -22,11 +22,14 @@ static int lj_real_join(pthread_t thread, void **value, enum lj_join_call call, 
   return lj_real.pthread_join(thread, value);
 }
 
+// A join is a cancellation point; the joined thread stays joinable.
 static void lj_join_cancelled(void *scope) {
   uint64_t now_ns;
   (void)lj_wait_end(scope, LJ_OUTCOME_CANCELLED, &now_ns);
 }
 
+// Recorded even if the thread has ended already: that cannot be told without a race. The tid is read from the thread's
+// descriptor, which the caller vouches for until the join succeeds; 0 once the thread has ended.
 LJ_COLD static int lj_join_slow(pthread_t thread, void **value, enum lj_join_call call, clockid_t clock,
                                 const struct timespec *deadline, uint64_t site) {
   lj_wait_spec spec = {

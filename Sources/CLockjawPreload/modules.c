@@ -20,11 +20,13 @@ static uint32_t lj_reading;          // atomic: 1 while a thread reads
 static uint64_t lj_last_read_ns;     // atomic
 static uint64_t lj_known_pages[KNOWN_PAGES]; // atomic: page number << 1 | 1 if not in any module as of the last reading
 
+// A fault becomes an error.
 static bool lj_peek(uint64_t address, void *to, size_t bytes) {
   struct iovec local = {to, bytes}, remote = {(void *)address, bytes};
   return lj_raw6(SYS_process_vm_readv, lj_process.pid, (long)&local, 1, (long)&remote, 1, 0) == (long)bytes;
 }
 
+// Walks ELF notes, which come from a file nobody vouches for: every size is checked before it is used.
 static bool lj_take_build_id(lj_module *module, const uint8_t *notes, size_t bytes) {
   for (size_t at = 0; at + sizeof(Elf64_Nhdr) <= bytes;) {
     Elf64_Nhdr note;
@@ -77,6 +79,7 @@ static bool lj_is_listed(const lj_module *module) {
   return false;
 }
 
+// The page first, the entry second, the count last (release): a reader sees whole entries only.
 static void lj_append(const lj_module *module, bool maps_header) {
   lj_arena_header *header = lj_process.header;
   if (!module->text_end || lj_is_listed(module)) return;
@@ -122,6 +125,7 @@ typedef struct lj_maps_reading {
   bool maps_header;   // its first line maps the file from its beginning
 } lj_maps_reading;
 
+// Lines of one file follow each other; memory without a file (.bss) may lie between them and belongs to none.
 static void lj_see_line(lj_maps_reading *reading, const lj_maps_line *line) {
   lj_module *module = &reading->module;
   if (line->inode == 0 || line->path[0] != '/') {
@@ -192,6 +196,7 @@ static bool lj_is_in_module(uint64_t site) {
   return false;
 }
 
+// Direct-mapped cache by page; a page without a file is remembered as such until the maps may be read again.
 static void lj_notice_site(uint64_t site) {
   if (!site) return;
   uint64_t page = site >> 12, *place = &lj_known_pages[page % KNOWN_PAGES];

@@ -33,6 +33,7 @@ static int lj_rwlock_unrecorded(int result) {
   return result;
 }
 
+// The thread may sleep. `owner_tid` is the writer's; readers have no field to be named in.
 LJ_COLD static int lj_rwlock_lock_slow(pthread_rwlock_t *lock, uint8_t mode, enum lj_rwlock_call call,
                                        const struct timespec *deadline, lj_caller caller) {
   lj_wait_spec spec = {
@@ -67,6 +68,7 @@ LJ_INLINE int lj_rwlock_lock(pthread_rwlock_t *lock, uint8_t mode, enum lj_rwloc
   if (LJ_UNLIKELY(!slot)) return lj_rwlock_unrecorded(lj_rwlock_real_lock(lock, mode, call, deadline));
   int result = lj_rwlock_try(lock, mode);
   if (LJ_UNLIKELY(result == EBUSY)) return lj_rwlock_lock_slow(lock, mode, call, deadline, LJ_CALLER());
+  // EAGAIN and the like: the program gets the real function's own word for it.
   if (LJ_UNLIKELY(result != 0)) result = lj_rwlock_real_lock(lock, mode, call, deadline);
   if (LJ_LIKELY(result == 0)) lj_held_push(slot, lock, LJ_SHAPE(LJ_KIND_RWLOCK, mode, 0));
   return result;
@@ -98,6 +100,8 @@ LJ_INLINE int lj_rwlock_trylock(pthread_rwlock_t *lock, uint8_t mode) {
   return result;
 }
 
+// Not the newest entry, or not on this thread's list at all. The lock word names a writer; of the readers whoever lists
+// the lock stands for the one that is released.
 LJ_COLD static int lj_rwlock_unlock_slow(lj_slot *slot, pthread_rwlock_t *lock) {
   lj_held removed;
   enum lj_release release = lj_held_release_slow(slot, (uint64_t)(uintptr_t)lock, &removed);

@@ -20,9 +20,11 @@ static lj_permit *lj_permit_of(lj_slot *slot, uint64_t object) {
   return NULL;
 }
 
+// The place of the permit that was taken longest ago goes to a new one when all are in use.
 static void lj_permit_taken(lj_slot *slot, const sem_t *semaphore, uint64_t site) {
   uint64_t object = (uint64_t)(uintptr_t)semaphore;
   lj_permit *permit = lj_permit_of(slot, object);
+  slot->uses_semaphores = 1;
   if (permit) {
     permit->count++;
   } else {
@@ -43,6 +45,7 @@ static void lj_permit_taken(lj_slot *slot, const sem_t *semaphore, uint64_t site
   permit->object = object;
 }
 
+// False: this thread has none, so its post is a signal to somebody.
 static bool lj_permit_given_back(lj_slot *slot, uint64_t object) {
   lj_permit *permit = lj_permit_of(slot, object);
   if (!permit) return false;
@@ -52,6 +55,7 @@ static bool lj_permit_given_back(lj_slot *slot, uint64_t object) {
 
 static void lj_posted_without_permit(lj_slot *slot, uint64_t object) {
   lj_post *place = &slot->posts[0];
+  slot->uses_semaphores = 1;
   for (unsigned i = 0; i < LJ_POSTS; i++) {
     if (slot->posts[i].object == object) {
       place = &slot->posts[i];
@@ -89,6 +93,7 @@ static void lj_sem_wait_cancelled(void *scope) {
   (void)lj_wait_end(scope, LJ_OUTCOME_CANCELLED, &now_ns);
 }
 
+// No permit at the first try; the real function looks again and sleeps.
 LJ_COLD static int lj_sem_wait_slow(sem_t *semaphore, enum lj_sem_call call, clockid_t clock,
                                     const struct timespec *deadline, uint64_t site) {
   lj_wait_spec spec = {
@@ -115,6 +120,7 @@ LJ_INLINE int lj_sem_wait(sem_t *semaphore, enum lj_sem_call call, clockid_t clo
   lj_slot *slot = lj_enter();
   if (LJ_UNLIKELY(!slot)) return lj_sem_real_wait(semaphore, call, clock, deadline);
   pthread_testcancel();
+  // A failed try sets errno, and a successful wait must leave it alone.
   int saved = errno;
   if (LJ_LIKELY(lj_real.sem_trywait(semaphore) == 0)) {
     lj_permit_taken(slot, semaphore, LJ_CALLER().site);

@@ -1,14 +1,13 @@
+// Set-up. Once per image by the constructor, which may call libc; once per forked child that locks, which may not
+// (lj_set_up_child and everything it calls use raw system calls). Whatever fails, the program runs on: the epoch goes
+// to OFF and every wrapper forwards.
 #define _GNU_SOURCE
 #include "setup.h"
 
-#include <dlfcn.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 #include "arena.h"
 #include "directory.h"
@@ -19,8 +18,8 @@
 #include "process.h"
 #include "raw.h"
 #include "real.h"
+#include "settings.h"
 #include "slot.h"
-#include "text.h"
 #include "watchdog.h"
 
 lj_process_state lj_process = {.key = -1};
@@ -33,58 +32,6 @@ void lj_count_loss(unsigned cause) {
   __atomic_fetch_add(counter, 1, __ATOMIC_RELAXED);
 }
 
-static void lj_log(const char *message) {
-  if (!lj_process.settings.log) return;
-  char line[384];
-  lj_text text = lj_text_in(line, sizeof line - 1);
-  lj_put(&text, "lockjaw: pid ");
-  lj_put_decimal(&text, lj_process.pid);
-  lj_put(&text, ": ");
-  lj_put(&text, message);
-  line[text.length++] = '\n';
-  (void)lj_raw3(SYS_write, 2, (long)line, (long)text.length);
-}
-
-static void lj_take_setting(const char *name, char *to, size_t capacity) {
-  const char *value = getenv(name);
-  lj_copy_text(to, capacity, value ? value : "");
-}
-
-// The lockjaw program: $LOCKJAW_EXE, or beside this library.
-static void lj_find_helper(char *path, size_t capacity) {
-  lj_take_setting("LOCKJAW_EXE", path, capacity);
-  Dl_info self;
-  if (path[0] || !dladdr((const void *)(uintptr_t)&lj_find_helper, &self) || !self.dli_fname) return;
-  lj_text text = lj_text_in(path, capacity);
-  if (self.dli_fname[0] != '/') { // LD_PRELOAD named it relative to where the program was started
-    long length = lj_raw2(SYS_getcwd, (long)path, (long)capacity);
-    if (length <= 1 || path[0] != '/') {
-      path[0] = 0;
-      return;
-    }
-    text.length = (size_t)length - 1;
-    lj_put(&text, "/");
-  }
-  lj_put(&text, self.dli_fname);
-  while (text.length && text.start[text.length - 1] != '/') text.length--;
-  text.start[text.length] = 0;
-  lj_put(&text, "lockjaw");
-  if (text.cut) path[0] = 0;
-}
-
-static void lj_read_settings(void) {
-  lj_settings *settings = &lj_process.settings;
-  lj_take_setting("LOCKJAW_DIR", settings->directory, sizeof settings->directory);
-  lj_take_setting("XDG_RUNTIME_DIR", settings->runtime_directory, sizeof settings->runtime_directory);
-  if (settings->runtime_directory[0] != '/') settings->runtime_directory[0] = 0;
-  lj_take_setting("LOCKJAW_SESSION", settings->session, sizeof settings->session);
-  lj_find_helper(settings->helper, sizeof settings->helper);
-  const char *log = getenv("LOCKJAW_LOG"), *level = getenv("LOCKJAW_RECORD");
-  settings->log = log && log[0] && !lj_equal(log, "0");
-  settings->level = LJ_LEVEL_STATE; // the only one this version records
-  if (level && level[0] && !lj_equal(level, "state")) lj_log("LOCKJAW_RECORD: this version records 'state' only");
-}
-
 // Puts a page under `lj_epoch_page` that a child of any kind finds zeroed.
 static bool lj_make_wiped_page(void) {
   long page = lj_raw6(SYS_mmap, (long)&lj_epoch_page, LJ_PAGE, PROT_READ | PROT_WRITE,
@@ -92,6 +39,7 @@ static bool lj_make_wiped_page(void) {
   return page == (long)&lj_epoch_page && lj_raw3(SYS_madvise, page, LJ_PAGE, MADV_WIPEONFORK) == 0;
 }
 
+// The main thread's stack ends where /proc/self/maps says and grows down to the limit; where there is none, a window.
 static void lj_find_main_stack(void) {
   struct rlimit limit;
   uint64_t bytes = 8u << 20;

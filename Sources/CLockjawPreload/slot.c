@@ -1,3 +1,8 @@
+// Slots: who has which, from a thread's first operation to its end, and what happens to those nobody came back for.
+//
+// A slot's `phase` is its lock: FREE → CLAIMING → LIVE by its thread, LIVE → CLAIMING by whoever finds that thread
+// gone, EXITED_HOLDING → CLAIMING by whoever releases what it held or needs the place. Each step away from LIVE or
+// EXITED_HOLDING is a compare-and-swap, so one thread wins and nobody waits.
 #define _GNU_SOURCE
 #include "slot.h"
 
@@ -56,11 +61,15 @@ static void lj_set_stack_bounds(lj_slot *slot) {
   slot->stack_high = lj_process.main_stack_high;
 }
 
-static uint32_t lj_slot_next_free(uint32_t link) { return (uint32_t)lj_load_relaxed64(&lj_slot_at(link - 1)->shim_next_free); }
+static uint32_t lj_slot_next_free(uint32_t link) {
+  return (uint32_t)lj_load_relaxed64(&lj_slot_at(link - 1)->shim_next_free);
+}
 static void lj_slot_set_next_free(uint32_t link, uint32_t next) {
   __atomic_store_n(&lj_slot_at(link - 1)->shim_next_free, next, __ATOMIC_RELAXED);
 }
 
+// Makes a used slot as good as new. `wait.seq` goes on counting: a reader that compares two of them must never see the
+// number of another thread's wait again.
 static void lj_slot_clear(lj_slot *slot) {
   for (uint32_t i = 0; i < LJ_HELD_INLINE; i++) slot->held[i].object = 0;
   lj_held_free_extents(slot);
@@ -72,6 +81,7 @@ static void lj_slot_clear(lj_slot *slot) {
   slot->acquisitions_contended = 0;
   slot->exited_ns = 0;
   __builtin_memset(slot->foreign, 0, sizeof slot->foreign);
+  slot->uses_semaphores = 0;
   __builtin_memset(slot->permits, 0, sizeof slot->permits);
   __builtin_memset(slot->posts, 0, sizeof slot->posts);
 }
@@ -88,6 +98,8 @@ void lj_slot_retire(lj_slot *slot) {
   lj_store_release32(&slot->phase, LJ_PHASE_EXITED_HOLDING);
 }
 
+// One step of the state machine above. Acquire: what the slot's last user wrote is visible to the winner; it pairs
+// with the release store of the phase.
 static bool lj_take_phase(lj_slot *slot, uint32_t from) {
   return __atomic_compare_exchange_n(&slot->phase, &from, LJ_PHASE_CLAIMING, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 }
@@ -117,6 +129,7 @@ static uint32_t lj_take_evidence(void) {
   return LJ_NO_SLOT;
 }
 
+// In order of preference: a slot that was given back, one that a sweep frees, a new one, the evidence of a dead thread.
 static uint32_t lj_find_slot(void) {
   uint32_t link = lj_stack_pop(&lj_process.free_slots, lj_slot_next_free);
   if (link) return link - 1;
@@ -130,6 +143,8 @@ static uint32_t lj_find_slot(void) {
   return index != LJ_NO_SLOT || count < lj_process.header->slot_capacity ? index : lj_take_evidence();
 }
 
+// Async-signal-safe: lock-free, raw system calls, and pthread_setspecific only for a key whose place is inside struct
+// pthread. NULL: there is no slot to be had.
 static lj_slot *lj_claim(uint32_t epoch) {
   uint32_t index = lj_find_slot();
   if (index == LJ_NO_SLOT) return NULL;
@@ -158,6 +173,7 @@ static lj_slot *lj_claim(uint32_t epoch) {
   return slot;
 }
 
+// The order of the questions matters: the real functions first, because every answer below forwards to them.
 LJ_COLD lj_slot *lj_enter_slow(void) {
   lj_real_ready();
   if (lj_thread.flags & LJ_THREAD_BUSY) {
@@ -165,7 +181,7 @@ LJ_COLD lj_slot *lj_enter_slow(void) {
     return NULL;
   }
   uint32_t epoch = lj_load_acquire32(&lj_epoch_page.epoch);
-  if (epoch == LJ_EPOCH_NONE && lj_process.was_set_up) {
+  if (epoch == LJ_EPOCH_NONE && lj_process.was_set_up) { // wiped: this is a forked child
     lj_thread.flags |= LJ_THREAD_BUSY;
     lj_set_up_child();
     lj_thread.flags &= (uint16_t)~LJ_THREAD_BUSY;
@@ -177,7 +193,7 @@ LJ_COLD lj_slot *lj_enter_slow(void) {
     lj_thread.epoch = LJ_EPOCH_OFF;
     return NULL;
   }
-  if (epoch < LJ_EPOCH_FIRST) {
+  if (epoch < LJ_EPOCH_FIRST) { // before the constructor, or while another thread sets up
     lj_count_loss(LJ_LOSS_EARLY);
     return NULL;
   }

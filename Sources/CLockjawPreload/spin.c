@@ -10,6 +10,7 @@
 
 enum { SPINS = 200 };
 
+// The real function spins in user space: for the kernel this thread runs, for the record it waits.
 LJ_COLD static int lj_spin_lock_slow(pthread_spinlock_t *lock, lj_caller caller) {
   lj_wait_spec spec = {
       .object = (uint64_t)(uintptr_t)lock,

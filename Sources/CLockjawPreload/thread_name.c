@@ -12,6 +12,7 @@ LJ_EXPORT int pthread_setname_np(pthread_t thread, const char *name) {
   if (result != 0 || !mine) return result;
   lj_slot *slot = thread == lj_self_pthread() ? mine : lj_slot_of_thread(lj_tid_of((uint64_t)thread));
   if (!slot || slot->pthread != (uint64_t)thread) return result;
+  // All 16 bytes, so that a reader never sees the rest of a longer name.
   char padded[sizeof slot->name] = {0};
   for (size_t i = 0; i < sizeof padded - 1 && name[i]; i++) padded[i] = name[i];
   __builtin_memcpy(slot->name, padded, sizeof padded);

@@ -1,3 +1,8 @@
+// Beginning and end of a recorded wait.
+//
+// The order of stores is the contract with the reader (lockjaw_arena.h): fields, then `seq` odd; at the end `seq` even,
+// then everything else. A signal handler on this thread may come in between anywhere and wait itself; what it leaves is
+// an even `seq`, higher than before, and its own values in the fields.
 #define _GNU_SOURCE
 #include "wait.h"
 
@@ -10,6 +15,7 @@
 #include "process.h"
 #include "raw.h"
 
+// memcpy would go through the PLT, where a sanitizer's may stand and check memory that is not its business.
 static void lj_copy_words(void *to, const void *from, uint64_t bytes) {
   uint64_t words = bytes / 8;
   __asm__ volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(words)::"memory");
@@ -58,6 +64,7 @@ static void lj_finish_event(lj_slot *slot, uint64_t number, uint64_t begin_ns, u
   event->outcome = outcome;
 }
 
+// Ends a wait that nobody will come back to.
 static void lj_wait_abandon(lj_slot *slot) {
   lj_finish_event(slot, slot->wait.event, slot->wait.since_ns, LJ_OUTCOME_CANCELLED, lj_monotonic_ns());
   lj_store_release64(&slot->wait.seq, slot->wait.seq + 1);
@@ -140,6 +147,8 @@ void lj_wait_begin(lj_wait_scope *scope, lj_slot *slot, const lj_wait_spec *spec
   lj_ring_bell(spec->wake);
 }
 
+// The handler's wait is over: what its thread waits for is again the outer one, under a new number. The copy of the
+// stack was the handler's in between; the outer frames have not moved, so it is taken again.
 static void lj_resume_outer(lj_slot *slot, lj_wait_scope *scope) {
   uint64_t seq = slot->wait.seq;
   lj_wait *wait = &slot->wait;
@@ -153,9 +162,11 @@ static void lj_resume_outer(lj_slot *slot, lj_wait_scope *scope) {
 
 lj_slot *lj_wait_end(lj_wait_scope *scope, uint8_t outcome, uint64_t *now_ns) {
   lj_slot *slot = scope->slot;
+  // A handler forked and this is the child, come back from the parent's wait: the slot is not ours.
   if (scope->epoch != lj_epoch_page.epoch) return NULL;
   uint64_t now = lj_monotonic_ns();
   *now_ns = now;
+  // Even already: a longjmp out of a handler inside this wait made somebody else end it.
   if (slot->wait.seq & 1) {
     lj_finish_event(slot, slot->wait.event, slot->wait.since_ns, outcome, now);
     lj_store_release64(&slot->wait.seq, slot->wait.seq + 1);

@@ -74,6 +74,8 @@ static struct {
   char helper_stack[STACK_BYTES] __attribute__((aligned(16)));
 } lj_helper;
 
+// Runs on lj_helper.helper_stack in the program's memory, with the program's thread-local storage: raw system calls
+// only, until execve.
 static void lj_helper_main(void *unused) {
   (void)unused;
   while (!lj_load_acquire32(&lj_helper.go))
@@ -124,6 +126,7 @@ static void lj_start_helper(void) {
   __atomic_store_n(&lj_helper.busy, 0, __ATOMIC_RELEASE);
 }
 
+// A pid may be in use again by somebody else, so its start time is compared where both are known.
 static bool lj_collector_lives(void) {
   uint32_t pid = lj_load_relaxed32(&lj_process.collector->collector_pid);
   if (!pid || pid > INT32_MAX) return false;

@@ -51,12 +51,18 @@ package struct ArenaHeader: Hashable, Sendable {
     }
 
     let regions: [(String, UInt64, UInt32, Int, Int)] = [
-      ("modules_offset", raw.modules_offset, raw.module_capacity, MemoryLayout<lj_module>.size,
-        LJ_MODULE_CAPACITY),
-      ("slots_offset", raw.slots_offset, raw.slot_capacity, MemoryLayout<lj_slot>.size,
-        LJ_SLOT_CAPACITY_MAX),
-      ("extents_offset", raw.extents_offset, raw.extent_capacity, MemoryLayout<lj_extent>.size,
-        LJ_EXTENT_CAPACITY_MAX),
+      (
+        "modules_offset", raw.modules_offset, raw.module_capacity, MemoryLayout<lj_module>.size,
+        LJ_MODULE_CAPACITY
+      ),
+      (
+        "slots_offset", raw.slots_offset, raw.slot_capacity, MemoryLayout<lj_slot>.size,
+        LJ_SLOT_CAPACITY_MAX
+      ),
+      (
+        "extents_offset", raw.extents_offset, raw.extent_capacity, MemoryLayout<lj_extent>.size,
+        LJ_EXTENT_CAPACITY_MAX
+      ),
     ]
     for (field, offset, capacity, size, limit) in regions {
       // An arena that only carries its reason has no regions.
@@ -90,7 +96,7 @@ package struct ArenaHeader: Hashable, Sendable {
   }
 
   /// `LJ_ARENA_MAGIC`; Swift does not import a macro with the ULL suffix in hexadecimal beyond Int64.
-  private static let magic: UInt64 = 0x31_4E45_5241_4A4C
+  static let magic: UInt64 = 0x31_4E45_5241_4A4C
 }
 
 func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {

@@ -12,6 +12,7 @@ struct SlotReader {
   private static let held = MemoryLayout<lj_slot>.offset(of: \lj_slot.held)!
   private static let foreign = MemoryLayout<lj_slot>.offset(of: \lj_slot.foreign)!
   private static let permits = MemoryLayout<lj_slot>.offset(of: \lj_slot.permits)!
+  private static let usesSemaphores = MemoryLayout<lj_slot>.offset(of: \lj_slot.uses_semaphores)!
   private static let posts = MemoryLayout<lj_slot>.offset(of: \lj_slot.posts)!
   private static let heldCount = MemoryLayout<lj_slot>.offset(of: \lj_slot.held_count)!
   private static let heldExtent = MemoryLayout<lj_slot>.offset(of: \lj_slot.held_extent)!
@@ -40,7 +41,7 @@ struct SlotReader {
       let before = mapping.loadAcquire64(base + Self.wait)
       let isWaiting = before & 1 == 1 && phase == LJ_PHASE_LIVE
       if !isWaiting && !includingIdle && mapping.loadAcquire32(base + Self.heldCount) == 0
-        && !hasPermitsOrPosts(base, in: mapping)
+        && !usesSemaphores(base, in: mapping)
       {
         return nil
       }
@@ -68,13 +69,16 @@ struct SlotReader {
   }
 
   /// A thread that has only posted counts too: its posts are the evidence that a semaphore is a signal and no lock.
-  private func hasPermitsOrPosts(_ base: Int, in mapping: borrowing ArenaMapping) -> Bool {
-    (0..<LJ_PERMITS).contains {
-      mapping.loadAcquire64(base + Self.permits + $0 * MemoryLayout<lj_permit>.size) != 0
+  private func usesSemaphores(_ base: Int, in mapping: borrowing ArenaMapping) -> Bool {
+    mapping.loadAcquire32(base + Self.usesSemaphores) != 0
+  }
+
+  /// Sixteen bytes, without the array that a general copy would make: every pass reads every name.
+  private func name(_ base: Int, in mapping: borrowing ArenaMapping) -> String {
+    guard let words = mapping.load((UInt64, UInt64).self, at: base + Self.name) else { return "" }
+    return withUnsafeBytes(of: words) { bytes in
+      String(decoding: bytes.prefix(while: { $0 != 0 }), as: UTF8.self)
     }
-      || (0..<LJ_POSTS).contains {
-        mapping.loadAcquire64(base + Self.posts + $0 * MemoryLayout<lj_post>.size) != 0
-      }
   }
 
   private func copy(
@@ -84,7 +88,7 @@ struct SlotReader {
     let (held, isComplete) = heldEntries(base: base, in: mapping)
     return ThreadState(
       tid: ThreadID(Int32(truncatingIfNeeded: mapping.loadAcquire32(base + Self.tid))),
-      name: text(mapping.bytes(at: base + Self.name, count: 16)),
+      name: name(base, in: mapping),
       slot: index,
       generation: Int(mapping.loadAcquire32(base + Self.generation)),
       pthread: Address(mapping.loadAcquire64(base + Self.pthread)),
@@ -151,6 +155,7 @@ struct SlotReader {
   }
 
   private func permits(base: Int, in mapping: borrowing ArenaMapping) -> [Permit] {
+    guard usesSemaphores(base, in: mapping) else { return [] }
     var result: [Permit] = []
     for place in 0..<LJ_PERMITS {
       let at = base + Self.permits + place * MemoryLayout<lj_permit>.size
@@ -166,6 +171,7 @@ struct SlotReader {
   /// Posts by the slot's thread, and, where the slot is free, by the one that had it last: they are cleared when the
   /// next thread claims it.
   func posts(base: Int, in mapping: borrowing ArenaMapping) -> [Post] {
+    guard usesSemaphores(base, in: mapping) else { return [] }
     var result: [Post] = []
     for place in 0..<LJ_POSTS {
       let at = base + Self.posts + place * MemoryLayout<lj_post>.size
@@ -197,6 +203,10 @@ extension Wait {
       deadline: raw.deadline_ns == 0 ? nil : Instant(nanoseconds: raw.deadline_ns),
       ownerAtBegin: raw.owner_tid == 0 ? nil : ThreadID(Int32(truncatingIfNeeded: raw.owner_tid)),
       policyAtBegin: type == .rwlock ? (raw.futex_value == 2 ? .prefersWriters : .prefersReaders) : nil,
+      futex: type == .futex || type == .piFutex
+        ? FutexWait(
+          word: Address(raw.object), operation: raw.futex_op, expected: raw.futex_value,
+          hasTimeLimit: raw.deadline_ns != 0 && raw.deadline_ns != .max) : nil,
       context: WaitContext(
         ip: context.ip, sp: context.sp, bp: context.bp, bx: context.bx, r12: context.r12, r13: context.r13,
         r14: context.r14, r15: context.r15))

@@ -13,8 +13,12 @@ package struct Examination {
   package let diagnosis: Diagnosis
   /// Threads that did not wait but were refused to; see `Glance`.
   package let refused: Set<ThreadID>
+  /// What the interpretation of a thread's futex wait rests on.
+  package let grounds: [ThreadID: String]
   /// The moment of the first pass.
   package let now: Instant
+  /// An orphan's owner turned out to have unlocked before it ended: the whole is worth another look.
+  package let wasOvertaken: Bool
 
   /// What the first pass alone says: cheap, and enough to know that there is nothing to examine.
   package struct Glance {
@@ -26,10 +30,16 @@ package struct Examination {
     package let listsEveryThread: Bool
     /// Threads of a dead process that were refused the wait they are shown with; see `remains`.
     package let refused: Set<ThreadID>
+    /// Words of locks that are not glibc's, which only their waiters' stacks could tell; see `interpreting`.
+    package let words: [Address: LockWord]
+    /// What the interpretation of a thread's wait rests on, a sentence each.
+    package let grounds: [ThreadID: String]
     package init(
       threads: [ThreadState], now: Instant, waits: [WaitKey], listsEveryThread: Bool = false,
-      refused: Set<ThreadID> = []
+      refused: Set<ThreadID> = [], words: [Address: LockWord] = [:], grounds: [ThreadID: String] = [:]
     ) {
+      self.words = words
+      self.grounds = grounds
       self.listsEveryThread = listsEveryThread
       self.threads = threads
       self.now = now
@@ -60,15 +70,21 @@ package struct Examination {
   ///
   /// The second pass comes last: a wait that is the same in both passes was going on while words and kernel were
   /// asked.
-  /// - Parameter stall: seconds after which a wait is a finding.
-  package init(_ glance: Glance, arena: ArenaReader, target: any Target, stall: Double) {
-    let first = glance.threads
+  /// - Parameters:
+  ///   - arena: `nil` for a process that was not started with the shim. A snapshot is one moment, so there its one pass
+  ///     is also the second.
+  ///   - stall: seconds after which a wait is a finding.
+  package init(_ glance: Glance, arena: ArenaReader?, target: any Target, stall: Double) {
     let memory = target.memory
-    var words: [Address: LockWord] = [:]
-    for lock in WaitForGraph.locksToDecode(first) where words[lock.object] == nil {
+    var words = glance.words
+    for lock in WaitForGraph.locksToDecode(glance.threads) where words[lock.object] == nil {
       words[lock.object] =
         GlibcWord.decode(lock.type, at: lock.object) { memory.bytes(at: $0, count: $1) }
-        ?? Self.rememberedWord(lock.object, first)
+        ?? Self.rememberedWord(lock.object, glance.threads)
+    }
+    var first = glance.threads
+    if arena == nil, let snapshot = (target as? SnapshotTarget)?.snapshot {
+      first = SnapshotOwners(words: words, snapshot: snapshot).adding(to: first)
     }
 
     var kernel: [ThreadID: KernelState] = [:]
@@ -77,7 +93,7 @@ package struct Examination {
     let isSemaphoreWaitedFor = first.contains { $0.wait?.type == .semaphore }
     let preliminary = WaitForGraph(
       threads: first, words: words, kernel: kernel, aliveThreads: alive, listsEveryThread: glance.listsEveryThread,
-      strangersPosts: isSemaphoreWaitedFor ? arena.strangersPosts() : nil)
+      strangersPosts: isSemaphoreWaitedFor ? arena?.strangersPosts() : nil)
     let candidates = preliminary.candidates()
     for candidate in candidates {
       for member in candidate.members where kernel[member] == nil { kernel[member] = target.kernelState(of: member) }
@@ -87,17 +103,34 @@ package struct Examination {
     }
 
     let concerned = Self.concerned(first, candidates)
-    let second = target.condition == "gone" ? concerned : concerned.compactMap { arena.thread(inSlot: $0.slot) }
+    let second =
+      arena.map { arena in
+        target.condition == "gone" ? concerned : concerned.compactMap { arena.thread(inSlot: $0.slot) }
+      } ?? concerned
     let graph = preliminary.adding(kernel)
-    let witnesses = Witnesses(first: concerned, second: second, words: words, kernel: kernel)
+    let witnesses = Witnesses(
+      first: concerned, second: second, words: words, kernel: kernel,
+      absentArena: arena == nil ? Self.absentArena : nil, foreignReleases: arena?.foreignReleases ?? 0)
     threads = first
     refused = glance.refused
+    grounds = glance.grounds
     self.words = words
     self.kernel = kernel
     self.graph = graph
     now = glance.now
-    diagnosis = Diagnosis.of(graph, witnesses: witnesses, now: glance.now, stall: stall)
+    let diagnosis = Diagnosis.of(graph, witnesses: witnesses, now: glance.now, stall: stall)
+    // What a dead process left does not change any more, and a snapshot never did.
+    let secondLook = (target is DeadTarget ? nil : arena).map {
+      SecondLook(first: first, words: words, kernel: kernel, arena: $0, target: target)
+    }
+    let confirmed = secondLook.map { look in diagnosis.keeping { look.confirms($0) } } ?? diagnosis
+    wasOvertaken = diagnosis.findings.contains { $0.kind == .orphanedLock && !confirmed.findings.contains($0) }
+    self.diagnosis = confirmed
   }
+
+  private static let absentArena =
+    "arena: the process was not started with the shim, so nobody recorded who took what; the holders are those that the "
+    + "locks' own words name."
 
   /// Threads whose second look a judgement needs: members of a cycle, and whoever lists one of its locks.
   private static func concerned(_ threads: [ThreadState], _ candidates: [Candidate]) -> [ThreadState] {
@@ -141,7 +174,7 @@ package struct Examination {
   private static func someoneIsNeeded(_ threads: [ThreadState], now: Instant, stall: Double) -> Bool {
     threads.contains { thread in
       guard let wait = thread.wait, wait.type == .futex || wait.type == .semaphore else { return false }
-      return wait.deadline == nil && now.seconds(since: wait.since) >= stall
+      return wait.deadline == nil && (!wait.since.isKnown || now.seconds(since: wait.since) >= stall)
     }
   }
 

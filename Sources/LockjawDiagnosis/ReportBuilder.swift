@@ -15,7 +15,7 @@ package struct ReportBuilder {
     case all
   }
 
-  let arena: ArenaReader
+  let arena: ArenaReader?
   let target: any Target
   let examination: Examination
   let process: ProcessReport
@@ -26,10 +26,11 @@ package struct ReportBuilder {
   /// Short names of locks, in the order in which the findings mention them.
   private let lockIDs: [Address: String]
   private let lockOrder: [(address: Address, type: LockType)]
+  private static let fewThreads = 64
 
   /// - Parameter snapshot: registers and stacks of threads that do not wait, where they were taken.
   package init(
-    arena: ArenaReader, target: any Target, examination: Examination, process: ProcessReport, source: String,
+    arena: ArenaReader?, target: any Target, examination: Examination, process: ProcessReport, source: String,
     snapshot: Snapshot? = nil
   ) {
     self.arena = arena
@@ -66,14 +67,15 @@ package struct ReportBuilder {
     let findings = examination.diagnosis.findings.map { finding($0, stackOf) }
     let history = history(historyLimit)
     let locks = lockOrder.map { lockReport($0.address, $0.type) }
-    var losses = arena.losses()
-    if arena.vanishedPages > 0 { losses["vanished-pages"] = arena.vanishedPages }
+    var losses = arena?.losses() ?? [:]
+    if let vanished = arena?.vanishedPages, vanished > 0 { losses["vanished-pages"] = vanished }
     var timing: [String: Double] = [:]
     if source == "live" { timing["pause"] = snapshot?.pauseMilliseconds ?? 0 }
     return Report(
       verdict: examination.diagnosis.verdict, signature: "", process: process, findings: findings, locks: locks,
-      threads: threads, history: history, diagnostics: target.diagnostics + stackReader.diagnostics, losses: losses,
-      timing: timing, source: source)
+      threads: threads, history: history,
+      diagnostics: target.diagnostics + stackReader.diagnostics + unlisted(threads), losses: losses, timing: timing,
+      source: source)
   }
 
   // MARK: - Findings
@@ -103,10 +105,18 @@ package struct ReportBuilder {
     let stack = stackOf[raw.waiter] ?? []
     let since = raw.hold.flatMap { stackReader.frame(at: $0.site) }
     return Edge(
-      waiter: raw.waiter, lock: lockName(raw), mode: raw.mode, holders: raw.holders, evidence: raw.evidence,
+      waiter: raw.waiter, lock: lockName(raw), mode: raw.mode, holders: raw.holders, evidence: evidence(raw),
       waitsAt: StackReader.shown(stack) ?? stackReader.frame(at: raw.site), heldSinceAt: since,
       heldIn: raw.holders.first.flatMap { holder in heldIn(since, stackOf[holder] ?? []) },
-      heldMode: raw.holderMode, waitingForSeconds: examination.now.seconds(since: raw.since))
+      heldMode: raw.holderMode,
+      waitingForSeconds: raw.since.isKnown ? examination.now.seconds(since: raw.since) : .nan)
+  }
+
+  /// Where no arena is, what is known comes from the lock's word: its owner field, a waiting writer, a joined thread.
+  private func evidence(_ raw: CandidateEdge) -> HolderEvidence {
+    guard arena == nil, raw.evidence == .arena else { return raw.evidence }
+    let owner = examination.words[raw.object]?.owner
+    return owner != nil && owner == raw.holders.first ? .ownerField : .lockWord
   }
 
   /// The holder's frame that runs the function which acquired the lock: where the holder is now, inside the hold.
@@ -125,7 +135,7 @@ package struct ReportBuilder {
     let word = examination.words[address]
     return LockReport(
       id: lockIDs[address] ?? "\(address)", address: address, type: type,
-      library: library(type), name: stackReader.name(of: address),
+      library: word?.library.rawValue ?? library(type), name: stackReader.name(of: address),
       state: word?.description ?? stateWithoutWord(address, type))
   }
 
@@ -152,22 +162,34 @@ package struct ReportBuilder {
   private func threadReports(_ stacks: Stacks) -> [ThreadReport] {
     var order: [ThreadID] = []
     var seen: Set<ThreadID> = []
-    func add(_ thread: ThreadID) { if seen.insert(thread).inserted { order.append(thread) } }
-    for finding in examination.diagnosis.findings {
-      finding.members.forEach(add)
-      finding.edges.forEach { $0.holders.forEach(add) }
-      if let culprit = finding.culprit { add(culprit) }
+    func add(_ threads: some Sequence<ThreadID>) {
+      for thread in threads where seen.insert(thread).inserted { order.append(thread) }
     }
-    let involved = order.count
-    for finding in examination.diagnosis.findings { finding.bystanders.forEach(add) }
-    if case .all = stacks {
-      examination.threads.forEach { add($0.tid) }
-      snapshot?.threads.forEach { add($0.tid) }
-      target.threadIDs?.sorted().forEach(add)
+    let findings = examination.diagnosis.findings
+    for finding in findings {
+      add(finding.members)
+      add(finding.edges.lazy.flatMap(\.holders))
+      if let culprit = finding.culprit { add(CollectionOfOne(culprit)) }
     }
     // A thousand bystanders are a count, not a thousand stacks.
-    let limit = if case .all = stacks { order.count } else { max(involved, 64) }
+    var limit = max(order.count, Self.fewThreads)
+    for finding in findings { add(finding.bystanders) }
+    if case .all = stacks {
+      add(examination.threads.lazy.map(\.tid))
+      add(snapshot?.threads.map(\.tid) ?? [])
+      add(target.threadIDs?.sorted() ?? [])
+      limit = order.count
+    }
     return order.prefix(limit).map(threadReport)
+  }
+
+  private func unlisted(_ threads: [ThreadReport]) -> [String] {
+    let named = Set(examination.diagnosis.findings.flatMap(\.bystanders)).subtracting(threads.map(\.tid))
+    guard !named.isEmpty else { return [] }
+    return [
+      "\(named.count) threads that are stuck behind the finding are counted, not listed; 'lockjaw attach --all-stacks' "
+        + "lists them."
+    ]
   }
 
   private func threadReport(_ tid: ThreadID) -> ThreadReport {
@@ -218,7 +240,7 @@ package struct ReportBuilder {
   // MARK: - History
 
   private func history(_ limit: Int) -> [HistoryEntry] {
-    guard limit > 0 else { return [] }
+    guard limit > 0, let arena else { return [] }
     let entries = arena.history(limit: limit)
     // Of a dead process "now" is the last thing it recorded: how long ago that was is nobody's business.
     let end =

@@ -64,8 +64,7 @@ struct StackReader {
 
   /// From the snapshot.
   func stack(of tid: ThreadID) -> [Frame] {
-    guard let snapshot, let thread = snapshot.threads.first(where: { $0.tid == tid }),
-      let registers = thread.registers
+    guard let snapshot, let thread = snapshot.thread(tid), let registers = thread.registers
     else { return [] }
     return symbols.symbolizer.frames(
       of: symbols.unwinder.unwind(registers, memory: LayeredMemory([snapshot.memory, target.memory])))

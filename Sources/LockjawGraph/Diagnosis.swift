@@ -64,6 +64,12 @@ package struct Diagnosis: Hashable, Sendable {
     return Diagnosis(verdict: verdict(of: findings), findings: findings)
   }
 
+  /// The same without the findings that `isConfirmed` does not vouch for.
+  package func keeping(_ isConfirmed: (RawFinding) -> Bool) -> Diagnosis {
+    let kept = findings.filter(isConfirmed)
+    return kept.count == findings.count ? self : Diagnosis(verdict: Self.verdict(of: kept), findings: kept)
+  }
+
   /// The most serious hang that is more than a suspicion; else the most serious suspicion of a hang; else the most
   /// serious of the rest.
   private static func verdict(of findings: [RawFinding]) -> FindingKind {

@@ -25,6 +25,13 @@ struct Survey {
     return now.seconds(since: since)
   }
 
+  /// Whether the wait is as old as the stall, or nobody knows how old it is: a core that someone took of a process was
+  /// taken for a reason.
+  func hasLasted(_ node: Int) -> Bool {
+    guard node < graph.threads.count, let since = graph.threads[node].wait?.since else { return false }
+    return !since.isKnown || now.seconds(since: since) >= stall
+  }
+
   /// Whether the thread waits for a lock. A join is no lock: `main` joining its workers for hours is nothing unusual.
   func waitsForLock(_ node: Int) -> Bool {
     guard nodes.gateOf[node] >= 0 else { return false }
@@ -67,7 +74,8 @@ struct Survey {
   // MARK: cycles
 
   /// Every candidate that its witnesses do not refute. One that may only be consumers waiting for what is on its way
-  /// must have lasted for longer than the stall.
+  /// must have lasted for longer than the stall; so must one in a process whose threads release each other's locks, where
+  /// a mutex may be a signal.
   mutating func cycles(_ witnesses: Witnesses?) -> [RawFinding] {
     var findings: [RawFinding] = []
     for found in graph.stuckAnalysis() {
@@ -75,7 +83,8 @@ struct Survey {
         witnesses?.judge(found.candidate)
         ?? Judgement(certainty: .inferred, evidence: ["Only one look was taken, so no witness was heard."])
       guard !judgement.isRefuted else { continue }
-      if found.candidate.hasUnknownPosts, found.memberNodes.contains(where: { waitSeconds($0) < stall }) { continue }
+      let mayBeSignals = found.candidate.hasUnknownPosts || (witnesses?.foreignReleases ?? 0) > 0
+      if mayBeSignals, found.memberNodes.contains(where: { waitSeconds($0) < stall }) { continue }
       for node in found.memberNodes + found.bystanderNodes { isExplained[node] = true }
       findings.append(
         RawFinding(

@@ -132,9 +132,15 @@ struct EdgeMaker {
     let hold = first.flatMap { $0.held >= 0 ? graph.threads[Int($0.node)].held[Int($0.held)] : nil }
     return CandidateEdge(
       waiter: graph.threads[node].tid, object: gate.object, type: gate.type, mode: mode(of: wait, at: gate),
-      holders: tids, evidence: gate.evidence, blocking: first?.blocking ?? .unknown,
+      holders: tids, evidence: evidence(of: hold, at: gate), blocking: first?.blocking ?? .unknown,
       holderMode: holderMode(of: first, hold, at: gate), hold: hold, isWeak: gate.opensByAny, site: wait.site,
       since: wait.since, deadline: graph.hasDeadline(node) ? wait.deadline : nil)
+  }
+
+  /// A hold that was found out says how; one that the arena lists is as good as the gate's evidence.
+  private func evidence(of hold: Held?, at gate: GraphNodes.Gate) -> HolderEvidence {
+    guard let hold, hold.evidence != .arena else { return gate.evidence }
+    return hold.evidence
   }
 
   private mutating func holders(of gate: Int32) -> [ThreadID] {

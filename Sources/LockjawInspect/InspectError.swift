@@ -13,6 +13,7 @@ package enum InspectError: Error, Hashable, Sendable, CustomStringConvertible {
   /// The pid belongs to another process by now.
   case replaced(pid: Int32)
   case notAnELFFile(path: String, reason: String)
+  case notACore(path: String, reason: String)
   case system(call: String, subject: String, errno: Int32)
 
   /// Stable word for machines.
@@ -27,6 +28,7 @@ package enum InspectError: Error, Hashable, Sendable, CustomStringConvertible {
     case .thirtyTwoBit: "32-bit"
     case .replaced: "replaced"
     case .notAnELFFile: "not-elf"
+    case .notACore: "not-core"
     case .system: "system"
     }
   }
@@ -51,6 +53,8 @@ package enum InspectError: Error, Hashable, Sendable, CustomStringConvertible {
       "Process \(pid) has ended, and its number now belongs to another one."
     case .notAnELFFile(let path, let reason):
       "\(path) is not an ELF file lockjaw can read: \(reason)."
+    case .notACore(let path, let reason):
+      "\(path) is not a core lockjaw can read: \(reason)."
     case .system(let call, let subject, let errno):
       "\(call) failed for \(subject): \(systemErrorText(errno))."
     }

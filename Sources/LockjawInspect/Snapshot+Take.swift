@@ -6,6 +6,11 @@ extension Snapshot {
   /// Below the stack pointer lie 128 bytes that a leaf function may use (System V ABI, "The Stack Frame").
   private static let redZone: UInt64 = 128
   private static let stackBytes: UInt64 = 64 << 10
+  /// What is copied around a word that a thread sleeps on: no lock of any library is larger, whichever of its fields the
+  /// word is.
+  private static let wordReach: UInt64 = 128
+  /// Reading how long each thread slept is bounded; it comes before the stop and delays only the report.
+  private static let mostSleepers = 20_000
 
   /// Stops every thread, copies, lets them go. The order is what keeps the pause short: everything that can be
   /// asked of a running process is asked before or after.
@@ -65,15 +70,14 @@ extension Snapshot {
     let map = try process.memoryMap()
     let memory = ProcessMemory(process)
     let modules = ModuleGrouping.modules(map) { LoadedImage(at: $0, memory: memory) }
-    let vdso = map.entries.first { $0.path == "[vdso]" }.flatMap { entry in
-      memory.bytes(at: Address(entry.start), count: Int(entry.end - entry.start))
-        .map { MemoryImage(base: Address(entry.start), bytes: $0) }
-    }
+    let vdso = vdso(map, memory)
     var tracees = Tracees(process: process)
     try tracees.seizeAll()
     let names = Dictionary(
       tracees.ids.map { tid in (tid, process.thread(ThreadID(tid))?.name ?? "") },
       uniquingKeysWith: { first, _ in first })
+
+    let slept = sleepTimes(process, tracees.ids)
 
     let begin = monotonicNanoseconds()
     tracees.stopAll(deadline: begin &+ deadlineNanoseconds)
@@ -83,6 +87,7 @@ extension Snapshot {
         registers.map { (tid, stackRange($0.rsp, in: map)) }
       })
     stacks.copy(from: memory.task)
+    let words = copyWords(of: registers.compactMap(\.registers), memory)
     tracees.releaseStopped()
     let pause = Double(monotonicNanoseconds() - begin) / 1e6
 
@@ -94,20 +99,65 @@ extension Snapshot {
       guard let raw else {
         if tracees.isThirtyTwoBit { throw .thirtyTwoBit(pid: process.pid) }
         return Thread(
-          tid: ThreadID(tid), name: name, registers: nil, stack: nil,
-          kernelState: process.kernelState(of: ThreadID(tid)),
+          tid: ThreadID(tid), name: name, registers: nil, stack: nil, callNumber: .max, threadPointer: 0,
+          sleptNanoseconds: slept[tid], kernelState: process.kernelState(of: ThreadID(tid)),
           missing: "It could not be stopped within \(milliseconds) ms: it \(process.activity(of: ThreadID(tid))).")
       }
       return Thread(
-        tid: ThreadID(tid), name: name, registers: Registers(raw), stack: images[tid],
-        kernelState: ThreadActivity(raw).kernelState, missing: nil)
+        tid: ThreadID(tid), name: name, registers: Registers(raw), stack: images[tid], callNumber: raw.orig_rax,
+        threadPointer: raw.fs_base, sleptNanoseconds: slept[tid],
+        kernelState: ThreadActivity(Registers(raw), callNumber: raw.orig_rax).kernelState, missing: nil)
     }
     return Snapshot(
-      identity: process.identity, threads: threads, modules: modules, vdso: vdso, pauseMilliseconds: pause)
+      process: process.outline, threads: threads, modules: modules, vdso: vdso, words: words,
+      descriptors: descriptors(of: threads, process), takenAt: Instant(nanoseconds: begin), pauseMilliseconds: pause,
+      map: map)
+  }
+
+  static func vdso(_ map: MemoryMap, _ memory: ProcessMemory) -> MemoryImage? {
+    map.entries.first { $0.path == "[vdso]" }.flatMap { entry in
+      memory.bytes(at: Address(entry.start), count: Int(entry.end - entry.start))
+        .map { MemoryImage(base: Address(entry.start), bytes: $0) }
+    }
+  }
+
+  private static func sleepTimes(_ process: LiveProcess, _ tids: [Int32]) -> [Int32: UInt64] {
+    guard tids.count <= mostSleepers, let clock = SleepClock() else { return [:] }
+    var result = [Int32: UInt64](minimumCapacity: tids.count)
+    for tid in tids { result[tid] = clock.slept(process, ThreadID(tid)) }
+    return result
+  }
+
+  /// Only while everything stands still do a lock's word and the stacks of its waiters belong to one moment.
+  private static func copyWords(of registers: [lj_registers], _ memory: ProcessMemory) -> [MemoryImage] {
+    var words: Set<UInt64> = []
+    for raw in registers {
+      // Aligned, so that many waiters for one lock copy it once.
+      if let word = ThreadActivity(Registers(raw), callNumber: raw.orig_rax).sleptOn {
+        words.insert(word.rawValue & ~(wordReach - 1))
+      }
+    }
+    let ranges = words.sorted().enumerated().map { index, start in
+      let low = start >= wordReach ? start - wordReach : 0
+      return (tid: Int32(index), range: (address: low, count: Int(wordReach * 3)))
+    }
+    let copies = StackCopies(ranges)
+    copies.copy(from: memory.task)
+    return copies.images().values.sorted { $0.base < $1.base }
+  }
+
+  static func descriptors(of threads: [Thread], _ process: LiveProcess) -> [Int32: String] {
+    var result: [Int32: String] = [:]
+    for thread in threads {
+      guard let call = thread.blockingCall, ActivityDescription.concernsDescriptor(call.number) else { continue }
+      let number = Int32(truncatingIfNeeded: call.arguments[0])
+      if result[number] == nil { result[number] = try? ProcFile.link("\(process.liveDirectory)/fd/\(number)") }
+    }
+    return result
   }
 
   /// What to copy for a stack pointer: up to the end of its mapping.
-  private static func stackRange(_ stackPointer: UInt64, in map: MemoryMap) -> (address: UInt64, count: Int) {
+  static func stackRange(_ stackPointer: UInt64, in map: MemoryMap) -> (address: UInt64, count: Int) {
     let start = stackPointer >= redZone ? stackPointer - redZone : stackPointer
     // Unknown mapping (a stack made since the list was read): its first page at least.
     let mapped = map.entry(containing: stackPointer)?.end ?? (stackPointer & ~4095) &+ 4096
@@ -123,22 +173,33 @@ extension Registers {
     (r8, r9, r10, r11) = (raw.r8, raw.r9, raw.r10, raw.r11)
     (r12, r13, r14, r15) = (raw.r12, raw.r13, raw.r14, raw.r15)
     rip = raw.rip
+    fsBase = raw.fs_base
   }
 }
 
 extension ThreadActivity {
   /// A stop takes a sleeping thread out of its system call with an error that asks for the call to be made again
   /// (the kernel's include/linux/errno.h), or with EINTR; the call and its arguments are still in the registers.
-  init(_ raw: lj_registers) {
-    let number = Int64(bitPattern: raw.orig_rax)
-    let returned = Int64(bitPattern: raw.rax)
+  init(_ registers: Registers, callNumber: UInt64) {
+    let number = Int64(bitPattern: callNumber)
+    let returned = Int64(bitPattern: registers.rax)
     let wasAsleep = (-516 ... -512).contains(returned) || returned == -4
     if number >= 0, number < 1 << 20, wasAsleep {
-      self.init(
-        place: .systemCall(number: Int(number), arguments: [raw.rdi, raw.rsi, raw.rdx, raw.r10, raw.r8, raw.r9]))
+      let r = registers
+      self.init(place: .systemCall(number: Int(number), arguments: [r.rdi, r.rsi, r.rdx, r.r10, r.r8, r.r9]))
     } else {
       self.init(place: .running)
     }
+  }
+
+  /// The word of a futex wait, also of one with a time limit that an earlier stop has made a `restart_syscall`: then the
+  /// arguments are still the futex call's, or those of another call, and its first may be anything.
+  var sleptOn: Address? {
+    if let futexWord { return futexWord }
+    guard case .systemCall(Self.restart, let arguments) = place, arguments[0] & 3 == 0, arguments[0] > 4096 else {
+      return nil
+    }
+    return Address(arguments[0])
   }
 }
 

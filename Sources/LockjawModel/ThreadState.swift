@@ -38,6 +38,8 @@ package struct Wait: Hashable, Sendable {
   package var ownerAtBegin: ThreadID?
   /// Of an rwlock: whom it prefers, as its word said when the wait began.
   package var policyAtBegin: LockWord.Policy?
+  /// Of a futex wait: the call's arguments.
+  package var futex: FutexWait?
   package var context: WaitContext
   /// The stack from `context.sp` upwards, copied when the wait began: what is left when the process is dead.
   package var stackTop: [UInt8]
@@ -45,7 +47,9 @@ package struct Wait: Hashable, Sendable {
   package init(
     sequence: UInt64, type: LockType, mode: LockMode, object: Address, companion: Address = Address(0),
     site: CallSite, since: Instant, deadline: Instant? = nil, ownerAtBegin: ThreadID? = nil,
-    policyAtBegin: LockWord.Policy? = nil, context: WaitContext = WaitContext(ip: 0, sp: 0, bp: 0, bx: 0, r12: 0, r13: 0, r14: 0, r15: 0),
+    policyAtBegin: LockWord.Policy? = nil,
+    futex: FutexWait? = nil,
+    context: WaitContext = WaitContext(ip: 0, sp: 0, bp: 0, bx: 0, r12: 0, r13: 0, r14: 0, r15: 0),
     stackTop: [UInt8] = []
   ) {
     self.sequence = sequence
@@ -58,6 +62,7 @@ package struct Wait: Hashable, Sendable {
     self.deadline = deadline
     self.ownerAtBegin = ownerAtBegin
     self.policyAtBegin = policyAtBegin
+    self.futex = futex
     self.context = context
     self.stackTop = stackTop
   }
@@ -73,9 +78,12 @@ package struct Held: Hashable, Sendable {
   package var site: CallSite
   /// Known after a contended acquire only.
   package var since: Instant?
+  /// How it is known: recorded by the shim, or found out afterwards.
+  package var evidence: HolderEvidence
 
   package init(
-    object: Address, type: LockType, mode: LockMode, count: Int = 1, site: CallSite, since: Instant? = nil
+    object: Address, type: LockType, mode: LockMode, count: Int = 1, site: CallSite, since: Instant? = nil,
+    evidence: HolderEvidence = .arena
   ) {
     self.object = object
     self.type = type
@@ -83,6 +91,7 @@ package struct Held: Hashable, Sendable {
     self.count = count
     self.site = site
     self.since = since
+    self.evidence = evidence
   }
 }
 

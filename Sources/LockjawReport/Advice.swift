@@ -61,7 +61,7 @@ struct Advice {
       let lines = StackText.unique(
         [order.held.heldSinceAt, order.wait.waitsAt].compactMap { $0.map(ReportIndex.spot) })
       return [
-        "All \(edges.count) threads run the same code (\(list(lines))) on locks that form a circle: give them one order, "
+        "\(edges.count == 2 ? "Both" : "All \(edges.count)") threads run the same code (\(list(lines))) on locks that form a circle: give them one order, "
           + "for example by address, and always take the lower one first" + scopedLockHint + "."
       ]
     }

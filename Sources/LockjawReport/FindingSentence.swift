@@ -25,7 +25,8 @@ struct FindingSentence {
     case .contention: gathered(heldByClause(first) + "; " + contentionLimit)
     case .hangUnknown: hangUnknown
     case .hostStarved: "the host gave \(subjects) no time to run; the program is not to blame"
-    case .idle: "\(Wording.threads(index.report.threads.count)) asleep, and none is known to wait for a lock that another holds"
+    case .idle:
+      "\(Wording.threads(index.report.threads.count)) asleep, and none is known to wait for a lock that another holds"
     case .healthy: "no hang found in \(Wording.threads(index.report.threads.count))"
     }
   }

@@ -45,12 +45,13 @@ final class ArenaWatch {
       throw .arenaDirectoryUnusable(path: directory.path, reason: sentence(errno))
     }
     let reason: String? =
-      if status.st_mode & S_IFMT == S_IFLNK { "it is a symbolic link" }
-      else if status.st_mode & S_IFMT != S_IFDIR { "it is not a directory" }
-      else if status.st_uid != geteuid() { "it belongs to user \(status.st_uid), not to you" }
-      else if status.st_mode & 0o022 != 0 { "others may write into it (chmod go-w it)" }
-      else if access(directory.path, W_OK | X_OK) != 0 { sentence(errno) }
-      else { nil }
+      if status.st_mode & S_IFMT == S_IFLNK { "it is a symbolic link" } else if status.st_mode & S_IFMT != S_IFDIR {
+        "it is not a directory"
+      } else if status.st_uid != geteuid() {
+        "it belongs to user \(status.st_uid), not to you"
+      } else if status.st_mode & 0o022 != 0 {
+        "others may write into it (chmod go-w it)"
+      } else if access(directory.path, W_OK | X_OK) != 0 { sentence(errno) } else { nil }
     if let reason { throw .arenaDirectoryUnusable(path: directory.path, reason: reason) }
   }
 }

@@ -19,9 +19,31 @@ package enum Inventory {
     package var arenaPath: String
   }
 
-  /// Newest process last.
-  package static func rows(_ directory: ArenaDirectory, stall: Double) -> [Row] {
-    directory.entries().map { row($0, stall: stall) }
+  /// What is in a directory: processes that run, and the newest of what others left.
+  package struct Contents: Hashable, Sendable {
+    package var running: [Row]
+    /// Newest first.
+    package var left: [Row]
+    /// Older remains that are not in `left`.
+    package var olderCount: Int
+  }
+
+  /// - Parameter limit: most rows of `left`; each costs a diagnosis.
+  package static func contents(_ directory: ArenaDirectory, stall: Double, limit: Int = 10) -> Contents {
+    var running: [ArenaDirectory.Entry] = []
+    var gone: [(entry: ArenaDirectory.Entry, modified: Int)] = []
+    for entry in directory.entries() {
+      if ArenaSearch.isAlive(entry.identity) {
+        running.append(entry)
+      } else {
+        var status = stat()
+        gone.append((entry, lstat(entry.path, &status) == 0 ? status.st_mtim.tv_sec : 0))
+      }
+    }
+    gone.sort { ($0.modified, $0.entry.path) > ($1.modified, $1.entry.path) }
+    return Contents(
+      running: running.map { row($0, stall: stall) }, left: gone.prefix(limit).map { row($0.entry, stall: stall) },
+      olderCount: max(0, gone.count - limit))
   }
 
   private static func row(_ entry: ArenaDirectory.Entry, stall: Double) -> Row {

@@ -16,6 +16,21 @@ extension ProcessReport {
       started: Self.timestamp(header.createdRealtimeNanoseconds), condition: condition)
   }
 
+  /// From what the kernel, or a core, says of the process.
+  package init(_ snapshot: Snapshot, condition: String) {
+    let process = snapshot.process
+    let module = snapshot.modules.first { $0.path == process.executable }
+    self.init(
+      pid: process.identity.pid, command: process.command.isEmpty ? process.name : process.command,
+      executable: process.executable, buildID: module?.buildID ?? "",
+      started: process.startedUnixSeconds.map { Self.timestamp(Self.nanoseconds($0)) } ?? "", condition: condition)
+  }
+
+  /// 0 for what is no time since 1970: the number may come from a file.
+  private static func nanoseconds(_ seconds: Double) -> UInt64 {
+    seconds.isFinite && seconds > 0 && seconds < 1e10 ? UInt64(seconds) * 1_000_000_000 : 0
+  }
+
   /// ISO 8601 in UTC, to the second.
   static func timestamp(_ nanoseconds: UInt64) -> String {
     guard nanoseconds > 0 else { return "" }

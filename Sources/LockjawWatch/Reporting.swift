@@ -6,9 +6,10 @@ import LockjawReport
 
 /// Makes finished reports: stacks and lines from the diagnosis room, sentences and signature from the report room.
 struct Reporting {
-  let arena: ArenaReader
+  /// `nil` for a process that was not started with the shim.
+  let arena: ArenaReader?
   let target: any Target
-  /// "live" or "arena".
+  /// "live", "arena" or "core".
   let source: String
 
   func report(
@@ -19,7 +20,7 @@ struct Reporting {
     let snapshot = snapshot(examination, stacks)
     let builder = ReportBuilder(
       arena: arena, target: target, examination: examination,
-      process: ProcessReport(arena, condition: condition), source: source, snapshot: snapshot)
+      process: process(condition), source: source, snapshot: snapshot)
     var report = builder.report(stacks: stacks, historyLimit: historyLimit)
     for index in report.findings.indices {
       report.findings[index].summary = Summary.sentence(for: report.findings[index], in: report)
@@ -30,9 +31,16 @@ struct Reporting {
     return report
   }
 
+  private func process(_ condition: String) -> ProcessReport {
+    if let snapshot = (target as? SnapshotTarget)?.snapshot { return ProcessReport(snapshot, condition: condition) }
+    if let arena { return ProcessReport(arena, condition: condition) }
+    return ProcessReport(pid: 0, command: "", executable: "", condition: condition)
+  }
+
   /// Registers of threads that do not wait: only where a finding is about one, or all stacks were asked for. Proven
   /// deadlocks never stop the target.
   private func snapshot(_ examination: Examination, _ stacks: ReportBuilder.Stacks) -> Snapshot? {
+    if let taken = target as? SnapshotTarget { return taken.snapshot }
     guard let live = target as? LiveTarget, live.process.isAlive else { return nil }
     var isNeeded = examination.diagnosis.findings.contains { $0.kind == .longHold }
     if case .all = stacks { isNeeded = true }

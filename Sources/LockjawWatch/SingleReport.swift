@@ -1,3 +1,4 @@
+import CLockjawNative
 import Glibc
 import LockjawArena
 import LockjawDiagnosis
@@ -23,14 +24,19 @@ package struct SingleReport {
   /// sleep.
   package func of(_ process: LiveProcess, arena: ArenaReader) -> Report {
     let target = LiveTarget(process)
-    var examination = Examination(Examination.glance(arena), arena: arena, target: target, stall: stall)
+    var examination = look(arena, target)
     let begin = Instant.now
     while examination.isOpen, Instant.now.seconds(since: begin) < 0.05 {
       usleep(2000)
-      examination = Examination(Examination.glance(arena), arena: arena, target: target, stall: stall)
+      examination = look(arena, target)
     }
     return Reporting(arena: arena, target: target, source: "live").report(
       examination, stacks: wantsAllStacks ? .all : .involved, condition: "running", historyLimit: historyLimit)
+  }
+
+  private func look(_ arena: ArenaReader, _ target: LiveTarget) -> Examination {
+    let glance = Examination.glance(arena).interpreting(target, arena: arena, olderThan: 0)
+    return Examination(glance, arena: arena, target: target, stall: stall)
   }
 
   /// What a dead process left.
@@ -53,6 +59,37 @@ package struct SingleReport {
       examination, stacks: wantsAllStacks ? .all : .involved, condition: condition, historyLimit: historyLimit)
   }
 
+  /// A process that was not started under the shim: its threads stand still for a moment, or, with `withoutStopping`,
+  /// are read as they sleep.
+  package func of(_ process: LiveProcess, withoutStopping: Bool) throws(InspectError) -> Report {
+    let snapshot =
+      withoutStopping
+      ? try Snapshot.takeWithoutStopping(pid: process.pid) : try Snapshot.take(pid: process.pid)
+    return of(snapshot, of: process, diagnostics: withoutStopping ? [Self.notStopped] : [])
+  }
+
+  /// The same for a snapshot that was taken before.
+  package func of(_ snapshot: Snapshot, of process: LiveProcess, diagnostics: [String] = []) -> Report {
+    let target = SnapshotTarget(running: snapshot, process: process, diagnostics: diagnostics)
+    let examination = Examination(Examination.glance(target), arena: nil, target: target, stall: stall)
+    return Reporting(arena: nil, target: target, source: "live").report(
+      examination, stacks: wantsAllStacks ? .all : .involved, condition: "running")
+  }
+
+  private static let notStopped =
+    "The process was not stopped (--no-stop): threads were looked at one after another, running ones not at all, and a "
+    + "stack can end early where code keeps a frame pointer."
+
+  /// A core, with the arena that its process had, if any.
+  package func of(_ core: CoreFile, arena: ArenaReader?) -> Report {
+    let target = SnapshotTarget(core: core)
+    let glance =
+      arena.map { Examination.remains(of: $0, now: lastRecorded($0)) } ?? Examination.glance(target)
+    let examination = Examination(glance, arena: arena, target: target, stall: stall)
+    return Reporting(arena: arena, target: target, source: "core").report(
+      examination, stacks: wantsAllStacks ? .all : .involved, condition: core.condition, historyLimit: historyLimit)
+  }
+
   /// The newest time stamp in the arena: the process lived at least that long.
   private func lastRecorded(_ arena: ArenaReader) -> Instant {
     let ends = arena.history(limit: 64).map {
@@ -62,9 +99,19 @@ package struct SingleReport {
   }
 }
 
+extension CoreFile {
+  /// For the report's head.
+  fileprivate var condition: String {
+    guard let signal else { return "as it was when the core was taken" }
+    let name = lj_signal_abbreviation(signal).map { " (SIG\(String(cString: $0)))" } ?? ""
+    return "ended by signal \(signal)\(name)"
+  }
+}
+
 extension Examination {
-  /// A cycle is there that is not proven and may yet be.
+  /// A cycle is there that is not proven and may yet be, or what was there has changed meanwhile.
   package var isOpen: Bool {
-    diagnosis.findings.contains { $0.isCycle && $0.certainty != .proven && $0.edges.allSatisfy { !$0.isWeak } }
+    wasOvertaken
+      || diagnosis.findings.contains { $0.isCycle && $0.certainty != .proven && $0.edges.allSatisfy { !$0.isWeak } }
   }
 }

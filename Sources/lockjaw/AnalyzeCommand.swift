@@ -8,12 +8,12 @@ import LockjawWatch
 struct AnalyzeCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "analyze",
-    abstract: "Diagnose arenas that processes left behind.",
+    abstract: "Diagnose what processes left behind: arenas and cores.",
     discussion: "Exit status: 0 no hang, 1 hang found, 2 usage, 125 failure.")
 
   @OptionGroup var report: ReportOptions
 
-  @Argument(help: ArgumentHelp("Arena files, or directories of them.", valueName: "PATH"))
+  @Argument(help: ArgumentHelp("Cores, arenas, or directories of arenas.", valueName: "PATH"))
   var paths: [String]
 
   func run() throws {
@@ -38,7 +38,7 @@ struct AnalyzeCommand: ParsableCommand {
         let result = try examine(file)
         foundHang = foundHang || result.verdict.isHang
         try present(result, report)
-      } catch let error as ArenaError {
+      } catch let error as any Error & CustomStringConvertible where error is ArenaError || error is InspectError {
         // One damaged file among many does not hide the others.
         if files.count == 1 { throw Status.failure("\(error)") }
         failures += 1
@@ -49,9 +49,13 @@ struct AnalyzeCommand: ParsableCommand {
     if foundHang { throw Status.exit(1) }
   }
 
-  private func examine(_ file: String) throws(ArenaError) -> Report {
-    let arena = try ArenaReader(path: file)
+  private func examine(_ file: String) throws -> Report {
     let single = SingleReport(stall: report.stall, historyLimit: report.history, wantsAllStacks: true)
+    if CoreFile.isCore(path: file) {
+      let core = try CoreFile(path: file)
+      return single.of(core, arena: CoreArena.find(core))
+    }
+    let arena = try ArenaReader(path: file)
     // The arena of a process that still runs is better read together with the process.
     if case .live = arena.imageState, let process = try? LiveProcess(pid: arena.header.identity.pid),
       process.identity == arena.header.identity

@@ -9,7 +9,7 @@ import LockjawWatch
 struct AttachCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "attach",
-    abstract: "Diagnose a running process that was started with the shim.",
+    abstract: "Diagnose a running process, started with the shim or not.",
     discussion: "Exit status: 0 no hang, 1 hang found, 2 usage, 125 failure.")
 
   @OptionGroup var report: ReportOptions
@@ -19,6 +19,10 @@ struct AttachCommand: ParsableCommand {
 
   @Flag(help: "Take the stacks of all threads; the process stands still for some milliseconds.")
   var allStacks = false
+
+  @Flag(
+    help: "Of a process without the shim: read sleeping threads without stopping it. Stacks may end early.")
+  var noStop = false
 
   /// Started by the shim's watchdog signal where no collector watches.
   @Flag(help: .private) var signalReport = false
@@ -33,11 +37,7 @@ struct AttachCommand: ParsableCommand {
   func run() throws {
     let process: LiveProcess
     do { process = try LiveProcess(pid: pid) } catch { throw Status.failure("\(error)") }
-    guard let path = ArenaSearch.path(of: process) else {
-      throw Status.failure(
-        "process \(pid) was not started with the shim, or its arena was removed: start it with 'lockjaw run', or with "
-          + "LD_PRELOAD=\((try? Shim.locate()) ?? "liblockjaw.so")")
-    }
+    guard let path = ArenaSearch.path(of: process) else { return try attachWithoutArena(process) }
     let arena: ArenaReader
     do { arena = try ArenaReader(path: path) } catch { throw Status.failure("\(error)") }
     guard arena.header.identity.startTicks == process.identity.startTicks else {
@@ -68,6 +68,22 @@ struct AttachCommand: ParsableCommand {
           report: result))
       return
     }
+    try present(result, report)
+    if result.verdict.isHang { throw Status.exit(1) }
+  }
+}
+
+extension AttachCommand {
+  private func attachWithoutArena(_ process: LiveProcess) throws {
+    guard !follow else {
+      throw Status.failure(
+        "process \(pid) was not started with the shim, or its arena was removed, so it cannot be followed: leave out "
+          + "--follow for one look, or start it with 'lockjaw run', or with "
+          + "LD_PRELOAD=\((try? Shim.locate()) ?? "liblockjaw.so")")
+    }
+    let single = SingleReport(stall: report.stall, historyLimit: report.history, wantsAllStacks: allStacks)
+    let result: Report
+    do { result = try single.of(process, withoutStopping: noStop) } catch { throw Status.failure("\(error)") }
     try present(result, report)
     if result.verdict.isHang { throw Status.exit(1) }
   }

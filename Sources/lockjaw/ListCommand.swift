@@ -16,18 +16,29 @@ struct ListCommand: ParsableCommand {
 
   func run() throws {
     let place = directory.map { ArenaDirectory(path: $0) } ?? .standard()
-    let rows = Inventory.rows(place, stall: stall)
-    if rows.isEmpty {
+    let contents = Inventory.contents(place, stall: stall)
+    if contents.running.isEmpty && contents.left.isEmpty {
       print("No preloaded process has an arena in \(place.path).")
       return
     }
-    print(pad("PID", 8) + pad("THREADS", 9) + pad("STATE", 12) + pad("COMMAND", 28) + "HEALTH")
-    for row in rows {
-      print(
-        pad("\(row.pid)", 8) + pad("\(row.threads)", 9) + pad(row.condition, 12)
-          + pad(Printable.escaped(row.command), 28) + Printable.escaped(row.health))
-      if row.condition == "gone" { print(pad("", 29) + "lockjaw analyze \(row.arenaPath)") }
+    if !contents.running.isEmpty {
+      print(pad("PID", 8) + pad("THREADS", 9) + pad("STATE", 12) + pad("COMMAND", 28) + "HEALTH")
+      for row in contents.running { print(line(row)) }
     }
+    if !contents.left.isEmpty {
+      if !contents.running.isEmpty { print("") }
+      print("Left by processes that are gone, newest first; 'lockjaw analyze' says more:")
+      for row in contents.left {
+        print(line(row))
+        print(pad("", 8) + row.arenaPath)
+      }
+      if contents.olderCount > 0 { print("and \(contents.olderCount) older in \(place.path)") }
+    }
+  }
+
+  private func line(_ row: Inventory.Row) -> String {
+    pad("\(row.pid)", 8) + pad("\(row.threads)", 9) + pad(row.condition, 12)
+      + pad(Printable.escaped(row.command), 28) + Printable.escaped(row.health)
   }
 
   private func pad(_ text: String, _ width: Int) -> String {

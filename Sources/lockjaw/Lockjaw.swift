@@ -11,7 +11,7 @@ struct Lockjaw: ParsableCommand {
     commandName: "lockjaw",
     abstract: "Finds out who is stuck on which lock, and why, in unmodified Linux programs.",
     version: version,
-    subcommands: [RunCommand.self, AttachCommand.self, AnalyzeCommand.self, ListCommand.self])
+    subcommands: [RunCommand.self, AttachCommand.self, DumpCommand.self, AnalyzeCommand.self, ListCommand.self])
 
   static func main() {
     let arguments = Array(CommandLine.arguments.dropFirst())

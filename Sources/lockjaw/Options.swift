@@ -8,7 +8,8 @@ struct ReportOptions: ParsableArguments {
 
   @Option(
     name: .shortAndLong,
-    help: ArgumentHelp("Write the report to this file instead; it is complete the moment it exists.", valueName: "PATH"))
+    help: ArgumentHelp("Write the report to this file instead; it is complete the moment it exists.", valueName: "PATH")
+  )
   var output: String?
 
   @Option(help: ArgumentHelp("A wait this long is a finding of its own.", valueName: "SECONDS"))

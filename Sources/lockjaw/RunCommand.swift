@@ -12,7 +12,8 @@ struct RunCommand: ParsableCommand {
 
   @OptionGroup var report: ReportOptions
 
-  @Option(help: ArgumentHelp("What to do to a hang that is proven or inferred.", valueName: "report|abort|kill|exec:COMMAND"))
+  @Option(
+    help: ArgumentHelp("What to do to a hang that is proven or inferred.", valueName: "report|abort|kill|exec:COMMAND"))
   var onHang: HangAction = .report
 
   @Option(help: ArgumentHelp("Exit status when lockjaw ended the program.", valueName: "N"))
@@ -31,6 +32,11 @@ struct RunCommand: ParsableCommand {
     guard (0...255).contains(errorExitcode) else { throw ValidationError("--error-exitcode takes 0 to 255.") }
     guard record == "state" else {
       throw ValidationError("--record: this version records 'state' only, not '\(record)'.")
+    }
+    // What stands in the command's place and looks like an option is one that is not known: the parser passes it on.
+    if let first = command.first, first.hasPrefix("-"), first != "--" {
+      if first == "--help" || first == "-h" { throw CleanExit.helpRequest(self) }
+      throw ValidationError("Unknown option '\(first)'. A command that begins with a dash goes after '--'.")
     }
     guard !commandWords.isEmpty else {
       throw ValidationError("Missing the program to run: lockjaw run [options] -- COMMAND [ARGUMENT ...]")

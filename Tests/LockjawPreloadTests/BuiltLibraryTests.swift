@@ -12,7 +12,8 @@ import Testing
 
   /// Names in the table of interposed symbols.
   private func table() throws -> Set<String> {
-    let text = String(decoding: try readFile("\(repositoryDirectory)/Sources/CLockjawPreload/interposed.def"), as: UTF8.self)
+    let text = String(
+      decoding: try readFile("\(repositoryDirectory)/Sources/CLockjawPreload/interposed.def"), as: UTF8.self)
     var names: Set<String> = []
     for line in text.split(separator: "\n") {
       for entry in ["LJ_REAL(", "LJ_OWN("] where line.hasPrefix(entry) {

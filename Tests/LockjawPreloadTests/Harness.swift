@@ -74,8 +74,11 @@ final class ScratchDirectory {
 }
 
 /// Runs a program to its end, or kills it when `seconds` are over. Its environment is `environment` and PATH.
-func run(_ path: String, _ arguments: [String] = [], environment: [String: String] = [:], seconds: Int = 120) throws -> Outcome {
-  let scratch = tmpfile(), errorScratch = tmpfile()
+func run(_ path: String, _ arguments: [String] = [], environment: [String: String] = [:], seconds: Int = 120) throws
+  -> Outcome
+{
+  let scratch = tmpfile()
+  let errorScratch = tmpfile()
   guard let scratch, let errorScratch else { throw HarnessError(description: "tmpfile failed: errno \(errno)") }
   defer {
     fclose(scratch)
@@ -93,7 +96,8 @@ func run(_ path: String, _ arguments: [String] = [], environment: [String: Strin
   var attributes = posix_spawnattr_t()
   posix_spawnattr_init(&attributes)
   defer { posix_spawnattr_destroy(&attributes) }
-  var none = sigset_t(), every = sigset_t()
+  var none = sigset_t()
+  var every = sigset_t()
   sigemptyset(&none)
   sigfillset(&every)
   posix_spawnattr_setsigmask(&attributes, &none)
@@ -101,16 +105,16 @@ func run(_ path: String, _ arguments: [String] = [], environment: [String: Strin
   posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
   let argv = ([path] + arguments).map { strdup($0) } + [nil]
   let envp = everything.map { strdup("\($0.key)=\($0.value)") } + [nil]
-  defer { (argv + envp).forEach { free($0) } }
+  defer { for string in argv + envp { free(string) } }
   var pid = pid_t()
   let error = posix_spawnp(&pid, path, &actions, &attributes, argv, envp)
   guard error == 0 else { throw HarnessError(description: "cannot start \(path): errno \(error)") }
 
   var status: Int32 = 0
   var timedOut = false
-  let deadline = clock_gettime_nsec(CLOCK_MONOTONIC) + UInt64(seconds) * 1_000_000_000
+  let deadline = nanoseconds(CLOCK_MONOTONIC) + UInt64(seconds) * 1_000_000_000
   while waitpid(pid, &status, WNOHANG) == 0 {
-    if clock_gettime_nsec(CLOCK_MONOTONIC) > deadline && !timedOut {
+    if nanoseconds(CLOCK_MONOTONIC) > deadline && !timedOut {
       timedOut = true
       kill(pid, SIGKILL)
     }
@@ -129,11 +133,12 @@ func run(_ path: String, _ arguments: [String] = [], environment: [String: Strin
   }
   let signal = status & 0x7f
   return Outcome(
-    status: signal == 0 ? (status >> 8) & 0xff : 128 + signal, output: contents(scratch), errors: contents(errorScratch),
+    status: signal == 0 ? (status >> 8) & 0xff : 128 + signal, output: contents(scratch),
+    errors: contents(errorScratch),
     timedOut: timedOut)
 }
 
-private func clock_gettime_nsec(_ clock: clockid_t) -> UInt64 {
+private func nanoseconds(_ clock: clockid_t) -> UInt64 {
   var time = timespec()
   clock_gettime(clock, &time)
   return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)

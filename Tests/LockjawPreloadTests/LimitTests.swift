@@ -3,28 +3,31 @@ import Testing
 
 @Suite("Where there is little room, or none") struct LimitTests {
   /// Runs `command` in a shell with the shim's settings exported; `$PROGRAM` is life.c.
-  private func shell(_ command: String, directory: String, prefix: [String] = []) async throws -> Outcome {
+  private func shell(_ command: String, directory: ScratchDirectory, prefix: [String] = []) async throws -> Outcome {
     let program = try await Compiler.shared.executable("life.c", flags: ["-O0"])
     let arguments = prefix + ["/bin/sh", "-c", command]
-    return try run(
-      arguments[0], Array(arguments.dropFirst()),
-      environment: [
-        "PROGRAM": program, "SHIM": shimPath, "LOCKJAW_DIR": directory, "LOCKJAW_LOG": "1",
-        "MOUNTED": directory,
-      ])
+    return try withExtendedLifetime(directory) {
+      try run(
+        arguments[0], Array(arguments.dropFirst()),
+        environment: [
+          "PROGRAM": program, "SHIM": shimPath, "LOCKJAW_DIR": directory.path, "LOCKJAW_LOG": "1",
+          "MOUNTED": directory.path,
+        ])
+    }
   }
 
   /// Mounting needs root, here in a mount namespace of its own.
   static let mayMount = (try? run("unshare", ["-m", "true"]).status == 0) ?? false
 
   @Test(
-    "On a full file system the program runs on and the losses are counted", .enabled(if: mayMount, "mounting needs root"),
+    "On a full file system the program runs on and the losses are counted",
+    .enabled(if: mayMount, "mounting needs root"),
     arguments: ["1M", "64K"])
   func smallFileSystem(size: String) async throws {
     let directory = try ScratchDirectory()
     let outcome = try await shell(
       "mount -t tmpfs -o mode=700,size=\(size) none $MOUNTED && LD_PRELOAD=$SHIM exec $PROGRAM crowd",
-      directory: directory.path, prefix: ["unshare", "-m"])
+      directory: directory, prefix: ["unshare", "-m"])
     #expect(outcome.status == 0, "\(outcome)")
     let lines = outcome.output.split(separator: "\n")
     #expect(lines.contains("threads without a slot") && lines.contains("memory ran out") && lines.last == "ok")
@@ -38,29 +41,30 @@ import Testing
     let directory = try ScratchDirectory()
     let outcome = try await shell(
       "mount -t tmpfs -o mode=700,size=\(size) none $MOUNTED && LD_PRELOAD=$SHIM exec $PROGRAM nothing",
-      directory: directory.path, prefix: ["unshare", "-m"])
+      directory: directory, prefix: ["unshare", "-m"])
     #expect(outcome.status == 0 && outcome.output == "ok\n", "\(outcome)")
   }
 
   @Test("With room for everybody nothing is lost")
   func enoughRoom() async throws {
     let directory = try ScratchDirectory()
-    let outcome = try await shell("LD_PRELOAD=$SHIM exec $PROGRAM crowd", directory: directory.path)
+    let outcome = try await shell("LD_PRELOAD=$SHIM exec $PROGRAM crowd", directory: directory)
     #expect(outcome.output.hasSuffix("overflow 0\na slot for everybody\nmemory sufficed\nok\n"), "\(outcome)")
   }
 
   @Test("A limit on file sizes makes the arena smaller, down to a reason, and never raises SIGXFSZ")
   func fileSizeLimit() async throws {
-    for (kilobytes, expected) in [(100_000, "state 1, capacity 8192"), (1000, "state 1, capacity 64"), (16, "state 3")] {
+    for (kilobytes, expected) in [(100_000, "state 1, capacity 8192"), (1000, "state 1, capacity 64"), (16, "state 3")]
+    {
       let directory = try ScratchDirectory()
       let outcome = try await shell(
-        "ulimit -f \(kilobytes * 2); LD_PRELOAD=$SHIM exec $PROGRAM limited", directory: directory.path)
+        "ulimit -f \(kilobytes * 2); LD_PRELOAD=$SHIM exec $PROGRAM limited", directory: directory)
       #expect(outcome.status == 0 && outcome.output.hasSuffix("ok\n"), "\(kilobytes): \(outcome)")
       #expect(outcome.output.hasPrefix(expected), "\(kilobytes): \(outcome)")
       #expect(outcome.output.contains("raise the limit") == (kilobytes == 16), "\(outcome)")
     }
     let directory = try ScratchDirectory()
-    let outcome = try await shell("ulimit -f 1; LD_PRELOAD=$SHIM exec $PROGRAM nothing", directory: directory.path)
+    let outcome = try await shell("ulimit -f 1; LD_PRELOAD=$SHIM exec $PROGRAM nothing", directory: directory)
     #expect(outcome.status == 0 && outcome.output == "ok\n", "\(outcome)")
   }
 
@@ -68,7 +72,8 @@ import Testing
   func addressSpaceLimit() async throws {
     for kilobytes in [2_000_000, 200_000, 50_000] {
       let directory = try ScratchDirectory()
-      let outcome = try await shell("ulimit -v \(kilobytes); LD_PRELOAD=$SHIM exec $PROGRAM limited", directory: directory.path)
+      let outcome = try await shell(
+        "ulimit -v \(kilobytes); LD_PRELOAD=$SHIM exec $PROGRAM limited", directory: directory)
       #expect(outcome.status == 0 && outcome.output.hasPrefix("state 1"), "\(kilobytes): \(outcome)")
     }
   }
@@ -76,7 +81,8 @@ import Testing
   @Test("A program that locks its memory does not allocate the whole arena")
   func lockedMemory() async throws {
     let outcome = try await runPreloaded("life.c", ["lockall"])
-    #expect(outcome.status == 0 && outcome.output.hasSuffix("ok\n") || outcome.output.hasPrefix("may not"), "\(outcome)")
+    #expect(
+      outcome.status == 0 && outcome.output.hasSuffix("ok\n") || outcome.output.hasPrefix("may not"), "\(outcome)")
   }
 
   @Test("A program without standard descriptors keeps none of the shim's in their places")
@@ -84,7 +90,7 @@ import Testing
     let directory = try ScratchDirectory()
     let outcome = try await shell(
       "exec 3>&1; (exec 0<&- 1>&- 2>&-; LD_PRELOAD=$SHIM exec $PROGRAM nothing); echo status $? >&3",
-      directory: directory.path)
+      directory: directory)
     #expect(outcome.output == "status 0\n" && outcome.errors == "", "\(outcome)")
     #expect(directory.entries == [])
   }
@@ -100,8 +106,9 @@ import Testing
       """
       cp $PROGRAM \(copy.path)/program && chmod 4755 \(copy.path)/program && chown 12345 $MOUNTED \
       && LD_PRELOAD=$SHIM exec setpriv --reuid=12345 --clear-groups \(copy.path)/program nothing
-      """, directory: directory.path)
+      """, directory: directory)
     #expect(outcome.status == 0 && outcome.output == "ok\n", "\(outcome)")
+    #expect(directory.entries == [] && copy.entries == ["program"])
   }
 
   @Test("A kernel that cannot allocate pages on demand gets a fixed number of slots")
@@ -109,7 +116,7 @@ import Testing
     let launcher = try await Compiler.shared.executable("without_advice.c", flags: [])
     let directory = try ScratchDirectory()
     let outcome = try await shell(
-      "\(launcher) 23 /usr/bin/env LD_PRELOAD=$SHIM $PROGRAM crowd", directory: directory.path)
+      "\(launcher) 23 /usr/bin/env LD_PRELOAD=$SHIM $PROGRAM crowd", directory: directory)
     #expect(outcome.status == 0 && outcome.output.hasPrefix("slots 256\n"), "\(outcome)")
     #expect(outcome.output.hasSuffix("threads without a slot\nmemory sufficed\nok\n"), "\(outcome)")
   }
@@ -119,7 +126,7 @@ import Testing
     let launcher = try await Compiler.shared.executable("without_advice.c", flags: [])
     let directory = try ScratchDirectory()
     let outcome = try await shell(
-      "\(launcher) 18 /usr/bin/env LD_PRELOAD=$SHIM $PROGRAM limited", directory: directory.path)
+      "\(launcher) 18 /usr/bin/env LD_PRELOAD=$SHIM $PROGRAM limited", directory: directory)
     #expect(outcome.status == 0, "\(outcome)")
     #expect(outcome.output.contains("state 3") && outcome.output.contains("Linux 4.14 is needed"), "\(outcome)")
     #expect(directory.entries == [])
@@ -142,7 +149,8 @@ import Testing
     #expect(stat("\(scratch.path)/fresh", &status) == 0 && status.st_mode & 0o7777 == 0o700)
   }
 
-  @Test("A symbolic link, a file, a directory of others or one that others may write to is refused, and the program runs")
+  @Test(
+    "A symbolic link, a file, a directory of others or one that others may write to is refused, and the program runs")
   func refused() async throws {
     let scratch = try ScratchDirectory()
     let path = scratch.path
@@ -162,10 +170,22 @@ import Testing
     for name in cases {
       let outcome = try await outcome(in: "\(path)/\(name)")
       #expect(outcome.status == 0 && outcome.output == "ok\n", "\(name): \(outcome)")
-      #expect(outcome.errors.hasPrefix("lockjaw: pid ") && outcome.errors.contains("set LOCKJAW_DIR"), "\(name): \(outcome)")
+      #expect(
+        outcome.errors.hasPrefix("lockjaw: pid ") && outcome.errors.contains("set LOCKJAW_DIR"), "\(name): \(outcome)")
       let silent = try await self.outcome(in: "\(path)/\(name)", environment: ["LOCKJAW_LOG": "0"])
       #expect(silent.errors == "", "unasked, it does not print")
     }
+  }
+
+  @Test("A relative name means where the program was started, also after it has gone elsewhere")
+  func relative() async throws {
+    let scratch = try ScratchDirectory()
+    let program = try await Compiler.shared.executable("life.c", flags: ["-O0"])
+    let outcome = try run(
+      "/bin/sh", ["-c", "cd \(scratch.path) && LD_PRELOAD=\(shimPath) LOCKJAW_DIR=arenas exec \(program) elsewhere"])
+    #expect(outcome.status == 0 && outcome.output == "ok\n", "\(outcome)")
+    let left = try run("ls", ["\(scratch.path)/arenas"]).output.split(separator: "\n")
+    #expect(left.count == 1, "the child that was killed, and not its parent: \(left)")
   }
 
   @Test("Where nothing is set it lies in the user's runtime directory")

@@ -12,7 +12,8 @@ import Testing
   @Test("Mutexes of every type: holds, recursion, waits, timeouts, refusals, dead owners", arguments: ["-O0", "-O2"])
   func mutexes(optimisation: String) async throws { try await passes("mutex.c", optimisation) }
 
-  @Test("Readers are individuals, writers are named, in every variant of both kinds of rwlock", arguments: ["-O0", "-O2"])
+  @Test(
+    "Readers are individuals, writers are named, in every variant of both kinds of rwlock", arguments: ["-O0", "-O2"])
   func rwlocks(optimisation: String) async throws { try await passes("rwlock.c", optimisation) }
 
   @Test("A condition wait gives the mutex up and takes it back on every way out", arguments: ["-O0", "-O2"])

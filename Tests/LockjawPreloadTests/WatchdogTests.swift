@@ -33,7 +33,8 @@ import Testing
 
   @Test("Without a collector the handler starts lockjaw, which is nobody's child, and the program goes on")
   func startsHelper() async throws {
-    let scratch = try ScratchDirectory(), directory = try ScratchDirectory()
+    let scratch = try ScratchDirectory()
+    let directory = try ScratchDirectory()
     let outcome = try await runPreloaded(
       "life.c", ["signal", "3"],
       environment: ["LOCKJAW_SIGNAL": "SIGQUIT", "LOCKJAW_EXE": try helper(in: scratch)], directory: directory)
@@ -60,6 +61,7 @@ import Testing
       "/bin/sh", ["-c", "trap '' QUIT; LD_PRELOAD=\(shimPath) \(program) signal 3"],
       environment: ["LOCKJAW_DIR": directory.path, "LOCKJAW_SIGNAL": "QUIT"])
     #expect(outcome.status == 1 && outcome.errors.contains("report_requests is 0"), "\(outcome)")
+    #expect(directory.entries == [])
   }
 
   @Test("A program that cannot be started is said so when asked, and changes nothing")

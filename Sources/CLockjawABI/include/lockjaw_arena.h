@@ -328,7 +328,9 @@ typedef struct lj_slot {
   uint32_t pad_ring;
   uint64_t ring_head;    // events ever written; the newest is (ring_head - 1) % ring_capacity
   uint64_t acquisitions_contended;
-  uint64_t reserved_held[2];
+  uint32_t uses_semaphores; // 0: this thread has never had a permit nor posted; `permits` and `posts` are empty
+  uint32_t pad_semaphores;
+  uint64_t reserved_held[1];
   lj_held held[LJ_HELD_INLINE];
   lj_foreign foreign[LJ_FOREIGN];
   lj_permit permits[LJ_PERMITS];
@@ -496,6 +498,7 @@ LJ_AT(lj_slot, ring_offset, 336);
 LJ_AT(lj_slot, ring_capacity, 344);
 LJ_AT(lj_slot, ring_head, 352);
 LJ_AT(lj_slot, acquisitions_contended, 360);
+LJ_AT(lj_slot, uses_semaphores, 368);
 LJ_AT(lj_slot, held, 384);
 LJ_AT(lj_slot, foreign, 3456);
 LJ_AT(lj_slot, permits, 3520);

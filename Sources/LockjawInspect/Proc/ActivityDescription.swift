@@ -59,6 +59,12 @@ struct ActivityDescription {
       "waits for any child of \(target == 0 ? "its own process group" : "process group \(-Int64(target))") (\(name))"
   }
 
+  /// Whether a call's first argument is a descriptor worth naming.
+  static func concernsDescriptor(_ number: Int) -> Bool {
+    guard let name = SystemCallName.of(number) else { return false }
+    return onDescriptor.contains(name) || name == "flock" || name == "fcntl"
+  }
+
   /// Calls that block and whose first argument is a descriptor.
   private static let onDescriptor: Set<String> = [
     "read", "write", "readv", "writev", "pread64", "pwrite64", "preadv", "pwritev", "preadv2", "pwritev2", "recvfrom",

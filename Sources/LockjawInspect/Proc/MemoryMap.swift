@@ -20,6 +20,8 @@ struct MemoryMapEntry: Hashable {
 struct MemoryMap: Hashable {
   var entries: [MemoryMapEntry]
 
+  init(entries: [MemoryMapEntry]) { self.entries = entries }
+
   /// Lines that are not understood are left out. The kernel makes the list a page at a time, so a mapping that changes
   /// meanwhile may be missing or old; within one page it is of one moment.
   init(_ content: [UInt8]) {

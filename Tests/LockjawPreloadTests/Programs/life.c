@@ -7,6 +7,7 @@
 //   life modules LIB     a library loaded later is noticed
 //   life signal          raises the watchdog signal twice and goes on
 //   life lockall         locks its memory, which must not allocate the whole arena
+//   life elsewhere       started with a relative LOCKJAW_DIR, goes to another directory
 //   life nothing         needs no arena
 #include "probe.h"
 #include <dlfcn.h>
@@ -210,6 +211,19 @@ static void lock_memory(void) {
   CHECK(status.st_blocks < 4 << 11);
 }
 
+static void go_elsewhere(void) {
+  char path[600];
+  CHECK_EQUAL(count_arenas_of(getpid(), path, sizeof path), 1); // LOCKJAW_DIR is relative
+  CHECK_EQUAL(chdir("/"), 0);
+  CHECK_EQUAL(count_arenas_of(getpid(), NULL, 0), 0);
+  pid_t child = fork();
+  if (child == 0) {
+    pthread_mutex_lock(&mutex);
+    raise(SIGKILL); // its file stays where the others are
+  }
+  waitpid(child, NULL, 0);
+}
+
 static void raise_signal(const char *name) {
   open_arena();
   int number = atoi(name);
@@ -232,10 +246,11 @@ int main(int argc, char **argv) {
   else if (!strcmp(argv[1], "limited")) limited();
   else if (!strcmp(argv[1], "modules")) modules(argv[2]);
   else if (!strcmp(argv[1], "lockall")) lock_memory();
+  else if (!strcmp(argv[1], "elsewhere")) go_elsewhere();
   else if (!strcmp(argv[1], "signal")) raise_signal(argv[2]);
   else if (!strcmp(argv[1], "nothing")) {
     pthread_mutex_lock(&mutex);
     pthread_mutex_unlock(&mutex);
   } else return 64;
-  return argv[1][0] == 'e' ? 0 : done();
+  return !strcmp(argv[1], "end") ? 0 : done();
 }

@@ -1,0 +1,72 @@
+// LOCKJAW_* and the paths that follow from them.
+#define _GNU_SOURCE
+#include "settings.h"
+
+#include <dlfcn.h>
+#include <stdlib.h>
+
+#include "process.h"
+#include "raw.h"
+#include "text.h"
+
+void lj_log(const char *message) {
+  if (!lj_process.settings.log) return;
+  char line[384];
+  lj_text text = lj_text_in(line, sizeof line - 1);
+  lj_put(&text, "lockjaw: pid ");
+  lj_put_decimal(&text, lj_process.pid);
+  lj_put(&text, ": ");
+  lj_put(&text, message);
+  line[text.length++] = '\n';
+  (void)lj_raw3(SYS_write, 2, (long)line, (long)text.length);
+}
+
+// Settings are copied: a child reads them when the environment may long be another.
+static void lj_take_setting(const char *name, char *to, size_t capacity) {
+  const char *value = getenv(name);
+  lj_copy_text(to, capacity, value ? value : "");
+}
+
+// A relative path means where the program was started, also after it has gone elsewhere.
+static void lj_make_absolute(char *path, size_t capacity) {
+  if (!path[0] || path[0] == '/') return;
+  char relative[LJ_PATH_BYTES];
+  lj_copy_text(relative, sizeof relative, path);
+  long length = lj_raw2(SYS_getcwd, (long)path, (long)capacity);
+  if (length <= 1 || path[0] != '/') { // unreachable or too long: refused like any other directory that cannot be opened
+    lj_copy_text(path, capacity, "/nonexistent");
+    return;
+  }
+  lj_text text = {.start = path, .capacity = capacity, .length = (size_t)length - 1};
+  lj_put(&text, "/");
+  lj_put(&text, relative);
+  if (text.cut) lj_copy_text(path, capacity, "/nonexistent");
+}
+
+// The lockjaw program: $LOCKJAW_EXE, or beside this library.
+static void lj_find_helper(char *path, size_t capacity) {
+  lj_take_setting("LOCKJAW_EXE", path, capacity);
+  Dl_info self;
+  if (path[0] || !dladdr((const void *)(uintptr_t)&lj_find_helper, &self) || !self.dli_fname) return;
+  lj_copy_text(path, capacity, self.dli_fname);
+  lj_make_absolute(path, capacity);
+  lj_text text = {.start = path, .capacity = capacity, .length = lj_length(path)};
+  while (text.length && text.start[text.length - 1] != '/') text.length--;
+  text.start[text.length] = 0;
+  lj_put(&text, "lockjaw");
+  if (text.cut) path[0] = 0;
+}
+
+void lj_read_settings(void) {
+  lj_settings *settings = &lj_process.settings;
+  lj_take_setting("LOCKJAW_DIR", settings->directory, sizeof settings->directory);
+  lj_make_absolute(settings->directory, sizeof settings->directory);
+  lj_take_setting("XDG_RUNTIME_DIR", settings->runtime_directory, sizeof settings->runtime_directory);
+  if (settings->runtime_directory[0] != '/') settings->runtime_directory[0] = 0;
+  lj_take_setting("LOCKJAW_SESSION", settings->session, sizeof settings->session);
+  lj_find_helper(settings->helper, sizeof settings->helper);
+  const char *log = getenv("LOCKJAW_LOG"), *level = getenv("LOCKJAW_RECORD");
+  settings->log = log && log[0] && !lj_equal(log, "0");
+  settings->level = LJ_LEVEL_STATE; // the only one this version records
+  if (level && level[0] && !lj_equal(level, "state")) lj_log("LOCKJAW_RECORD: this version records 'state' only");
+}

@@ -1,0 +1,71 @@
+import LockjawArena
+import LockjawGraph
+import LockjawModel
+
+/// Whether a finding still holds when its witnesses are asked again, in the order in which it must have happened.
+///
+/// A thread that unlocks and ends at once looks like an owner that ended with the lock, to whoever has read the lock's
+/// word before the unlock and asks for the thread after its end. What is read *after* the kernel has said that the
+/// thread is gone is final: a dead thread unlocks nothing and edits no slot.
+///
+/// And threads that hand work to and fro all look asleep to whoever asks one after the other. That nobody is left to end
+/// a wait is true only where all are asleep when they are asked once more, and every wait is the same after that: a
+/// thread that was woken after its first answer shows as running, or has run and begun another wait.
+struct SecondLook {
+  let first: [ThreadState]
+  let words: [Address: LockWord]
+  let kernel: [ThreadID: KernelState]
+  let arena: ArenaReader
+  let target: any Target
+
+  func confirms(_ finding: RawFinding) -> Bool {
+    switch finding.kind {
+    case .orphanedLock: finding.culprit.map { confirmsOrphan(finding, of: $0) } ?? true
+    case .hangUnknown: everybodySleepsOn
+    default: true
+    }
+  }
+
+  private var everybodySleepsOn: Bool {
+    for (thread, state) in kernel {
+      guard case .futexWait = state else { continue }
+      guard target.kernelState(of: thread) == state else { return false }
+    }
+    return first.allSatisfy { $0.wait == nil || waitStands($0) }
+  }
+
+  private func confirmsOrphan(_ finding: RawFinding, of owner: ThreadID) -> Bool {
+    if target.isAlive(owner) == true { return false }
+    let objects = Set(finding.edges.map(\.object))
+    let waiters = Set(finding.edges.map(\.waiter))
+    return objects.allSatisfy { wordStands($0, owner) && entryStands($0, owner) }
+      && first.contains { waiters.contains($0.tid) && waitStands($0) }
+  }
+
+  private func wordStands(_ object: Address, _ owner: ThreadID) -> Bool {
+    guard let before = words[object] else { return true }
+    let memory = target.memory
+    guard let now = GlibcWord.decode(before.type, at: object, memory: { memory.bytes(at: $0, count: $1) }) else {
+      return false
+    }
+    guard now.isTaken else { return false }
+    // Of several readers the word cannot tell who is left: that is for the arena's entry to say.
+    if let readers = now.readerCount, readers > 0 { return true }
+    return now.owner == before.owner
+  }
+
+  private func entryStands(_ object: Address, _ owner: ThreadID) -> Bool {
+    let listing = first.filter { thread in
+      thread.tid == owner && thread.held.contains { $0.object == object }
+    }
+    return listing.allSatisfy { before in
+      guard let now = arena.thread(inSlot: before.slot), now.tid == owner else { return false }
+      return now.held.contains { $0.object == object }
+    }
+  }
+
+  private func waitStands(_ thread: ThreadState) -> Bool {
+    guard let wait = thread.wait else { return false }
+    return arena.thread(inSlot: thread.slot)?.wait?.sequence == wait.sequence
+  }
+}

@@ -1,0 +1,62 @@
+import LockjawInspect
+import LockjawModel
+import LockjawSymbols
+
+/// A process as one snapshot has it: stopped for a moment, or left in a core. Every question is answered from that
+/// moment, so a process that runs on and the core of the same instant get the same answers.
+package final class SnapshotTarget: Target {
+  package let snapshot: Snapshot
+  package let memory: any MemoryReader
+  /// "running", or "gone" for a core's process.
+  package let condition: String
+  package let diagnostics: [String]
+  private let made: TargetSymbols
+
+  /// - Parameters:
+  ///   - memory: all that can be read besides the snapshot's own copies: the live process, or the core.
+  ///   - files: opens the modules; looked up below the process' root, or on this machine for a core.
+  package init(
+    _ snapshot: Snapshot, memory: any MemoryReader, files: ModuleFiles, condition: String, diagnostics: [String] = []
+  ) {
+    self.snapshot = snapshot
+    // What the core leaves out of a module, or a process that has ended meanwhile took along, its file may have.
+    self.memory = LayeredMemory([
+      snapshot.memory, memory, FileBackedMemory(modules: snapshot.modules, files: files),
+    ])
+    self.condition = condition
+    let isDated = snapshot.threads.contains { $0.sleptNanoseconds != nil }
+    self.diagnostics = diagnostics + [isDated ? Self.lowerBounds : Self.undated]
+    made = TargetSymbols(
+      unwinder: StackUnwinder(modules: snapshot.modules, files: files),
+      symbolizer: Symbolizer(modules: snapshot.modules, files: files), files: files)
+  }
+
+  private static let lowerBounds =
+    "How long threads have waited is counted from when each last ran. Looking at a process makes its threads run, so after "
+    + "an earlier look, or a debugger's, they have waited for longer than is shown."
+  private static let undated =
+    "How long threads have waited is not known: nothing here says when each last ran."
+
+  /// A running process, of which `snapshot` was just taken.
+  package convenience init(running snapshot: Snapshot, process: LiveProcess, diagnostics: [String] = []) {
+    self.init(
+      snapshot, memory: ProcessMemory(process), files: ModuleFiles(root: .process(process)), condition: "running",
+      diagnostics: diagnostics)
+  }
+
+  package convenience init(core: CoreFile) {
+    let files = ModuleFiles(root: .host)
+    self.init(
+      core.snapshot(files: files), memory: core.memory, files: files, condition: "gone", diagnostics: core.diagnostics)
+  }
+
+  package var modules: [Module] { snapshot.modules }
+  package var threadIDs: Set<ThreadID>? { Set(snapshot.threads.map(\.tid)) }
+  package func kernelState(of thread: ThreadID) -> KernelState { snapshot.thread(thread)?.kernelState ?? .gone }
+  package func activity(of thread: ThreadID) -> String? { snapshot.activity(of: thread) }
+  package func threadName(_ thread: ThreadID) -> String? {
+    snapshot.thread(thread).flatMap { $0.name.isEmpty ? nil : $0.name }
+  }
+  package func isAlive(_ thread: ThreadID) -> Bool? { snapshot.thread(thread) != nil }
+  package func symbols() -> TargetSymbols { made }
+}

@@ -1,0 +1,46 @@
+import Glibc
+import LockjawModel
+
+/// For how long threads have not run, from the scheduler's own books (`/proc/PID/task/TID/sched`, which needs
+/// CONFIG_SCHED_DEBUG; nothing is known without).
+///
+/// `se.exec_start` is when the thread last ran, in milliseconds of the scheduler's clock, which is nobody else's. Our
+/// own thread runs now, so its entry tells what that clock shows at present; within a tick (10 ms at most).
+///
+/// It must be asked before a thread is stopped: a stop makes it run.
+struct SleepClock {
+  private let now: Double
+
+  init?() {
+    guard let now = Self.lastRan("/proc/thread-self/sched") else { return nil }
+    self.now = now
+  }
+
+  /// Nanoseconds since the thread last ran; `nil` where the kernel does not say.
+  func slept(_ process: LiveProcess, _ thread: ThreadID) -> UInt64? {
+    guard let last = Self.lastRan("\(process.directory)/task/\(thread)/sched") else { return nil }
+    let milliseconds = max(0, now - last)
+    return milliseconds < 1e12 ? UInt64(milliseconds * 1e6) : nil
+  }
+
+  private static func lastRan(_ path: String) -> Double? {
+    let fd = open(path, O_RDONLY | O_CLOEXEC)
+    guard fd >= 0 else { return nil }
+    defer { close(fd) }
+    // The line stands near the beginning: there is no need for the rest.
+    return withUnsafeTemporaryAllocation(byteCount: 512, alignment: 8) { buffer in
+      let got = read(fd, buffer.baseAddress, buffer.count)
+      return got > 0 ? milliseconds(UnsafeRawBufferPointer(rebasing: buffer[..<got])) : nil
+    }
+  }
+
+  /// `se.exec_start   :   4958301.627020`
+  static func milliseconds(_ content: some Collection<UInt8>) -> Double? {
+    for line in content.split(separator: 0x0A) where line.starts(with: Array("se.exec_start".utf8)) {
+      guard let colon = line.firstIndex(of: 0x3A) else { return nil }
+      let number = line[line.index(after: colon)...].drop(while: { $0 == 0x20 })
+      return Double(String(decoding: number, as: UTF8.self))
+    }
+    return nil
+  }
+}

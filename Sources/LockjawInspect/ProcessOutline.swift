@@ -1,0 +1,34 @@
+import LockjawModel
+
+/// Who a process is, apart from its threads and memory: what a report's head shows.
+package struct ProcessOutline: Hashable, Sendable {
+  package var identity: ProcessIdentity
+  /// 0 where it is not known.
+  package var parent: Int32 = 0
+  package var userID: UInt32 = 0
+  /// At most 15 bytes.
+  package var name = ""
+  /// Path, "" where it is not known.
+  package var executable = ""
+  /// Arguments joined by spaces; of a kernel core the first 79 bytes.
+  package var command = ""
+  package var startedUnixSeconds: Double?
+
+  package init(pid: Int32, startTicks: UInt64 = 0) {
+    identity = ProcessIdentity(pid: pid, startTicks: startTicks)
+  }
+}
+
+extension LiveProcess {
+  /// As far as the kernel tells this user.
+  package var outline: ProcessOutline {
+    var outline = ProcessOutline(pid: pid, startTicks: identity.startTicks)
+    outline.parent = parentPID ?? 0
+    outline.userID = userID ?? 0
+    outline.name = (try? ProcFile.text("\(directory)/comm")) ?? ""
+    outline.executable = executablePath
+    outline.command = commandLine.joined(separator: " ")
+    outline.startedUnixSeconds = startedAtUnixSeconds
+    return outline
+  }
+}

@@ -1,0 +1,29 @@
+import LockjawDiagnosis
+import LockjawInspect
+
+/// `lockjaw dump`: a snapshot, the memory that a diagnosis of it reads, and both as one file.
+package struct Dump {
+  package let path: String
+  package let byteCount: Int
+  package let threads: Int
+  package let pauseMilliseconds: Double
+  /// Threads that could not be stopped, in sentences.
+  package let diagnostics: [String]
+
+  /// - Throws: what hinders the snapshot, or the file.
+  package init(_ process: LiveProcess, to path: String) throws(InspectError) {
+    let snapshot = try Snapshot.take(pid: process.pid)
+    // The diagnosis itself says which memory it needs; what it finds is for the reader of the file.
+    let memory = RecordingMemory(ProcessMemory(process))
+    let target = SnapshotTarget(
+      snapshot, memory: memory, files: ModuleFiles(root: .process(process)), condition: "running")
+    _ = Examination(Examination.glance(target), arena: nil, target: target, stall: 0)
+    byteCount = try Minicore(snapshot, of: process, touched: memory.touched).write(to: path)
+    self.path = path
+    threads = snapshot.threads.count
+    pauseMilliseconds = snapshot.pauseMilliseconds
+    diagnostics = snapshot.threads.compactMap { thread in
+      thread.missing.map { "thread \(thread.tid): \($0)" }
+    }
+  }
+}
