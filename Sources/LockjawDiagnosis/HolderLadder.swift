@@ -40,7 +40,9 @@ extension Examination.Glance {
     let ladder = HolderLadder(target, arena: arena)
     var found = ladder.owners(of: locks, among: threads, snapshot: nil)
     var searchedAll = false
-    if found.values.contains(where: { if case .short = $0.account.completeness(against: $0.word) { true } else { false } }),
+    if found.values.contains(where: {
+      if case .short = $0.account.completeness(against: $0.word) { true } else { false }
+    }),
       let snapshot = snapshot()
     {
       found = ladder.owners(of: locks, among: threads, snapshot: snapshot)
