@@ -4,7 +4,7 @@
 //
 // The state is reached by racing, not by writing the word: within a second or two of two processors' time.
 //
-// lockjaw: verdict=phantom-lock|hang-unknown threads=2 edition=2021
+// lockjaw: verdict=phantom-lock certainty=inferred threads=2 edition=2021
 mod guard;
 
 use parking_lot::RwLock;

@@ -22,15 +22,17 @@ extension LockFacts {
 
   /// - Parameters:
   ///   - now: the moment of the first look.
-  ///   - firstLook: seconds a wait must have lasted to be looked at.
+  ///   - firstLook: seconds that one wait must have lasted for the lock to be looked at.
   /// - Returns: `nil` where the lock shows nothing wrong by itself.
   package func finding(now: Instant, firstLook: Double) -> RawFinding? {
     guard word.type.hasHolder, word.type != .join else { return nil }
-    let asleep = waiters.filter { !$0.isWoken && now.seconds(since: $0.since) >= firstLook }
-    guard !asleep.isEmpty else { return nil }
+    let asleep = waiters.filter { !$0.isWoken }
+    let lasting = asleep.filter { now.seconds(since: $0.since) >= firstLook }
+    guard !lasting.isEmpty else { return nil }
+    // Once one has lasted, whoever came later waits for the same thing.
     if word.impossibility != nil { return impossibleWord(asleep) }
     if word.isTaken { return orphaned(asleep) ?? unfound(asleep) }
-    return livelock(asleep) ?? lostWakeup(asleep, firstLook: firstLook)
+    return livelock(asleep) ?? lostWakeup(lasting)
   }
 
   private var name: String { "\(word.type.rawValue) \(word.address)" }
@@ -45,7 +47,8 @@ extension LockFacts {
     ]
     let claims = holders?.claims ?? []
     if !claims.isEmpty {
-      evidence.append("holders: \(list(claims.map(\.thread))) seem to hold it; the word cannot confirm that.")
+      evidence.append(
+        "holders: by its frames it is held by \(list(claims.map(\.thread))); the word cannot confirm that.")
     } else if holders != nil {
       evidence.append("holders: no thread's frames would release it.")
     }
@@ -78,7 +81,7 @@ extension LockFacts {
 
   // MARK: free
 
-  private func lostWakeup(_ asleep: [LockWaiter], firstLook: Double) -> RawFinding? {
+  private func lostWakeup(_ asleep: [LockWaiter]) -> RawFinding? {
     guard let secondLook, let again = secondLook.word, !again.isTaken, again.impossibility == nil else { return nil }
     let lasting = asleep.filter { !$0.hasTimeLimit && secondLook.stillWaiting.contains($0.thread) }
     guard !lasting.isEmpty else { return nil }

@@ -49,6 +49,14 @@ import Testing
     #expect(finding.evidence.contains { $0.contains(text) })
   }
 
+  @Test("Once one waiter has lasted, those that came later belong to the finding; before that there is none")
+  func laterWaiters() throws {
+    let lock = word(.rwlock, taken: true, impossible: "all bits set")
+    let recent = waiter(2, since: Instant(nanoseconds: 99_900_000_000))
+    #expect(try #require(look(LockFacts(word: lock, waiters: [waiter(1), recent]))).members.count == 2)
+    #expect(look(LockFacts(word: lock, waiters: [recent])) == nil)
+  }
+
   @Test("An impossible word that nobody waits for is nobody's trouble yet")
   func impossibleWordAlone() {
     #expect(look(LockFacts(word: word(.rwlock, taken: true, impossible: "all bits set"), waiters: [])) == nil)

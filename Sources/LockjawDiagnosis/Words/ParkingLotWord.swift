@@ -97,10 +97,11 @@ package enum ParkingLotWord {
 }
 
 extension LockWord {
-  /// Says in words that no sequence of correct operations leads to this value. The counts mean nothing then.
+  /// Says in words that no sequence of correct operations leads to this value. Counts mean nothing then, and
+  /// nobody waits behind anybody.
   mutating func declareImpossible(_ value: String, _ type: String) {
     let sentence = "\(value): impossible state of \(type)"
     (impossibility, description) = (sentence, sentence)
-    (readerCount, hasPendingWriter) = (nil, nil)
+    (readerCount, hasPendingWriter, policy) = (nil, nil, nil)
   }
 }
