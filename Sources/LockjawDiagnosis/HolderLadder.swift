@@ -55,7 +55,8 @@ extension Examination.Glance {
   private var searchable: [LockWord] {
     let waited = Set(threads.compactMap { $0.wait?.object })
     return words.values.filter { word in
-      waited.contains(word.address) && word.isTaken && word.owner == nil && LockSemantics.Kind(word) != nil
+      waited.contains(word.address) && word.isTaken && word.owner == nil && word.impossibility == nil
+        && LockSemantics.Kind(word) != nil
     }.sorted { $0.address < $1.address }
   }
 
