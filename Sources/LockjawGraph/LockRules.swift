@@ -15,7 +15,8 @@ import LockjawModel
 ///     and again.
 /// W6. A waiter that has been woken does not count, and a wait that only a pattern tells makes nothing more than
 ///     suspect.
-/// W7. Nothing is said of what has no holder (conditions, barriers, joins, plain futexes).
+/// W7. Nothing is said of what has no holder (conditions, barriers, joins, plain futexes), and of an initialisation only
+///     what its word rules out.
 extension LockFacts {
   /// How many time limits in a row make a livelock.
   package static let livelockTimeouts = 3
@@ -65,7 +66,9 @@ extension LockFacts {
   }
 
   private func unfound(_ asleep: [LockWaiter]) -> RawFinding? {
-    guard !word.recordsOwner, word.type != .semaphore, let holders, holders.claims.isEmpty else { return nil }
+    // No frame releases a semaphore's permit, and who runs an initialiser is not searched for.
+    guard word.type == .mutex || word.type == .rwlock else { return nil }
+    guard !word.recordsOwner, let holders, holders.claims.isEmpty else { return nil }
     // Whoever was not searched may have it.
     guard holders.unsearched.isEmpty, asleep.contains(where: { !$0.hasTimeLimit }) else { return nil }
     if let secondLook {
@@ -82,6 +85,8 @@ extension LockFacts {
   // MARK: free
 
   private func lostWakeup(_ asleep: [LockWaiter]) -> RawFinding? {
+    // An initialisation that has not begun is waited for in good order (`Once::wait`).
+    guard word.type != .once else { return nil }
     guard let secondLook, let again = secondLook.word, !again.isTaken, again.impossibility == nil else { return nil }
     let lasting = asleep.filter { !$0.hasTimeLimit && secondLook.stillWaiting.contains($0.thread) }
     guard !lasting.isEmpty else { return nil }

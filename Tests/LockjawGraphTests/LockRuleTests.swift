@@ -156,6 +156,14 @@ import Testing
     #expect(look(LockFacts(word: free, waiters: [waiter()], secondLook: secondLook(free, waiting: 1))) == nil)
   }
 
+  @Test("Who waits for an initialisation to begin or to end is not accused of anything")
+  func initialisation() {
+    let idle = word(.once, taken: false)
+    #expect(look(LockFacts(word: idle, waiters: [waiter()], secondLook: secondLook(idle, waiting: 1))) == nil)
+    let running = word(.once, taken: true)
+    #expect(look(LockFacts(word: running, waiters: [waiter()], holders: HolderAccount(claims: []))) == nil)
+  }
+
   // MARK: livelock
 
   @Test("A free lock whose waiters all run out of time again and again is a livelock")
