@@ -14,9 +14,12 @@ extension Snapshot {
     let memory = ProcessMemory(process)
     let modules = ModuleGrouping.modules(map) { LoadedImage(at: $0, memory: memory) }
     let clock = SleepClock()
+    let namespace = PidNamespace(process)
     let begin = monotonicNanoseconds()
     let threads = process.threads.filter { !$0.hasEnded }.map { live in
-      thread(live, process, memory, map, slept: clock?.slept(process, live.tid))
+      var thread = thread(live, process, memory, map, slept: clock?.slept(process, live.tid))
+      thread.tid = namespace.inner(live.tid.rawValue)
+      return thread
     }
     guard process.isAlive else { throw .noSuchProcess(pid: pid) }
     return Snapshot(

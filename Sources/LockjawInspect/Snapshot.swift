@@ -4,6 +4,7 @@ import LockjawModel
 /// a process runs on and may change or die.
 package struct Snapshot: Sendable {
   package struct Thread: Sendable {
+    /// In the process' own pid namespace, as lock words have it.
     package var tid: ThreadID
     package var name: String
     /// `nil` where the thread could not be stopped in time; `missing` says why.
