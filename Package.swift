@@ -49,6 +49,7 @@ let package = Package(
     .target(name: "LockjawGraph", dependencies: ["LockjawModel"]),
     .target(name: "LockjawInspect", dependencies: ["CLockjawNative", "LockjawModel"]),
     .target(name: "LockjawSymbols", dependencies: ["CLockjawNative", "LockjawModel", "LockjawInspect"]),
+    .target(name: "LockjawEmulator", dependencies: ["LockjawModel", "LockjawInspect", "LockjawSymbols"]),
     .target(
       name: "LockjawDiagnosis",
       dependencies: ["LockjawModel", "LockjawArena", "LockjawGraph", "LockjawInspect", "LockjawSymbols"]),
@@ -68,6 +69,12 @@ let package = Package(
 
     // Compiles small programs when a test runs, starts them and stops them again.
     .target(name: "LockjawTestPrograms", path: "Tests/LockjawTestPrograms"),
+    // Programs that nest guards at random and know who holds what; shared by a test and by Tools/bench-holders.
+    .target(
+      name: "LockjawNestings",
+      dependencies: ["LockjawEmulator", "LockjawInspect", "LockjawSymbols", "LockjawModel", "LockjawTestPrograms"],
+      path: "Tests/LockjawNestings", exclude: ["Programs"]),
+    .executableTarget(name: "holder-bench", dependencies: ["LockjawNestings"], path: "Tests/LockjawHolderBench"),
     .testTarget(name: "LockjawArenaTests", dependencies: ["CLockjawABI", "LockjawArena"]),
     .testTarget(name: "LockjawGraphTests", dependencies: ["LockjawGraph", "LockjawModel"]),
     .testTarget(name: "LockjawInspectTests", dependencies: ["LockjawInspect", "LockjawTestPrograms"]),
@@ -80,6 +87,11 @@ let package = Package(
     .testTarget(
       name: "LockjawWatchTests",
       dependencies: ["LockjawWatch", "LockjawModel", "LockjawInspect", "LockjawReport", "LockjawTestPrograms"]),
+    .testTarget(
+      name: "LockjawEmulatorTests",
+      dependencies: [
+        "LockjawEmulator", "LockjawInspect", "LockjawSymbols", "LockjawModel", "LockjawTestPrograms", "LockjawNestings",
+      ]),
     .testTarget(name: "LockjawReportTests", dependencies: ["LockjawReport"], exclude: ["Golden"]),
     .testTarget(name: "LockjawPreloadTests", dependencies: ["CLockjawABI", "CLockjawNative"], exclude: ["Programs"]),
     .testTarget(name: "LockjawEndToEndTests", dependencies: ["LockjawModel"]),

@@ -174,6 +174,13 @@ size_t lj_unwinder_run(lj_unwinder *u, const lj_unwind_source *source, const lj_
     if (count > 0 && sp <= callee_sp && !was_interrupted) return count;
     callee_sp = sp;
     frames[count] = (lj_unwind_frame){.pc = pc, .sp = sp, .is_return_address = count > 0 && !was_interrupted};
+    static const unw_regnum_t preserved[] = {UNW_X86_64_RBX, UNW_X86_64_RBP, UNW_X86_64_R12,
+                                             UNW_X86_64_R13, UNW_X86_64_R14, UNW_X86_64_R15};
+    for (size_t i = 0; i < sizeof preserved / sizeof *preserved; i++) {
+      unw_word_t value = 0;
+      // A register whose saved copy cannot be read is not worth the frame.
+      if (unw_get_reg(&cursor, preserved[i], &value) == 0) frames[count].preserved[i] = value;
+    }
     count++;
     *end_address = pc;
     if (count == limit) {

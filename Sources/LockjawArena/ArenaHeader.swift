@@ -96,7 +96,7 @@ package struct ArenaHeader: Hashable, Sendable {
   }
 
   /// `LJ_ARENA_MAGIC`; Swift does not import a macro with the ULL suffix in hexadecimal beyond Int64.
-  private static let magic: UInt64 = 0x31_4E45_5241_4A4C
+  static let magic: UInt64 = 0x31_4E45_5241_4A4C
 }
 
 func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {

@@ -33,6 +33,8 @@ struct ArenaMapping: ~Copyable {
     guard status.st_mode & S_IFMT == S_IFREG else { throw .notAnArena(path: path) }
     let size = Int(status.st_size)
     guard size >= 2 * LJ_PAGE else {
+      var magic: UInt64 = 0
+      guard pread(fd, &magic, 8, 0) < 8 || magic == ArenaHeader.magic else { throw .notAnArena(path: path) }
       throw .truncated(path: path, has: UInt64(max(size, 0)), needs: 2 * UInt64(LJ_PAGE))
     }
     // 4 GiB is ten times what the largest format-1 arena spans; more is not worth mapping.

@@ -46,6 +46,11 @@ package final class ArenaReader {
     mapping.loadAcquire32(MemoryLayout<lj_arena_header>.offset(of: \lj_arena_header.modules_generation)!)
   }
 
+  /// How often a thread has released a lock that another had taken.
+  package var foreignReleases: UInt32 {
+    mapping.loadAcquire32(MemoryLayout<lj_arena_header>.offset(of: \lj_arena_header.foreign_releases)!)
+  }
+
   /// Published slots, never more than the header's capacity.
   package var slotCount: Int {
     count(MemoryLayout<lj_arena_header>.offset(of: \lj_arena_header.slot_count)!, header.slotCapacity)

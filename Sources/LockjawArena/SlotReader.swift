@@ -203,6 +203,10 @@ extension Wait {
       deadline: raw.deadline_ns == 0 ? nil : Instant(nanoseconds: raw.deadline_ns),
       ownerAtBegin: raw.owner_tid == 0 ? nil : ThreadID(Int32(truncatingIfNeeded: raw.owner_tid)),
       policyAtBegin: type == .rwlock ? (raw.futex_value == 2 ? .prefersWriters : .prefersReaders) : nil,
+      futex: type == .futex || type == .piFutex
+        ? FutexWait(
+          word: Address(raw.object), operation: raw.futex_op, expected: raw.futex_value,
+          hasTimeLimit: raw.deadline_ns != 0 && raw.deadline_ns != .max) : nil,
       context: WaitContext(
         ip: context.ip, sp: context.sp, bp: context.bp, bx: context.bx, r12: context.r12, r13: context.r13,
         r14: context.r14, r15: context.r15))

@@ -13,6 +13,8 @@ package struct Examination {
   package let diagnosis: Diagnosis
   /// Threads that did not wait but were refused to; see `Glance`.
   package let refused: Set<ThreadID>
+  /// What the interpretation of a thread's futex wait rests on.
+  package let grounds: [ThreadID: String]
   /// The moment of the first pass.
   package let now: Instant
   /// An orphan's owner turned out to have unlocked before it ended: the whole is worth another look.
@@ -28,10 +30,16 @@ package struct Examination {
     package let listsEveryThread: Bool
     /// Threads of a dead process that were refused the wait they are shown with; see `remains`.
     package let refused: Set<ThreadID>
+    /// Words of locks that are not glibc's, which only their waiters' stacks could tell; see `interpreting`.
+    package let words: [Address: LockWord]
+    /// What the interpretation of a thread's wait rests on, a sentence each.
+    package let grounds: [ThreadID: String]
     package init(
       threads: [ThreadState], now: Instant, waits: [WaitKey], listsEveryThread: Bool = false,
-      refused: Set<ThreadID> = []
+      refused: Set<ThreadID> = [], words: [Address: LockWord] = [:], grounds: [ThreadID: String] = [:]
     ) {
+      self.words = words
+      self.grounds = grounds
       self.listsEveryThread = listsEveryThread
       self.threads = threads
       self.now = now
@@ -68,7 +76,7 @@ package struct Examination {
   ///   - stall: seconds after which a wait is a finding.
   package init(_ glance: Glance, arena: ArenaReader?, target: any Target, stall: Double) {
     let memory = target.memory
-    var words: [Address: LockWord] = [:]
+    var words = glance.words
     for lock in WaitForGraph.locksToDecode(glance.threads) where words[lock.object] == nil {
       words[lock.object] =
         GlibcWord.decode(lock.type, at: lock.object) { memory.bytes(at: $0, count: $1) }
@@ -102,9 +110,10 @@ package struct Examination {
     let graph = preliminary.adding(kernel)
     let witnesses = Witnesses(
       first: concerned, second: second, words: words, kernel: kernel,
-      absentArena: arena == nil ? Self.absentArena : nil)
+      absentArena: arena == nil ? Self.absentArena : nil, foreignReleases: arena?.foreignReleases ?? 0)
     threads = first
     refused = glance.refused
+    grounds = glance.grounds
     self.words = words
     self.kernel = kernel
     self.graph = graph
@@ -112,7 +121,7 @@ package struct Examination {
     let diagnosis = Diagnosis.of(graph, witnesses: witnesses, now: glance.now, stall: stall)
     // What a dead process left does not change any more, and a snapshot never did.
     let secondLook = (target is DeadTarget ? nil : arena).map {
-      SecondLook(first: first, words: words, arena: $0, target: target)
+      SecondLook(first: first, words: words, kernel: kernel, arena: $0, target: target)
     }
     let confirmed = secondLook.map { look in diagnosis.keeping { look.confirms($0) } } ?? diagnosis
     wasOvertaken = diagnosis.findings.contains { $0.kind == .orphanedLock && !confirmed.findings.contains($0) }

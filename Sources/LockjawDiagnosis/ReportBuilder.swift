@@ -135,7 +135,7 @@ package struct ReportBuilder {
     let word = examination.words[address]
     return LockReport(
       id: lockIDs[address] ?? "\(address)", address: address, type: type,
-      library: library(type), name: stackReader.name(of: address),
+      library: word?.library.rawValue ?? library(type), name: stackReader.name(of: address),
       state: word?.description ?? stateWithoutWord(address, type))
   }
 

@@ -8,20 +8,30 @@ import LockjawModel
 /// word before the unlock and asks for the thread after its end. What is read *after* the kernel has said that the
 /// thread is gone is final: a dead thread unlocks nothing and edits no slot.
 ///
-/// And threads that hand work to and fro all look asleep to whoever asks one after the other: that nobody is left to
-/// end a wait is true only where every wait was the same from before the first answer until after the last.
+/// And threads that hand work to and fro all look asleep to whoever asks one after the other. That nobody is left to end
+/// a wait is true only where all are asleep when they are asked once more, and every wait is the same after that: a
+/// thread that was woken after its first answer shows as running, or has run and begun another wait.
 struct SecondLook {
   let first: [ThreadState]
   let words: [Address: LockWord]
+  let kernel: [ThreadID: KernelState]
   let arena: ArenaReader
   let target: any Target
 
   func confirms(_ finding: RawFinding) -> Bool {
     switch finding.kind {
     case .orphanedLock: finding.culprit.map { confirmsOrphan(finding, of: $0) } ?? true
-    case .hangUnknown: first.allSatisfy { $0.wait == nil || waitStands($0) }
+    case .hangUnknown: everybodySleepsOn
     default: true
     }
+  }
+
+  private var everybodySleepsOn: Bool {
+    for (thread, state) in kernel {
+      guard case .futexWait = state else { continue }
+      guard target.kernelState(of: thread) == state else { return false }
+    }
+    return first.allSatisfy { $0.wait == nil || waitStands($0) }
   }
 
   private func confirmsOrphan(_ finding: RawFinding, of owner: ThreadID) -> Bool {

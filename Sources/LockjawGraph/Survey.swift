@@ -74,7 +74,8 @@ struct Survey {
   // MARK: cycles
 
   /// Every candidate that its witnesses do not refute. One that may only be consumers waiting for what is on its way
-  /// must have lasted for longer than the stall.
+  /// must have lasted for longer than the stall; so must one in a process whose threads release each other's locks, where
+  /// a mutex may be a signal.
   mutating func cycles(_ witnesses: Witnesses?) -> [RawFinding] {
     var findings: [RawFinding] = []
     for found in graph.stuckAnalysis() {
@@ -82,7 +83,8 @@ struct Survey {
         witnesses?.judge(found.candidate)
         ?? Judgement(certainty: .inferred, evidence: ["Only one look was taken, so no witness was heard."])
       guard !judgement.isRefuted else { continue }
-      if found.candidate.hasUnknownPosts, found.memberNodes.contains(where: { waitSeconds($0) < stall }) { continue }
+      let mayBeSignals = found.candidate.hasUnknownPosts || (witnesses?.foreignReleases ?? 0) > 0
+      if mayBeSignals, found.memberNodes.contains(where: { waitSeconds($0) < stall }) { continue }
       for node in found.memberNodes + found.bystanderNodes { isExplained[node] = true }
       findings.append(
         RawFinding(

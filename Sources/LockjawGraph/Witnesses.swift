@@ -28,9 +28,11 @@ package struct Judgement: Hashable, Sendable {
 /// W4. Kernel: every member is asleep in a futex wait, and on a word of that lock where the kind lets one tell. A
 ///     PI or robust mutex, a PI futex, a once or a join may park elsewhere: there any futex wait agrees.
 /// W5. No edge is weak, and no member's wait has a deadline.
+/// W6. No thread of the process has ever released a lock that another had taken: where that is done (a mutex used as a
+///     signal, which glibc allows), somebody outside the cycle may end it.
 ///
-/// A witness that is missing lowers the certainty to *inferred*; one that dissents, to *suspect*. W5 lowers it to
-/// *inferred*; a semaphore of which it is not known who else has posted it, to *suspect*. A wait that ended between the passes is not a dissent but a refutation: there is nothing to report.
+/// A witness that is missing lowers the certainty to *inferred*; one that dissents, to *suspect*. W5 and W6 lower it
+/// to *inferred*; a semaphore of which it is not known who else has posted it, to *suspect*. A wait that ended between the passes is not a dissent but a refutation: there is nothing to report.
 package struct Witnesses: Sendable {
   private let first: [ThreadID: Wait]
   private let second: [ThreadID: ThreadState]
@@ -38,6 +40,7 @@ package struct Witnesses: Sendable {
   private let words: [Address: LockWord]
   private let kernel: [ThreadID: KernelState]
   private let absentArena: String?
+  let foreignReleases: UInt32
 
   /// - Parameters:
   ///   - first, second: the threads as two passes over the arena saw them, in this order in time; `second` has every
@@ -47,11 +50,13 @@ package struct Witnesses: Sendable {
   ///     while, so everything then said about it was said of one moment.
   ///   - absentArena: why there is no arena, a sentence: then threads and waits are of one snapshot, in which everything
   ///     stood still, and nobody lists who holds what.
+  ///   - foreignReleases: how often in this process a thread has released what another had taken.
   package init(
     first: [ThreadState], second: [ThreadState], words: [Address: LockWord], kernel: [ThreadID: KernelState],
-    absentArena: String? = nil
+    absentArena: String? = nil, foreignReleases: UInt32 = 0
   ) {
     self.absentArena = absentArena
+    self.foreignReleases = foreignReleases
     self.first = Dictionary(
       first.lazy.filter { $0.phase == .live }.compactMap { thread in thread.wait.map { (thread.tid, $0) } },
       uniquingKeysWith: { earlier, _ in earlier })
@@ -80,6 +85,11 @@ package struct Witnesses: Sendable {
     if candidate.hasUnknownPosts {
       hearing.dissent(
         "semaphore: threads that have ended may have posted it, so whether it is used as a lock is not known.")
+    }
+    if foreignReleases > 0 {
+      hearing.missing(
+        "arena: threads of this process release locks that others have taken (\(foreignReleases) times so far), so a "
+          + "thread outside the cycle may end it.")
     }
     if candidate.hasDeadline {
       hearing.missing("A wait in this cycle has a time limit, so the cycle ends by itself, and may come back.")
@@ -238,7 +248,9 @@ package struct Witnesses: Sendable {
 
   /// Whether a waiter of this lock always sleeps on one of the lock's own words.
   private func sleepsInsideItself(_ word: LockWord) -> Bool {
-    switch word.type {
+    // Other libraries' waiters sleep where those libraries like: parking_lot's and abseil's on words of their own.
+    guard word.library == .glibc else { return false }
+    return switch word.type {
     case .rwlock, .semaphore: true
     case .mutex: !(word.variant ?? "").contains("PI") && !(word.variant ?? "").contains("robust")
     case .spinlock, .condition, .barrier, .join, .futex, .piFutex, .once: false

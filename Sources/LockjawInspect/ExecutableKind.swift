@@ -29,8 +29,7 @@ package indirect enum ExecutableKind: Hashable, Sendable {
     switch self {
     case .dynamic: nil
     case .static(let path):
-      "\(path) is statically linked, so no library can be preloaded into it and its locks are not recorded; "
-        + "`lockjaw attach` can still read its stacks."
+      "\(path) is statically linked, so no library can be preloaded into it and its locks are not recorded."
     case .setUID(let path, let reason):
       "\(path) \(reason), so the loader ignores preloaded libraries and its locks are not recorded. Run it as the user "
         + "it changes to, or take that right from a copy of it."

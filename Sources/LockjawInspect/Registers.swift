@@ -8,11 +8,14 @@ package struct Registers: Hashable, Sendable {
   package var rax, rdx, rcx, rbx, rsi, rdi, rbp, rsp: UInt64
   package var r8, r9, r10, r11, r12, r13, r14, r15: UInt64
   package var rip: UInt64
+  /// The thread pointer: where thread-local variables are. Zero where nobody recorded it.
+  package var fsBase: UInt64
 
   package init() {
     (rax, rdx, rcx, rbx, rsi, rdi, rbp, rsp) = (0, 0, 0, 0, 0, 0, 0, 0)
     (r8, r9, r10, r11, r12, r13, r14, r15) = (0, 0, 0, 0, 0, 0, 0, 0)
     rip = 0
+    fsBase = 0
   }
 
   /// The registers the shim kept when the wait began; caller-saved ones are zero.

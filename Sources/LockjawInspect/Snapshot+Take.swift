@@ -176,6 +176,7 @@ extension Registers {
     (r8, r9, r10, r11) = (raw.r8, raw.r9, raw.r10, raw.r11)
     (r12, r13, r14, r15) = (raw.r12, raw.r13, raw.r14, raw.r15)
     rip = raw.rip
+    fsBase = raw.fs_base
   }
 }
 

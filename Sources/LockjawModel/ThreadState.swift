@@ -38,6 +38,8 @@ package struct Wait: Hashable, Sendable {
   package var ownerAtBegin: ThreadID?
   /// Of an rwlock: whom it prefers, as its word said when the wait began.
   package var policyAtBegin: LockWord.Policy?
+  /// Of a futex wait: the call's arguments.
+  package var futex: FutexWait?
   package var context: WaitContext
   /// The stack from `context.sp` upwards, copied when the wait began: what is left when the process is dead.
   package var stackTop: [UInt8]
@@ -46,6 +48,7 @@ package struct Wait: Hashable, Sendable {
     sequence: UInt64, type: LockType, mode: LockMode, object: Address, companion: Address = Address(0),
     site: CallSite, since: Instant, deadline: Instant? = nil, ownerAtBegin: ThreadID? = nil,
     policyAtBegin: LockWord.Policy? = nil,
+    futex: FutexWait? = nil,
     context: WaitContext = WaitContext(ip: 0, sp: 0, bp: 0, bx: 0, r12: 0, r13: 0, r14: 0, r15: 0),
     stackTop: [UInt8] = []
   ) {
@@ -59,6 +62,7 @@ package struct Wait: Hashable, Sendable {
     self.deadline = deadline
     self.ownerAtBegin = ownerAtBegin
     self.policyAtBegin = policyAtBegin
+    self.futex = futex
     self.context = context
     self.stackTop = stackTop
   }

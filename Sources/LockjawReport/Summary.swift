@@ -16,10 +16,16 @@ package enum Summary {
     if let finding = report.findingsBySeverity.first {
       return finding.summary.isEmpty ? sentence(for: finding, in: report) : finding.summary
     }
+    // Nobody may read "healthy" of a process that was not looked at.
+    if report.source == "none" {
+      return "NOT WATCHED: process \(report.process.pid) was not seen, so nothing is known about its locks."
+    }
     let threads = Wording.threads(report.threads.count)
     let waiting = report.threads.filter { $0.waitsFor != nil }.count
     let title = Wording.title(report.verdict)
     switch report.verdict {
+    case .healthy where report.threads.isEmpty:
+      return "\(title): no hang was found."
     case .healthy:
       return
         "\(title): no hang found in \(threads); \(waiting == 0 ? "none waits" : "\(waiting) wait\(waiting == 1 ? "s" : "")") for a lock."

@@ -43,7 +43,7 @@ package enum TextReport {
     var words = [Span("process \(process.pid) "), Span(Printable.shortened(command, to: 200), .function)]
     words.append(Span(process.condition.isEmpty ? "" : ", \(process.condition)"))
     // "live" is the usual case; of a dead process the reader must know that nothing here is of now.
-    if !report.source.isEmpty, report.source != "live" { words.append(Span(", read from its \(report.source)")) }
+    if !["", "live", "none"].contains(report.source) { words.append(Span(", read from its \(report.source)")) }
     if !process.started.isEmpty { words.append(Span(", started \(process.started)")) }
     if report.verdict.isHang, !report.signature.isEmpty { words.append(Span(", signature \(report.signature)")) }
     page.line(words, rest: [Span("  ")])

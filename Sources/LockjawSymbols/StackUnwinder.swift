@@ -65,7 +65,9 @@ package final class StackUnwinder {
     }
     var result = Unwinding(
       frames: frames.map {
-        Unwinding.Frame(pc: Address($0.pc), sp: Address($0.sp), isReturnAddress: $0.is_return_address)
+        Unwinding.Frame(
+          pc: Address($0.pc), sp: Address($0.sp), isReturnAddress: $0.is_return_address,
+          preserved: Unwinding.PreservedRegisters($0.preserved))
       },
       end: Self.end(end, at: Address(endAddress)))
     if beginsAtReturnAddress, !result.frames.isEmpty { result.frames[0].isReturnAddress = true }
@@ -91,6 +93,13 @@ package final class StackUnwinder {
     case LJ_UNWIND_UNREADABLE: .unreadableMemory(at: address)
     default: .inconsistent(at: address)
     }
+  }
+}
+
+extension Unwinding.PreservedRegisters {
+  /// In the order of `lj_unwind_frame.preserved`.
+  fileprivate init(_ raw: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64)) {
+    self.init(rbx: raw.0, rbp: raw.1, r12: raw.2, r13: raw.3, r14: raw.4, r15: raw.5)
   }
 }
 

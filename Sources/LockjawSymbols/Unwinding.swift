@@ -8,10 +8,26 @@ package struct Unwinding: Hashable, Sendable {
     /// `pc` is where a call will return to: the call itself lies before it. False for the innermost frame, for a
     /// signal trampoline, and for code that a signal interrupted.
     package var isReturnAddress: Bool
-    package init(pc: Address, sp: Address, isReturnAddress: Bool) {
+    /// What this frame will find in them when its callee returns; zeros where nobody asked.
+    package var preserved: PreservedRegisters
+    package init(
+      pc: Address, sp: Address, isReturnAddress: Bool, preserved: PreservedRegisters = PreservedRegisters()
+    ) {
       self.pc = pc
       self.sp = sp
       self.isReturnAddress = isReturnAddress
+      self.preserved = preserved
+    }
+  }
+
+  /// The registers that a call preserves (System V ABI, x86-64), as unwinding recovers them.
+  package struct PreservedRegisters: Hashable, Sendable {
+    package var rbx, rbp, r12, r13, r14, r15: UInt64
+    package init(
+      rbx: UInt64 = 0, rbp: UInt64 = 0, r12: UInt64 = 0, r13: UInt64 = 0, r14: UInt64 = 0, r15: UInt64 = 0
+    ) {
+      (self.rbx, self.rbp) = (rbx, rbp)
+      (self.r12, self.r13, self.r14, self.r15) = (r12, r13, r14, r15)
     }
   }
 

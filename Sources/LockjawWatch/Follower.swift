@@ -15,7 +15,10 @@ package final class Follower: Sendable {
     /// Seconds after which a wait is a finding of its own.
     package var stall: Double
     package var historyLimit: Int
-    package init(stall: Double = 10, historyLimit: Int = 8) {
+    /// Seconds after which a futex wait is worth the stacks that tell what it is for.
+    package var firstLook: Double
+    package init(stall: Double = 10, historyLimit: Int = 8, firstLook: Double = 1) {
+      self.firstLook = firstLook
       self.stall = stall
       self.historyLimit = historyLimit
     }
@@ -92,8 +95,10 @@ package final class Follower: Sendable {
     let glance =
       diedBySignal ? Examination.remains(of: arena, now: .now) : Examination.Glance(threads: [], now: .now, waits: [])
     let examination = Examination(glance, arena: arena, target: target, stall: settings.stall)
-    let report = reporting.report(
+    var report = reporting.report(
       examination, stacks: .involved, condition: condition, historyLimit: settings.historyLimit)
+    // What a dead process cannot tell is of interest only where something is to be told.
+    if !diedBySignal { report.diagnostics = [] }
     discover(Discovery(occasion: .ended, process: identity, arenaPath: arenaPath, report: report))
   }
 }

@@ -90,7 +90,9 @@ struct FollowerPass {
       return
     }
     refreshModules()
-    let examination = Examination(glance, arena: arena, target: target, stall: settings.stall)
+    let examination = Examination(
+      glance.interpreting(target, arena: arena, olderThan: settings.firstLook), arena: arena, target: target,
+      stall: settings.stall)
     isOpen = examination.wasOvertaken
     var isFresh = false
     var isRenewal = true
@@ -147,15 +149,19 @@ struct FollowerPass {
     reported = reported.filter { lasts($0.key) }
   }
 
-  /// When the next wait will have lasted for `stall` seconds.
+  /// When the next wait will have lasted for `stall` seconds, or a futex wait for as long as a first look takes.
   private func due(_ glance: Examination.Glance) -> Instant? {
     let stall = UInt64(settings.stall * 1e9)
+    let firstLook = UInt64(min(settings.firstLook, settings.stall) * 1e9)
     var next: Instant?
     for thread in glance.threads {
       guard let wait = thread.wait, wait.type.hasHolder || wait.type == .futex else { continue }
-      let due = Instant(nanoseconds: wait.since.nanoseconds &+ stall)
-      guard due > glance.now else { continue }
-      next = next.map { min($0, due) } ?? due
+      for limit in wait.futex == nil ? [stall] : [firstLook, stall] {
+        let due = Instant(nanoseconds: wait.since.nanoseconds &+ limit)
+        guard due > glance.now else { continue }
+        next = next.map { min($0, due) } ?? due
+        break
+      }
     }
     return next
   }

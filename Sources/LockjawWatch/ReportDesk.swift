@@ -21,8 +21,8 @@ package final class ReportDesk: Sendable {
     var owner: ProcessIdentity?
     /// Processes of which a finding has been shown.
     var shown: Set<ProcessIdentity> = []
-    /// The command's last report where it had no finding: written at the end, so that `output` always exists.
-    var quiet: (ProcessIdentity, Report)?
+    /// The last report without a finding: written at the end, so that `output` always exists.
+    var quiet: Report?
     var isFirstLine = true
   }
 
@@ -50,7 +50,8 @@ package final class ReportDesk: Sendable {
             state.shown.insert(discovery.process)
             return publish(discovery, &state)
           }
-          if state.quiet == nil { state.quiet = (discovery.process, discovery.report) }
+          // The command ends last; whoever ended before it is one of its children, or an earlier image of it.
+          state.quiet = discovery.report
         }
         return nil
       case .finding:
@@ -123,10 +124,12 @@ package final class ReportDesk: Sendable {
   }
 
   /// The session is over: an output that was asked for and has nothing to say says so.
-  /// - Parameter unseen: the report where no process of the session had an arena.
+  /// - Parameter unseen: the report where the command had no arena.
   package func close(unseen: Report? = nil) {
     state.withLock { state in
-      guard let output, state.owner == nil, let report = state.quiet?.1 ?? unseen else { return }
+      // Of a command that was never seen, a child's report is not the report.
+      let quiet = state.quiet.flatMap { unseen == nil || $0.process.pid == unseen?.process.pid ? $0 : nil }
+      guard let output, state.owner == nil, let report = quiet ?? unseen else { return }
       write(report, to: output)
     }
   }

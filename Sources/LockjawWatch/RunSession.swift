@@ -50,7 +50,8 @@ package final class RunSession {
     self.options = options
     self.desk = desk
     shimPath = try Shim.locate()
-    directory = .standard()
+    // The command, or a child of it, may change its directory.
+    directory = ArenaDirectory(path: Shim.fromHere(ArenaDirectory.standard().path))
     try ArenaWatch.prepare(directory)
     session = "\(getpid())-\(Instant.now.nanoseconds)"
   }
@@ -133,7 +134,11 @@ package final class RunSession {
     }
     let pidfd = PidDescriptor(pid: entry.identity.pid)
     let follower: Follower
-    do { follower = try makeFollower(entry, pidfd) } catch { return desk.say("lockjaw: \(error)") }
+    do { follower = try makeFollower(entry, pidfd) } catch {
+      // It has ended since, and its file went with it.
+      if case .cannotOpen(_, ENOENT) = error { return }
+      return desk.say("lockjaw: \(error)")
+    }
     // A reader belongs to one thread: the follower's.
     nonisolated(unsafe) let reader = arena
     guard let thread = BackgroundThread(named: "lj-\(entry.identity.pid)", { follower.run(reader) }) else {
@@ -148,9 +153,10 @@ package final class RunSession {
       [desk, options, hasEndedProcess] discovery in
       let path = desk.show(discovery)
       guard case .finding = discovery.occasion, discovery.isActionable else { return }
-      if options.action.ends { hasEndedProcess.raise() }
       let verdict = discovery.report.verdict
       if let said = options.action.act(on: discovery.process, pidfd: pidfd, verdict: verdict, reportPath: path) {
+        // It speaks only of a process that it has reached: one that ended by itself was not ended by us.
+        if options.action.ends { hasEndedProcess.raise() }
         desk.say(said)
       }
     }
@@ -164,7 +170,8 @@ package final class RunSession {
 
   /// The command has ended: everything else of the session is let go.
   private func close(_ exit: ChildExit) -> End {
-    for identity in followed.keys.sorted(by: { $0.pid < $1.pid }) {
+    // The command last: where nothing was found, the last report is the one that stays.
+    for identity in followed.keys.filter({ $0.pid != commandPID }) + followed.keys.filter({ $0.pid == commandPID }) {
       let one = followed[identity]
       finish(identity, condition: identity.pid == commandPID ? exit.sentence : "running on by itself")
       // Its own exit removes an arena; _exit and exec into an uncovered program do not. Death by a signal keeps it.

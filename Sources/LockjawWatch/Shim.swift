@@ -3,7 +3,15 @@ import Glibc
 /// Where liblockjaw.so is. It travels beside the executable, so that both can be copied anywhere together.
 package enum Shim {
   /// `$LOCKJAW_SHIM`, else beside the executable, else in `../lib`.
+  /// - Throws: `shimNotFound`, `shimPathUnusable`.
   package static func locate() throws(WatchError) -> String {
+    let path = try search()
+    // The loader splits LD_PRELOAD at both and knows no escape: the program would run uncovered.
+    guard !path.contains(where: { $0 == " " || $0 == ":" }) else { throw .shimPathUnusable(path: path) }
+    return path
+  }
+
+  private static func search() throws(WatchError) -> String {
     if let named = environmentValue("LOCKJAW_SHIM") {
       guard access(named, R_OK) == 0 else { throw .shimNotFound(searched: [named]) }
       return absolute(named)
@@ -17,6 +25,13 @@ package enum Shim {
   }
 
   package static func executablePath() -> String { linkTarget("/proc/self/exe") ?? "lockjaw" }
+
+  /// A path that means the same from any directory; the file need not exist.
+  static func fromHere(_ path: String) -> String {
+    guard !path.hasPrefix("/"), let here = getcwd(nil, 0) else { return path }
+    defer { free(here) }
+    return String(cString: here) + "/" + path
+  }
 
   private static func executableDirectory() -> String {
     let path = executablePath()

@@ -16,10 +16,15 @@ package final class SignalRelay {
     var mask = sigset_t()
     sigemptyset(&mask)
     for signal in Self.relayed + [SIGCHLD] { sigaddset(&mask, signal) }
+    // Whoever reads our reports may go away (`2>&1 | head`): then a write fails, and the command is still watched.
+    var blocked = mask
+    sigaddset(&blocked, SIGPIPE)
     var original = sigset_t()
-    let failure = pthread_sigmask(SIG_BLOCK, &mask, &original)
+    let failure = pthread_sigmask(SIG_BLOCK, &blocked, &original)
     guard failure == 0 else { throw .systemCall("pthread_sigmask", errno: failure) }
     originalMask = original
+    // Inherited as ignored, the end of a child would come without a signal and without a status.
+    signal(SIGCHLD, SIG_DFL)
     descriptor = lj_signalfd(&mask)
     guard descriptor >= 0 else { throw .systemCall("signalfd", errno: -descriptor) }
   }
@@ -33,7 +38,7 @@ package final class SignalRelay {
       let signal = lj_signalfd_next(descriptor, &sender)
       guard signal > 0 else { return }
       // The kernel's own (from the terminal) carries no sender; the command's own children are not ours to relay.
-      if signal != SIGCHLD, signal != SIGWINCH, sender != 0, sender != command { kill(command, signal) }
+      if signal != SIGCHLD, sender != 0, sender != command { kill(command, signal) }
     }
   }
 

@@ -24,14 +24,19 @@ package struct SingleReport {
   /// sleep.
   package func of(_ process: LiveProcess, arena: ArenaReader) -> Report {
     let target = LiveTarget(process)
-    var examination = Examination(Examination.glance(arena), arena: arena, target: target, stall: stall)
+    var examination = look(arena, target)
     let begin = Instant.now
     while examination.isOpen, Instant.now.seconds(since: begin) < 0.05 {
       usleep(2000)
-      examination = Examination(Examination.glance(arena), arena: arena, target: target, stall: stall)
+      examination = look(arena, target)
     }
     return Reporting(arena: arena, target: target, source: "live").report(
       examination, stacks: wantsAllStacks ? .all : .involved, condition: "running", historyLimit: historyLimit)
+  }
+
+  private func look(_ arena: ArenaReader, _ target: LiveTarget) -> Examination {
+    let glance = Examination.glance(arena).interpreting(target, arena: arena, olderThan: 0)
+    return Examination(glance, arena: arena, target: target, stall: stall)
   }
 
   /// What a dead process left.

@@ -4,6 +4,7 @@ import LockjawArena
 /// Why lockjaw itself could not do what it was asked. `description` is a sentence for the person who sees it.
 package enum WatchError: Error, Hashable, Sendable, CustomStringConvertible {
   case shimNotFound(searched: [String])
+  case shimPathUnusable(path: String)
   case arenaDirectoryUnusable(path: String, reason: String)
   case arenaUnreadable(ArenaError)
   case commandNotFound(String)
@@ -15,6 +16,7 @@ package enum WatchError: Error, Hashable, Sendable, CustomStringConvertible {
   package var code: String {
     switch self {
     case .shimNotFound: "shim-not-found"
+    case .shimPathUnusable: "shim-path-unusable"
     case .arenaDirectoryUnusable: "arena-directory-unusable"
     case .arenaUnreadable(let error): error.code
     case .commandNotFound: "command-not-found"
@@ -39,6 +41,9 @@ package enum WatchError: Error, Hashable, Sendable, CustomStringConvertible {
     case .shimNotFound(let searched):
       "liblockjaw.so is not beside the lockjaw executable (looked for \(searched.joined(separator: ", "))): "
         + "keep both in one directory, or name it in LOCKJAW_SHIM; in a source tree, run 'swift build' first"
+    case .shimPathUnusable(let path):
+      "\(path) cannot be preloaded: LD_PRELOAD has no way to name a path with a space or a colon in it; put lockjaw and "
+        + "liblockjaw.so where there is none, or name such a copy in LOCKJAW_SHIM"
     case .arenaDirectoryUnusable(let path, let reason):
       "cannot keep arenas in \(path): \(reason); name another directory in LOCKJAW_DIR"
     case .arenaUnreadable(let error):

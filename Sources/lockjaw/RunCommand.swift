@@ -33,6 +33,11 @@ struct RunCommand: ParsableCommand {
     guard record == "state" else {
       throw ValidationError("--record: this version records 'state' only, not '\(record)'.")
     }
+    // What stands in the command's place and looks like an option is one that is not known: the parser passes it on.
+    if let first = command.first, first.hasPrefix("-"), first != "--" {
+      if first == "--help" || first == "-h" { throw CleanExit.helpRequest(self) }
+      throw ValidationError("Unknown option '\(first)'. A command that begins with a dash goes after '--'.")
+    }
     guard !commandWords.isEmpty else {
       throw ValidationError("Missing the program to run: lockjaw run [options] -- COMMAND [ARGUMENT ...]")
     }

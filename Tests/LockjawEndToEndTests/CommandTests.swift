@@ -40,6 +40,41 @@ extension EndToEnd {
       #expect(child.output == "ready\ntold\n")
     }
 
+    @Test("run answers --help, and an option that it does not know, by itself: neither is the command")
+    func options() async throws {
+      let help = try lockjaw("run", "--help")
+      #expect(try await help.ending(within: .seconds(20)) == .exit(0))
+      #expect(help.output.contains("--on-hang"))
+      let unknown = try lockjaw("run", "--stal", "1", "--", "/bin/true")
+      #expect(try await unknown.ending(within: .seconds(20)) == .exit(125))
+      #expect(unknown.output.contains("Unknown option '--stal'"))
+      let command = try lockjaw("run", "--", "/bin/echo", "--help-me")
+      #expect(try await command.ending(within: .seconds(20)) == .exit(0))
+      #expect(command.output == "--help-me\n")
+    }
+
+    @Test("run ends with its program also where it was started with SIGCHLD ignored")
+    func ignoredChildSignal() async throws {
+      let script =
+        "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); os.execv(sys.argv[1], sys.argv[1:])"
+      let child = try ChildProcess(
+        ["/usr/bin/python3", "-c", script, Checkout.lockjaw.path, "run", "--", "/bin/sh", "-c", "exit 7"],
+        environment: place.environment)
+      #expect(try await child.ending(within: .seconds(20)) == .exit(7))
+    }
+
+    @Test("A report without a finding is the command's, not that of a child that ended before it")
+    func quietReport() async throws {
+      let file = place.path("quiet.json")
+      let child = try lockjaw(
+        "run", "--format", "json", "--output", file, "--", "/bin/sh", "-c",
+        "/bin/ls / >/dev/null; sleep 0.2; exit 4")
+      #expect(try await child.ending(within: .seconds(20)) == .exit(4))
+      let report = try String(contentsOfFile: file, encoding: .utf8)
+      #expect(report.contains("\"command\": \"/bin/sh -c "))
+      #expect(report.contains("exited with status 4"))
+    }
+
     @Test("Ctrl-C at the terminal reaches the program once, and lockjaw ends as it does")
     func controlC() async throws {
       // The program counts interrupts: with lockjaw passing the terminal's on as well, it would count two.

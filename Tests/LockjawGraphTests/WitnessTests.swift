@@ -3,7 +3,7 @@ import Testing
 
 @testable import LockjawGraph
 
-/// W1 to W5 of `Witnesses.swift`: each test takes a proven deadlock and lets exactly one witness be silent or dissent.
+/// W1 to W6 of `Witnesses.swift`: each test takes a proven deadlock and lets exactly one witness be silent or dissent.
 @Suite struct WitnessTests {
   /// Two threads, two mutexes, all witnesses agreed.
   private static func abba() -> Scene {
@@ -30,6 +30,18 @@ import Testing
     #expect(judgement.certainty == .proven)
     #expect(!judgement.isRefuted)
     #expect(judgement.evidence.count == 3)
+  }
+
+  @Test("Where threads release what others have locked, a cycle is inferred and never proven")
+  func foreignReleases() throws {
+    let scene = Self.abba()
+    let candidate = try #require(scene.graph.candidates().first)
+    let judgement = Witnesses(
+      first: scene.threads, second: scene.threads, words: scene.words, kernel: scene.kernel, foreignReleases: 2
+    ).judge(candidate)
+    #expect(judgement.certainty == .inferred)
+    #expect(judgement.evidence.count == 1)
+    #expect(judgement.evidence.first?.contains("release locks that others have taken (2 times so far)") == true)
   }
 
   // MARK: arena

@@ -42,6 +42,8 @@ typedef struct lj_unwind_frame {
   uint64_t pc;
   uint64_t sp;
   bool is_return_address; // `pc` lies behind the call, not on it
+  // What the frame will find in the registers that a call preserves: rbx rbp r12 r13 r14 r15. Zero: not known.
+  uint64_t preserved[6];
 } lj_unwind_frame;
 
 // One for a process: rules that were decoded once are remembered. NULL: out of memory.

@@ -38,7 +38,8 @@ struct SnapshotWaits {
       sequence: 1, type: decoded.type, mode: decoded.mode, object: decoded.object, companion: decoded.companion,
       site: CallSite(address: library.caller), since: since(thread),
       // When it ends is the kernel's secret; that it ends is what matters.
-      deadline: sleep.hasTimeLimit ? Instant(nanoseconds: .max - 1) : nil)
+      deadline: sleep.hasTimeLimit ? Instant(nanoseconds: .max - 1) : nil,
+      futex: decoded.type == .futex || decoded.type == .piFutex ? thread.futexWait : nil)
   }
 
   private func plainWait(_ sleep: FutexSleep) -> ObjectWait {
@@ -73,5 +74,6 @@ extension Examination {
   package static func glance(_ target: SnapshotTarget) -> Glance {
     let threads = SnapshotWaits(target).threads
     return Glance(threads: threads, now: target.snapshot.takenAt, waits: keys(of: threads), listsEveryThread: true)
+      .interpreting(target, arena: nil, snapshot: target.snapshot, olderThan: 0)
   }
 }

@@ -5,7 +5,7 @@ import LockjawModel
 /// with the word slept on in the same 256: next 0, wait parameters 32, readers 40.
 ///
 /// The parameters (`SynchWaitParams`, on the waiter's stack) point back at the record: how 0, condition 8, mutex of a
-/// condition variable 24, record 32, condition variable 40. That is what tells a record from other memory.
+/// condition variable 24, record 32. That is what tells a record from other memory.
 struct AbseilThreadRecord: Hashable {
   static let alignment: UInt64 = 256
 
@@ -43,7 +43,7 @@ struct AbseilThreadRecord: Hashable {
 }
 
 extension WaitDecoder {
-  /// How far up the stack `this` of `Mutex::LockSlowLoop` is looked for.
+  /// How far up the stack `this` of `Mutex::LockSlowLoop` and of `CondVar::WaitCommon` is looked for.
   private static let searchBytes = 2048
 
   /// No names are needed: record and parameters point at each other, and the mutex' word leads to the record.
@@ -51,12 +51,8 @@ extension WaitDecoder {
     guard thread.futex.expected == 0 else { return nil }
     let base = Address(thread.futex.word.rawValue & ~(AbseilThreadRecord.alignment - 1))
     guard let record = AbseilThreadRecord(at: base, memory: memory) else { return nil }
-    let condition = memory.load(UInt64.self, at: Address(record.parameters.rawValue &+ 40)) ?? 0
-    if condition != 0 {
-      return thread.wait(
-        .abseil, .condition, .signal, lock: Address(condition), .record,
-        "Thread \(thread.tid) waits on an absl::CondVar (its record at \(record.address)).")
-    }
+    let ofCondition = memory.load(UInt64.self, at: Address(record.parameters.rawValue &+ 24)) ?? 0
+    if ofCondition != 0 { return conditionWait(thread, record, Address(ofCondition)) }
     guard let how = mode(record) else { return nil }
     let predicate = memory.load(UInt64.self, at: Address(record.parameters.rawValue &+ 8)) ?? 0
     guard let mutex = mutex(of: record, thread) else {
@@ -82,22 +78,56 @@ extension WaitDecoder {
     }
   }
 
+  /// A signal moves the waiter from the condition variable's ring into its mutex', without waking it.
+  private func conditionWait(
+    _ thread: SleepingThread, _ record: AbseilThreadRecord, _ mutex: Address
+  ) -> DecodedWait {
+    if let value = memory.load(UInt64.self, at: mutex), let last = AbseilMutexWord(value: value).lastWaiter,
+      leads(from: last, to: record)
+    {
+      return thread.wait(
+        .abseil, .rwlock, mode(record) ?? .write, lock: mutex, .record,
+        "Thread \(thread.tid) was signalled on an absl::CondVar and is queued at its absl::Mutex \(mutex) (its record at "
+          + "\(record.address)).")
+    }
+    // The lower two bits say that the ring is being changed, or traced.
+    let condition = kept(by: thread).first { candidate in
+      guard let value = memory.load(UInt64.self, at: candidate) else { return false }
+      return leads(from: Address(value & ~3), to: record)
+    }
+    return thread.wait(
+      .abseil, .condition, .signal, lock: condition, .record,
+      "Thread \(thread.tid) waits on an absl::CondVar with the absl::Mutex \(mutex) (its record at \(record.address)).")
+  }
+
   /// The mutex is nowhere in the record; but among what the waiter keeps is its address, and only a mutex' word leads
   /// back to the record.
   private func mutex(of record: AbseilThreadRecord, _ thread: SleepingThread) -> Address? {
-    var candidates = thread.preserved
+    kept(by: thread).first { candidate in
+      guard let value = memory.load(UInt64.self, at: candidate), let last = AbseilMutexWord(value: value).lastWaiter
+      else { return false }
+      return leads(from: last, to: record)
+    }
+  }
+
+  private func leads(from last: Address, to record: AbseilThreadRecord) -> Bool {
+    AbseilThreadRecord(at: last, memory: memory)?.ring(contains: record.address, memory) ?? false
+  }
+
+  /// Everything that could be an object's address in the waiter's registers and innermost frames.
+  private func kept(by thread: SleepingThread) -> [Address] {
+    var values = Set(thread.preserved)
     let start = thread.stackPointer.rawValue & ~7
-    for offset in stride(from: UInt64(0), to: UInt64(Self.searchBytes), by: 8) {
-      guard let value = memory.load(UInt64.self, at: Address(start &+ offset)) else { break }
-      candidates.append(value)
+    // One read; where the stack ends before, less is there.
+    var count = Self.searchBytes
+    while count > 0 {
+      if let bytes = memory.bytes(at: Address(start), count: count) {
+        let words = WordBytes(bytes)
+        for offset in stride(from: 0, to: count, by: 8) { values.insert(words.int64(at: offset)) }
+        break
+      }
+      count /= 2
     }
-    for candidate in Set(candidates).sorted() where candidate >= 4096 && candidate % 8 == 0 {
-      guard let value = memory.load(UInt64.self, at: Address(candidate)) else { continue }
-      guard let last = AbseilMutexWord(value: value).lastWaiter, last.rawValue >= 4096,
-        let lastRecord = AbseilThreadRecord(at: last, memory: memory)
-      else { continue }
-      if lastRecord.ring(contains: record.address, memory) { return Address(candidate) }
-    }
-    return nil
+    return values.filter { $0 >= 4096 && $0 % 8 == 0 && $0 < 1 << 47 }.sorted().map { Address($0) }
   }
 }

@@ -8,7 +8,10 @@ extension WaitDecoder {
   /// Whether the innermost frame is musl's, by the loader's name, or by a function's in a static program.
   func isMusl(_ thread: SleepingThread) -> Bool {
     guard let first = thread.stack.first else { return false }
-    if first.module.hasPrefix("ld-musl") || first.module.hasPrefix("libc.musl") { return true }
+    // The loader and the library are one file; Debian calls it libc.so (glibc's is libc.so.6), Alpine ld-musl-….
+    if first.module == "libc.so" || first.module.hasPrefix("ld-musl") || first.module.hasPrefix("libc.musl") {
+      return true
+    }
     return thread.stack.prefix(3).contains { Self.muslFunctions.contains($0.function ?? "") }
   }
 

@@ -8,7 +8,7 @@ import Testing
   @Test("Every wait on a lock of Rust's standard library is told by its function's name", arguments: [WaitPrograms.Build.release, .debug])
   func standardLibrary(build: WaitPrograms.Build) throws {
     let scene = try WaitScene([WaitPrograms.rust(build)])
-    #expect(try scene.mistakes(library: .rustStd) == [])
+    try expectNoMistakes(scene, library: .rustStd)
     for label in scene.truths.keys { #expect(try scene.decoded(label).basis == .function, "\(label)") }
     try expectStandardWords(scene)
   }
@@ -16,7 +16,7 @@ import Testing
   @Test("In a stripped program the futex call and its values tell the waits, and a condition stays unknown")
   func strippedStandardLibrary() throws {
     let scene = try WaitScene([WaitPrograms.rust(.stripped)])
-    #expect(try scene.mistakes(library: .rustStd, unknown: ["condition"]) == [])
+    try expectNoMistakes(scene, library: .rustStd, unknown: ["condition"])
     for label in scene.truths.keys where label != "condition" {
       #expect(try scene.decoded(label).basis == .pattern, "\(label)")
     }
@@ -56,7 +56,7 @@ import Testing
   @Test("parking_lot's waiters are led to their locks through their parking records", arguments: WaitPrograms.Build.allCases)
   func parkingLot(build: WaitPrograms.Build) throws {
     let scene = try WaitScene([WaitPrograms.parkingLot(build)])
-    #expect(try scene.mistakes(library: .parkingLot) == [])
+    try expectNoMistakes(scene, library: .parkingLot)
     for (label, truth) in scene.truths {
       let wait = try scene.decoded(label)
       #expect(wait.basis == (build == .stripped ? .record : .function), "\(label)")

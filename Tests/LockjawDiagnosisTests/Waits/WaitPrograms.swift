@@ -47,10 +47,10 @@ enum WaitPrograms {
     return "\(path)/stripped"
   }
 
-  static func c(_ name: String, compiler: [String], source: String, file: String, strip: Bool = false) throws -> String {
+  static func c(_ name: String, compiler: [String], source: String, file: String, libraries: [String] = [], strip: Bool = false) throws -> String {
     let path = try directory.get().path + "/" + name
     try Program.write(source, to: "\(path).\(file)")
-    try Command.succeed(compiler + ["\(path).\(file)", "-o", path])
+    try Command.succeed(compiler + ["\(path).\(file)", "-o", path] + libraries)
     if strip { try Command.succeed(["strip", path]) }
     return path
   }

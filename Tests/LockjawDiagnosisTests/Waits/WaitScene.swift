@@ -3,6 +3,7 @@ import LockjawInspect
 import LockjawModel
 import LockjawSymbols
 import LockjawTestPrograms
+import Testing
 
 /// A program that brought locks into known states, and said which thread waits for which: a line a waiter,
 ///
@@ -97,4 +98,14 @@ final class WaitScene {
     }
     return lines
   }
+}
+
+/// Fails with every wait of the scene that was told wrong.
+func expectNoMistakes(
+  _ scene: WaitScene, library: LockLibrary, except: Set<String> = [], unknown: Set<String> = [],
+  sourceLocation: SourceLocation = #_sourceLocation
+) throws {
+  #expect(!scene.truths.isEmpty, sourceLocation: sourceLocation)
+  let mistakes = try scene.mistakes(library: library, except: except, unknown: unknown)
+  #expect(mistakes.isEmpty, "\(mistakes.joined(separator: "\n"))", sourceLocation: sourceLocation)
 }

@@ -1,0 +1,64 @@
+import LockjawModel
+
+/// What the runs of one frame have told, the most trusted first.
+struct FrameAnswer: Hashable {
+  struct Part: Hashable {
+    var rung: FoundHold.Rung
+    var events: [LockWatch.Event]
+    var end: FrameRun.Outcome
+    /// Run on from the frame's callee: an awaited lock was acquired on the way.
+    var isChained = false
+    /// The run reached its end: locks it did not touch are not held by the frame.
+    var isComplete: Bool { end == .complete }
+  }
+  var parts: [Part] = []
+
+  var isComplete: Bool { parts.contains { $0.isComplete } }
+
+  /// The holds of one lock that a thread's frames prove: the first thing a frame does to the lock is a release.
+  ///
+  /// Of the lock that the thread itself waits for, a release can be that of what the wait will have acquired: a run that
+  /// goes on from the wait acquires it and gives it back. Chained runs see the acquire, and what it pays for. In others
+  /// one release of the awaited mode a frame does not count. A landing pad of a plain wait never gets there, so
+  /// its releases are real; at the end of a condition's wait the guard exists already, and the pad drops it.
+  static func holds(
+    of lock: Int, in thread: SearchedThread, answers: [(index: Int, answer: FrameAnswer)], locks: [LockSemantics]
+  ) -> [FoundHold] {
+    let awaited = thread.awaits?.lock == locks[lock].address ? thread.awaits : nil
+    var holds = [FoundHold]()
+    // Acquires that the chained runs have seen and no release has paid for.
+    var owed = 0
+    for (index, answer) in answers {
+      // Of a run that was cut short what it did is true, and what it did not do says nothing.
+      guard let part = answer.parts.first(where: { $0.isComplete || $0.events.contains { $0.lock == lock } }) else {
+        continue
+      }
+      var excused = 0
+      if let awaited, !part.isChained { excused = part.rung == .landingPad && awaited.isReacquisition == false ? 0 : 1 }
+      events: for event in part.events where event.lock == lock {
+        switch event.operation {
+        case .neutral: continue
+        case .acquire:
+          guard part.isChained else { break events }
+          owed += 1
+        case .release(let mode):
+          if part.isChained, owed > 0 {
+            owed -= 1
+            continue
+          }
+          if excused > 0, mode == nil || mode == awaited?.mode {
+            excused -= 1
+            continue
+          }
+          holds.append(
+            FoundHold(
+              tid: thread.tid, frame: index, mode: mode ?? .read, rung: part.rung, releasedAt: Address(event.pc),
+              scopeEndsAt: Address(event.ownPC), scopeEndIsReturnAddress: event.ownPC != event.pc))
+          // A frame is asked for one hold of a lock: a second release may follow an acquire that was not seen.
+          break events
+        }
+      }
+    }
+    return holds
+  }
+}

@@ -1,0 +1,159 @@
+import LockjawInspect
+import LockjawModel
+import LockjawSymbols
+
+/// Finds the frames that hold locks whose acquisition nobody recorded, by asking what each frame would release.
+///
+/// For every frame of every thread: emulate the landing pad that the unwinder would take, and where there is none, or it
+/// does not end in the unwinder, run the frame forward. The first thing either does to a lock tells: a release means that
+/// the frame holds it. The lock's own word then has the last say (`CountCheck`).
+package final class HolderSearch {
+  package struct Statistics: Hashable, Sendable {
+    package var runs = 0
+    package var instructions = 0
+    package var frames = 0
+  }
+  package private(set) var statistics = Statistics()
+
+  private let modules: [LoadedModule]
+  private let tables: ExceptionTables
+  private var run: FrameRun
+
+  /// - Parameters:
+  ///   - memory: the target's memory of the moment the stacks are from.
+  ///   - files: read first where they are what was mapped: code and tables do not change.
+  package init(modules: [Module], files: ModuleFiles, memory: any MemoryReader) {
+    let layered = LayeredMemory([FileBackedMemory(modules: modules, files: files), memory])
+    self.modules = modules.compactMap { LoadedModule($0, files: files, memory: layered) }
+      .sorted { $0.module.start < $1.module.start }
+    tables = ExceptionTables(modules: self.modules, memory: layered)
+    run = FrameRun(
+      memory: layered, stubs: Stubs(modules: self.modules, memory: layered), tables: tables)
+  }
+
+  /// Who holds each of `locks`, in their order.
+  package func holders(of locks: [SearchedLock], among threads: [SearchedThread]) -> [FoundHolders] {
+    let semantics = locks.map(\.semantics)
+    var found = [[FoundHold]](repeating: [], count: locks.count)
+    var unanswered = 0
+    for thread in threads {
+      let answers = answers(thread, locks: semantics)
+      for (_, answer) in answers {
+        statistics.frames += 1
+        if !answer.isComplete { unanswered += 1 }
+      }
+      for lock in locks.indices {
+        found[lock] += FrameAnswer.holds(of: lock, in: thread, answers: answers, locks: semantics)
+      }
+    }
+    return zip(locks, found).map { lock, holds in
+      CountCheck.check(lock, holds, threads: threads, unansweredFrames: unanswered)
+    }
+  }
+
+  /// The frame at `index` where it is one that calls something and belongs to the program.
+  private func frame(_ index: Int, of thread: SearchedThread) -> FrameRun.Frame? {
+    let frame = thread.frames[index]
+    guard frame.isReturnAddress, let module = module(frame.pc), !module.isRuntime else { return nil }
+    let registers = frame.preserved
+    // A caller's stack pointer lies above, but where a signal came in on a stack of its own.
+    let next = index + 1 < thread.frames.count ? thread.frames[index + 1].sp.rawValue : .max
+    return FrameRun.Frame(
+      returnAddress: frame.pc.rawValue, stackPointer: frame.sp.rawValue,
+      preserved: [registers.rbx, registers.rbp, registers.r12, registers.r13, registers.r14, registers.r15],
+      end: next > frame.sp.rawValue ? next : .max, fsBase: thread.fsBase)
+  }
+
+  private func module(_ pc: Address) -> LoadedModule? {
+    let call = Address(pc.rawValue &- 1)
+    return modules.last { $0.module.start <= call }.flatMap { $0.module.contains(call) ? $0 : nil }
+  }
+
+  // MARK: One frame
+
+  /// Own conditional branches that are tried the other way where a forward run never returns.
+  private static let flippedBranches = 10
+
+  /// What each of the thread's frames has told, by its index, innermost first.
+  private func answers(_ thread: SearchedThread, locks: [LockSemantics]) -> [(index: Int, answer: FrameAnswer)] {
+    let frames = thread.frames.indices.compactMap { index in frame(index, of: thread).map { (index: index, frame: $0) } }
+    var answers = frames.map { (index: $0.index, answer: padAnswer($0.frame, locks: locks)) }
+    guard answers.contains(where: { !$0.answer.isComplete }) else { return answers }
+    // The frames below the first that is not the program's adjoin; what called back from a library is another matter.
+    let adjoining = zip(frames, frames.dropFirst()).prefix { $0.0.index + 1 == $0.1.index }.count + 1
+    let chained = unwindForward(thread, frames.prefix(adjoining).map(\.frame), locks)
+    for place in answers.indices where !answers[place].answer.isComplete {
+      if place < chained.count {
+        answers[place].answer.parts.append(
+          FrameAnswer.Part(rung: .forwardRun, events: chained[place], end: .complete, isChained: true))
+      } else {
+        runForward(frames[place].frame, locks, into: &answers[place].answer)
+      }
+    }
+    return answers
+  }
+
+  private func note(_ rung: FoundHold.Rung, _ outcome: FrameRun.Outcome, in answer: inout FrameAnswer) {
+    countRun()
+    answer.parts.append(FrameAnswer.Part(rung: rung, events: run.events, end: outcome))
+  }
+
+  private func countRun() {
+    statistics.runs += 1
+    statistics.instructions += run.instructions
+  }
+
+  private func padAnswer(_ frame: FrameRun.Frame, locks: [LockSemantics]) -> FrameAnswer {
+    var answer = FrameAnswer()
+    if case .at(let pad) = tables.landingPad(returnAddress: frame.returnAddress) {
+      note(.landingPad, run.landingPad(pad, of: frame, watching: locks), in: &answer)
+    }
+    return answer
+  }
+
+  /// From the innermost frame outwards through the returns, as far as that goes.
+  private func unwindForward(
+    _ thread: SearchedThread, _ frames: [FrameRun.Frame], _ locks: [LockSemantics]
+  ) -> [[LockWatch.Event]] {
+    var best: [[LockWatch.Event]] = []
+    func attempt(_ result: UInt64, _ flippedBranch: Int) {
+      let passed = run.unwindForward(
+        frames[...], futex: thread.futex?.rawValue, result: result, flippedBranch: flippedBranch, watching: locks)
+      countRun()
+      if passed.count > best.count { best = passed }
+    }
+    attempt(0, 0)
+    let branches = min(run.ownBranches, Self.flippedBranches)
+    for branch in stride(from: 1, through: branches, by: 1) where best.isEmpty { attempt(0, branch) }
+    return best
+  }
+
+  private func runForward(_ frame: FrameRun.Frame, _ locks: [LockSemantics], into answer: inout FrameAnswer) {
+    for result in [UInt64(0), 1] {
+      note(.forwardRun, run.forward(frame, result: result, watching: locks), in: &answer)
+      if answer.isComplete { return }
+    }
+    // It never returns: a loop. One of its branches leads out.
+    let branches = min(run.ownBranches, Self.flippedBranches)
+    for branch in stride(from: 1, through: branches, by: 1) where !answer.isComplete {
+      note(.forwardRun, run.forward(frame, result: 0, flippedBranch: branch, watching: locks), in: &answer)
+    }
+    if !answer.isComplete { note(.forwardRun, run.forwardToPad(frame, watching: locks), in: &answer) }
+  }
+
+  /// What each way said about each frame of a thread, for whoever wants to know why: a line a frame.
+  package func explanation(of thread: SearchedThread, lock: SearchedLock) -> [String] {
+    let answers = answers(thread, locks: [lock.semantics])
+    return thread.frames.indices.map { index in
+      guard let answer = answers.first(where: { $0.index == index })?.answer else {
+        return "#\(index) \(thread.frames[index].pc): not the program's"
+      }
+      let parts = answer.parts.map { part in
+        "\(part.rung.rawValue)\(part.isChained ? " (chained)" : "") "
+          + part.events.map { "\($0.operation)@\(Address($0.pc))" }.joined(separator: ",")
+          + (part.isComplete ? "" : " \(part.end)")
+      }
+      return "#\(index) \(thread.frames[index].pc): " + parts.joined(separator: "; ")
+    }
+  }
+}

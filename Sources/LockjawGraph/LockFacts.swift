@@ -1,0 +1,65 @@
+import LockjawModel
+
+/// A thread that sleeps for a lock, whatever told so.
+package struct LockWaiter: Hashable, Sendable {
+  package var thread: ThreadID
+  package var mode: LockMode
+  package var since: Instant
+  package var hasTimeLimit: Bool
+  /// Waits of this thread for this lock that were seen to end by their time limit, without an acquire in between.
+  package var timeouts: Int
+  /// Only values and their surroundings say that it is this lock.
+  package var isGuess: Bool
+  /// It has been woken and has not run yet.
+  package var isWoken: Bool
+
+  package init(
+    thread: ThreadID, mode: LockMode, since: Instant, hasTimeLimit: Bool = false, timeouts: Int = 0,
+    isGuess: Bool = false, isWoken: Bool = false
+  ) {
+    self.thread = thread
+    self.mode = mode
+    self.since = since
+    self.hasTimeLimit = hasTimeLimit
+    self.timeouts = timeouts
+    self.isGuess = isGuess
+    self.isWoken = isWoken
+  }
+}
+
+/// All that is known about one lock somebody waits for.
+package struct LockFacts: Hashable, Sendable {
+  /// The same lock, looked at again.
+  package struct SecondLook: Hashable, Sendable {
+    /// `nil`: could not be read any more.
+    package var word: LockWord?
+    /// Waiters that sleep in the same wait as at the first look.
+    package var stillWaiting: Set<ThreadID>
+    /// Every thread of the process sleeps: nobody is on the way to change anything.
+    package var everybodySleeps: Bool
+    package init(word: LockWord?, stillWaiting: Set<ThreadID>, everybodySleeps: Bool) {
+      self.word = word
+      self.stillWaiting = stillWaiting
+      self.everybodySleeps = everybodySleeps
+    }
+  }
+
+  package var word: LockWord
+  package var waiters: [LockWaiter]
+  /// `nil`: the ladder was not climbed.
+  package var holders: HolderAccount?
+  /// Every thread id of the process; `nil` where nobody can say.
+  package var aliveThreads: Set<ThreadID>?
+  package var secondLook: SecondLook?
+
+  package init(
+    word: LockWord, waiters: [LockWaiter], holders: HolderAccount? = nil, aliveThreads: Set<ThreadID>? = nil,
+    secondLook: SecondLook? = nil
+  ) {
+    self.word = word
+    self.waiters = waiters
+    self.holders = holders
+    self.aliveThreads = aliveThreads
+    self.secondLook = secondLook
+  }
+}

@@ -1,0 +1,139 @@
+import LockjawModel
+
+/// What one lock and its waiters show by themselves, where no cycle explains them.
+///
+/// W1. *Phantom, by the word.* A word that no sequence of correct operations leads to, and a waiter: nobody can ever
+///     release it. *Inferred*: that the memory is a lock of this kind rests on the decoder.
+/// W2. *Orphaned.* The word names an owner, and the process has no such thread. Not where others than this process may
+///     own the lock (process-shared), nor a robust one, which the kernel would have taken from a dead owner.
+/// W3. *Phantom, by search.* The word says taken and records no owner, every thread was searched, and nobody was
+///     found. Only *suspect*: a guard that was forgotten, or lives in an object that no frame owns, looks the same.
+/// W4. *Lost wake-up.* The word says free, and a waiter without a time limit has slept on for longer than a first
+///     look. It must be free at both of two looks, with the waiter in the same wait: a lock that is handed from one
+///     to the next is free for moments. *Inferred* where nobody else is awake, else *suspect*.
+/// W5. *Livelock.* The word says free, all its waiters have time limits, and each was seen to run out of time again
+///     and again.
+/// W6. A waiter that has been woken does not count, and a wait that only a pattern tells makes nothing more than
+///     suspect.
+/// W7. Nothing is said of what has no holder (conditions, barriers, joins, plain futexes).
+extension LockFacts {
+  /// How many time limits in a row make a livelock.
+  package static let livelockTimeouts = 3
+
+  /// - Parameters:
+  ///   - now: the moment of the first look.
+  ///   - firstLook: seconds a wait must have lasted to be looked at.
+  /// - Returns: `nil` where the lock shows nothing wrong by itself.
+  package func finding(now: Instant, firstLook: Double) -> RawFinding? {
+    guard word.type.hasHolder, word.type != .join else { return nil }
+    let asleep = waiters.filter { !$0.isWoken && now.seconds(since: $0.since) >= firstLook }
+    guard !asleep.isEmpty else { return nil }
+    if word.impossibility != nil { return impossibleWord(asleep) }
+    if word.isTaken { return orphaned(asleep) ?? unfound(asleep) }
+    return livelock(asleep) ?? lostWakeup(asleep, firstLook: firstLook)
+  }
+
+  private var name: String { "\(word.type.rawValue) \(word.address)" }
+  private var wordSays: String { "lock word: \(name) (\(word.library.rawValue)) says \(word.description)." }
+
+  // MARK: taken
+
+  private func impossibleWord(_ asleep: [LockWaiter]) -> RawFinding {
+    var evidence = [
+      wordSays,
+      "kernel: \(count(asleep)) for it, and no release can ever make this word free.",
+    ]
+    let claims = holders?.claims ?? []
+    if !claims.isEmpty {
+      evidence.append("holders: \(list(claims.map(\.thread))) seem to hold it; the word cannot confirm that.")
+    } else if holders != nil {
+      evidence.append("holders: no thread's frames would release it.")
+    }
+    return finding(.phantomLock, .inferred, asleep, evidence: evidence)
+  }
+
+  private func orphaned(_ asleep: [LockWaiter]) -> RawFinding? {
+    guard let owner = word.owner, let aliveThreads, !aliveThreads.contains(owner) else { return nil }
+    let variant = word.variant ?? ""
+    guard !variant.contains("process-shared"), !variant.contains("robust") else { return nil }
+    return finding(
+      .orphanedLock, .inferred, asleep, holders: [owner], by: .ownerField, culprit: owner,
+      evidence: [wordSays, "kernel: the process has no thread \(owner) any more."])
+  }
+
+  private func unfound(_ asleep: [LockWaiter]) -> RawFinding? {
+    guard !word.recordsOwner, word.type != .semaphore, let holders, holders.claims.isEmpty else { return nil }
+    // Whoever was not searched may have it.
+    guard holders.unsearched.isEmpty, asleep.contains(where: { !$0.hasTimeLimit }) else { return nil }
+    if let secondLook {
+      guard secondLook.word?.isTaken ?? false, asleep.contains(where: { secondLook.stillWaiting.contains($0.thread) })
+      else { return nil }
+    }
+    return finding(
+      .phantomLock, .suspect, asleep,
+      evidence: [
+        wordSays, holders.shortfall(against: word) ?? "holders: nobody was found.",
+      ])
+  }
+
+  // MARK: free
+
+  private func lostWakeup(_ asleep: [LockWaiter], firstLook: Double) -> RawFinding? {
+    guard let secondLook, let again = secondLook.word, !again.isTaken, again.impossibility == nil else { return nil }
+    let lasting = asleep.filter { !$0.hasTimeLimit && secondLook.stillWaiting.contains($0.thread) }
+    guard !lasting.isEmpty else { return nil }
+    var evidence = [
+      wordSays, "kernel: \(count(lasting)) for it all the same, and did so at two looks.",
+    ]
+    if secondLook.everybodySleeps {
+      evidence.append("kernel: every other thread sleeps, too, so nobody is about to wake them.")
+    } else {
+      evidence.append("Other threads run: one of them may be taking and releasing the lock all the time.")
+    }
+    return finding(
+      .lostWakeup, secondLook.everybodySleeps ? .inferred : .suspect, lasting, evidence: evidence)
+  }
+
+  private func livelock(_ asleep: [LockWaiter]) -> RawFinding? {
+    guard asleep.allSatisfy({ $0.hasTimeLimit && $0.timeouts >= Self.livelockTimeouts }) else { return nil }
+    let fewest = asleep.map(\.timeouts).min() ?? 0
+    return finding(
+      .livelock, .suspect, asleep,
+      evidence: [
+        wordSays,
+        "Each of \(asleep.count == 1 ? "its 1 waiter" : "its \(asleep.count) waiters") has run out of time at least "
+          + "\(fewest) times in a row without getting it.",
+      ])
+  }
+
+  // MARK: words
+
+  private func finding(
+    _ kind: FindingKind, _ certainty: Certainty, _ asleep: [LockWaiter], holders: [ThreadID] = [],
+    by evidenceOfHolder: HolderEvidence = .none, culprit: ThreadID? = nil, evidence: [String]
+  ) -> RawFinding {
+    var evidence = evidence
+    var certainty = certainty
+    if asleep.allSatisfy(\.isGuess) {
+      certainty = .suspect
+      evidence.append("That they wait for this lock is told by values in memory only.")
+    }
+    let edges = asleep.sorted { ($0.since, $0.thread) < ($1.since, $1.thread) }.map { waiter in
+      CandidateEdge(
+        waiter: waiter.thread, object: word.address, type: word.type, mode: waiter.mode, holders: holders,
+        evidence: evidenceOfHolder, blocking: holders.isEmpty ? .unknown : .holds, site: CallSite(address: Address(0)),
+        since: waiter.since)
+    }
+    return RawFinding(
+      kind: kind, certainty: certainty, edges: edges, members: asleep.map(\.thread).sorted(), culprit: culprit,
+      culpritState: culprit == nil ? nil : .gone, evidence: evidence)
+  }
+
+  private func count(_ waiters: [LockWaiter]) -> String {
+    waiters.count == 1 ? "thread \(waiters[0].thread) sleeps" : "\(waiters.count) threads sleep"
+  }
+
+  private func list(_ threads: [ThreadID]) -> String {
+    Set(threads).sorted().map { "thread \($0)" }.joined(separator: ", ")
+  }
+}

@@ -1,0 +1,199 @@
+import Glibc
+import LockjawEmulator
+import LockjawInspect
+import LockjawModel
+import LockjawSymbols
+import LockjawTestPrograms
+
+/// A running program of random guard nestings, and the table it keeps of who holds what.
+package final class NestingProgram {
+  package struct Score: CustomStringConvertible {
+    package var holds = 0
+    package var missed = 0
+    /// Claimed of a scored thread, and not in the table.
+    package var wrong = 0
+    /// The same before the lock's word was heard.
+    package var missedBefore = 0
+    package var wrongBefore = 0
+    package var byPad = 0
+    package var byRun = 0
+    package var snapshots = 0
+    package var runs = 0
+    package var instructions = 0
+    package var nanoseconds: UInt64 = 0
+    /// What the wrong and missed ones were, for whoever looks into them.
+    package var notes: [String] = []
+
+    package init() {}
+
+    package var description: String {
+      let each = runs > 0 ? Double(nanoseconds) / Double(runs) / 1000 : 0
+      let found = max(byPad + byRun, 1)
+      return
+        "\(holds) holds in \(snapshots) snapshots: before the count \(missedBefore) missed, \(wrongBefore) false; after "
+        + "\(missed) missed, \(wrong) false; \(byPad * 100 / found) % by landing pad, \(byRun * 100 / found) % by forward run; "
+        + "\(runs) runs of \(instructions / max(runs, 1)) instructions, mean \((each * 10).rounded() / 10) µs"
+    }
+  }
+
+  private struct Row {
+    var tid: ThreadID
+    var phase: UInt32
+    var awaits: SearchedThread.Awaited?
+    var holds: [Int: LockMode]
+  }
+
+  let running: RunningProgram
+  private let process: LiveProcess
+  private let files: ModuleFiles
+  private var table: UInt64 = 0
+  private var rowBytes = 0
+  private var threads = 0
+  private(set) var locks: [LockSemantics] = []
+  private var lastNoted: [(ThreadID, Address)] = []
+
+  init(path: String, seed: UInt64, threads: Int = 8) throws {
+    running = try RunningProgram([path, "\(seed)", "\(threads)"])
+    process = try LiveProcess(pid: running.pid)
+    files = ModuleFiles(root: .process(process))
+    while true {
+      let words = try running.readLine().split(separator: " ")
+      if words.first == "ready" { break }
+      if words.first == "table", words.count == 5, let address = UInt64(words[1], radix: 16), let bytes = Int(words[2]),
+        let count = Int(words[3])
+      {
+        (table, rowBytes, self.threads) = (address, bytes, count)
+      } else if words.first == "lock", words.count == 4, let kind = LockSemantics.Kind(rawValue: String(words[2])),
+        let address = UInt64(words[3], radix: 16)
+      {
+        locks.append(LockSemantics(kind, at: Address(address)))
+      } else {
+        throw CommandFailure(description: "the program said \(words)")
+      }
+    }
+  }
+
+  private static func mode(_ number: UInt32) -> LockMode? {
+    switch number {
+    case 1: .exclusive
+    case 2: .read
+    case 3: .write
+    default: nil
+    }
+  }
+
+  private func rows(_ memory: any MemoryReader) -> [Row] {
+    (0..<threads).compactMap { index in
+      guard let bytes = memory.bytes(at: Address(table + UInt64(index * rowBytes)), count: rowBytes) else { return nil }
+      func word(_ number: Int) -> UInt32 {
+        (0..<4).reduce(0) { $0 | UInt32(bytes[4 * number + $1]) << UInt32(8 * $1) }
+      }
+      var row = Row(tid: ThreadID(Int32(bitPattern: word(0))), phase: word(1), awaits: nil, holds: [:])
+      let awaited = Int(word(2)) - 1
+      if row.phase == 2, locks.indices.contains(awaited), let mode = Self.mode(word(3)) {
+        row.awaits = SearchedThread.Awaited(lock: locks[awaited].address, mode: mode, isReacquisition: false)
+      }
+      for lock in locks.indices { row.holds[lock] = Self.mode(word(4 + lock)) }
+      return row
+    }
+  }
+
+  /// Stops the program, looks for the holders of every taken lock, compares with the table, lets it go on.
+  func score(into score: inout Score) throws {
+    kill(running.pid, SIGSTOP)
+    defer { kill(running.pid, SIGCONT) }
+    let isStopped = RunningProgram.wait { self.process.threads.allSatisfy { $0.state == "T" || $0.hasEnded } }
+    guard isStopped else { throw CommandFailure(description: "the program does not stop") }
+    let snapshot = try Snapshot.take(pid: running.pid)
+    let memory = LayeredMemory([snapshot.memory, ProcessMemory(process)])
+    let rows = rows(memory)
+    let byThread = Dictionary(rows.map { ($0.tid, $0) }, uniquingKeysWith: { first, _ in first })
+    let unwinder = StackUnwinder(modules: snapshot.modules, files: files)
+    let searched = snapshot.threads.compactMap { thread -> SearchedThread? in
+      guard let registers = thread.registers else { return nil }
+      return SearchedThread(
+        tid: thread.tid, frames: unwinder.unwind(registers, memory: memory).frames, fsBase: registers.fsBase,
+        awaits: byThread[thread.tid]?.awaits, futex: thread.kernelState.futexWord)
+    }
+    let taken = locks.compactMap { lock in
+      LockWords.expected(lock, memory: memory).map { SearchedLock(lock, expected: $0) }
+    }
+    let search = HolderSearch(modules: snapshot.modules, files: files, memory: memory)
+    let begin = monotonicNanoseconds()
+    let found = search.holders(of: taken, among: searched)
+    score.nanoseconds += monotonicNanoseconds() - begin
+    score.runs += search.statistics.runs
+    score.instructions += search.statistics.instructions
+    score.snapshots += 1
+    let noted = score.notes.count
+    compare(found, snapshot, byThread, into: &score)
+    if score.notes.count > noted, getenv("LOCKJAW_EXPLAIN") != nil {
+      for (tid, lock) in lastNoted {
+        guard let thread = searched.first(where: { $0.tid == tid }), let lock = taken.first(where: { $0.semantics.address == lock })
+        else { continue }
+        print("thread \(tid), lock \(lock.semantics.kind) \(lock.semantics.address), awaits \(thread.awaits.map { "\($0)" } ?? "nothing")")
+        let symbolizer = Symbolizer(modules: snapshot.modules, files: files)
+        for (line, frame) in zip(search.explanation(of: thread, lock: lock), thread.frames) {
+          let name = symbolizer.frames(at: frame.pc, isReturnAddress: frame.isReturnAddress)
+          print("  ", line, name.map { "\($0.function ?? "?"):\($0.line ?? 0)" }.joined(separator: " < "))
+        }
+      }
+    }
+    lastNoted = []
+  }
+
+  private func compare(
+    _ found: [FoundHolders], _ snapshot: Snapshot, _ rows: [ThreadID: Row], into score: inout Score
+  ) {
+    struct Claim: Hashable {
+      var tid: ThreadID
+      var lock: Address
+      var mode: LockMode
+    }
+    // Rows are true of threads that sleep at a leaf or in an acquire.
+    let scored = Set(
+      snapshot.threads.filter { thread in
+        guard let row = rows[thread.tid], row.phase == 1 || row.phase == 2 else { return false }
+        switch thread.kernelState {
+        case .futexWait, .systemCall: return true
+        default: return false
+        }
+      }.map(\.tid))
+    var truth: Set<Claim> = []
+    for tid in scored {
+      for (lock, mode) in rows[tid]?.holds ?? [:] {
+        truth.insert(Claim(tid: tid, lock: locks[lock].address, mode: mode))
+      }
+    }
+    func claims(_ holds: [FoundHold], _ lock: Address) -> [Claim] {
+      holds.filter { scored.contains($0.tid) }.map { Claim(tid: $0.tid, lock: lock, mode: $0.mode) }
+    }
+    let after = Set(found.flatMap { claims($0.holds, $0.lock) })
+    let before = Set(found.flatMap { claims($0.holds + $0.dismissed, $0.lock) })
+    score.holds += truth.count
+    score.missed += truth.subtracting(after).count
+    score.wrong += after.subtracting(truth).count
+    score.missedBefore += truth.subtracting(before).count
+    score.wrongBefore += before.subtracting(truth).count
+    for holds in found.map(\.holds) {
+      score.byPad += holds.count { $0.rung == .landingPad }
+      score.byRun += holds.count { $0.rung == .forwardRun }
+    }
+    for (claim, what) in truth.subtracting(after).map({ ($0, "missed") }) + after.subtracting(truth).map({ ($0, "wrong") }) {
+      guard score.notes.count < 20 else { break }
+      let answer = found.first { $0.lock == claim.lock }
+      lastNoted.append((claim.tid, claim.lock))
+      score.notes.append(
+        "\(what): thread \(claim.tid) \(claim.mode) of lock \(claim.lock), phase \(rows[claim.tid]?.phase ?? 0), "
+          + "\(answer.map { "\($0.check), \($0.holds.count) claimed, \($0.dismissed.count) dismissed" } ?? "no answer")"
+          + (answer?.holds.first { $0.tid == claim.tid }.map { ", at \($0.releasedAt) by \($0.rung)" } ?? ""))
+    }
+  }
+}
+
+extension KernelState {
+  /// The word a thread sleeps on.
+  package var futexWord: Address? {
+    if case .futexWait(let word) = self { word } else { nil }
+  }
+}
