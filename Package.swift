@@ -52,7 +52,9 @@ let package = Package(
     .target(name: "LockjawEmulator", dependencies: ["LockjawModel", "LockjawInspect", "LockjawSymbols"]),
     .target(
       name: "LockjawDiagnosis",
-      dependencies: ["LockjawModel", "LockjawArena", "LockjawGraph", "LockjawInspect", "LockjawSymbols"]),
+      dependencies: [
+        "LockjawModel", "LockjawArena", "LockjawGraph", "LockjawInspect", "LockjawSymbols", "LockjawEmulator",
+      ]),
     .target(name: "LockjawReport", dependencies: ["LockjawModel"]),
     .target(
       name: "LockjawWatch",

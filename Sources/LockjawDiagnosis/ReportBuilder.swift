@@ -83,7 +83,7 @@ package struct ReportBuilder {
   private func finding(_ raw: RawFinding, _ stackOf: [ThreadID: [Frame]]) -> Finding {
     Finding(
       kind: raw.kind, certainty: raw.certainty, summary: "", edges: raw.edges.map { edge($0, stackOf) },
-      bystanders: raw.bystanders, evidence: raw.evidence + culpritSentence(raw) + refusals(raw))
+      bystanders: raw.bystanders, evidence: raw.evidence + culpritSentence(raw) + refusals(raw) + grounds(raw))
   }
 
   /// "thread 4242 "loader", which holds it, is asleep in read (fd 3: pipe:[991])"
@@ -92,6 +92,13 @@ package struct ReportBuilder {
     let name = name(of: culprit)
     let activity = target.activity(of: culprit) ?? raw.culpritState.map(Self.words)
     return activity.map { ["thread \(culprit)\(name.isEmpty ? "" : " \"\(name)\""), which holds it, \($0)"] } ?? []
+  }
+
+  /// What the reading of inlined locks rests on.
+  private func grounds(_ raw: RawFinding) -> [String] {
+    let objects = Set(raw.edges.map(\.object)).sorted()
+    return raw.edges.prefix(8).compactMap { examination.grounds[$0.waiter] }
+      + objects.prefix(8).compactMap { examination.owners[$0]?.check }
   }
 
   private func refusals(_ raw: RawFinding) -> [String] {
@@ -107,9 +114,21 @@ package struct ReportBuilder {
     return Edge(
       waiter: raw.waiter, lock: lockName(raw), mode: raw.mode, holders: raw.holders, evidence: evidence(raw),
       waitsAt: StackReader.shown(stack) ?? stackReader.frame(at: raw.site), heldSinceAt: since,
-      heldIn: raw.holders.first.flatMap { holder in heldIn(since, stackOf[holder] ?? []) },
+      heldIn: raw.holders.first.flatMap { holder in
+        found(raw).map { stackReader.frame(at: $0.heldIn, isReturnAddress: true) }
+          ?? heldIn(since, stackOf[holder] ?? [])
+      },
+      releasedAt: found(raw).flatMap {
+        stackReader.frame(at: $0.releasedAt, isReturnAddress: $0.releasedAtIsReturnAddress)
+      },
       heldMode: raw.holderMode,
       waitingForSeconds: raw.since.isKnown ? examination.now.seconds(since: raw.since) : .nan)
+  }
+
+  /// The first holder's hold as the search found it.
+  private func found(_ raw: CandidateEdge) -> FoundOwner? {
+    guard let holder = raw.holders.first else { return nil }
+    return examination.owners[raw.object]?.owners.first { $0.thread == holder }
   }
 
   /// Where no arena is, what is known comes from the lock's word: its owner field, a waiting writer, a joined thread.

@@ -75,5 +75,6 @@ extension Examination {
     let threads = SnapshotWaits(target).threads
     return Glance(threads: threads, now: target.snapshot.takenAt, waits: keys(of: threads), listsEveryThread: true)
       .interpreting(target, arena: nil, snapshot: target.snapshot, olderThan: 0)
+      .findingHolders(target, arena: nil) { target.snapshot }
   }
 }
