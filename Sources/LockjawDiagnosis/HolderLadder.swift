@@ -40,7 +40,9 @@ extension Examination.Glance {
     let ladder = HolderLadder(target, arena: arena)
     var found = ladder.owners(of: locks, among: threads, snapshot: nil)
     var searchedAll = false
-    if found.values.contains(where: { if case .short = $0.account.completeness(against: $0.word) { true } else { false } }),
+    if found.values.contains(where: {
+      if case .short = $0.account.completeness(against: $0.word) { true } else { false }
+    }),
       let snapshot = snapshot()
     {
       found = ladder.owners(of: locks, among: threads, snapshot: snapshot)
@@ -53,7 +55,8 @@ extension Examination.Glance {
   private var searchable: [LockWord] {
     let waited = Set(threads.compactMap { $0.wait?.object })
     return words.values.filter { word in
-      waited.contains(word.address) && word.isTaken && word.owner == nil && LockSemantics.Kind(word) != nil
+      waited.contains(word.address) && word.isTaken && word.owner == nil && word.impossibility == nil
+        && LockSemantics.Kind(word) != nil
     }.sorted { $0.address < $1.address }
   }
 

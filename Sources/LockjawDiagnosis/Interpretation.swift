@@ -15,7 +15,9 @@ extension Examination.Glance {
     _ target: any Target, arena: ArenaReader?, snapshot: Snapshot? = nil, olderThan age: Double
   ) -> Examination.Glance {
     func isDue(_ thread: ThreadState) -> Bool {
-      guard let wait = thread.wait, wait.futex != nil, wait.type == .futex || wait.type == .piFutex else { return false }
+      guard let wait = thread.wait, wait.futex != nil, wait.type == .futex || wait.type == .piFutex else {
+        return false
+      }
       return !wait.since.isKnown || now.seconds(since: wait.since) >= age
     }
     guard threads.contains(where: isDue) else { return self }

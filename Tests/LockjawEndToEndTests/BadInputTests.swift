@@ -211,7 +211,8 @@ extension EndToEnd {
       #expect(result.said.contains("format 2"), "\(result.said)")
     }
 
-    @Test("attach to a process that is gone says so; another's arena is not taken for that of a process with its number")
+    @Test(
+      "attach to a process that is gone says so; another's arena is not taken for that of a process with its number")
     func attach() async throws {
       var result = try await lockjaw(["attach", "4194000"])
       #expect(result.ending == .exit(125))

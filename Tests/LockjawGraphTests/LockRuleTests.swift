@@ -58,7 +58,8 @@ import Testing
   func guesses() throws {
     let lock = word(.rwlock, taken: true, impossible: "all bits set")
     #expect(try #require(look(LockFacts(word: lock, waiters: [waiter(guess: true)]))).certainty == .suspect)
-    #expect(try #require(look(LockFacts(word: lock, waiters: [waiter(guess: true), waiter(2)]))).certainty == .inferred)
+    #expect(
+      try #require(look(LockFacts(word: lock, waiters: [waiter(guess: true), waiter(2)]))).certainty == .inferred)
   }
 
   @Test("A taken lock of which the whole ladder finds no holder is a suspected phantom")
@@ -104,7 +105,9 @@ import Testing
     #expect(look(facts) == nil, "nobody can say who lives")
   }
 
-  @Test("A process-shared or robust lock with a strange owner is no orphan", arguments: ["process-shared", "normal, robust"])
+  @Test(
+    "A process-shared or robust lock with a strange owner is no orphan",
+    arguments: ["process-shared", "normal, robust"])
   func notOrphaned(variant: String) {
     let lock = word(taken: true, owner: 77, variant: variant)
     #expect(look(LockFacts(word: lock, waiters: [waiter()], aliveThreads: [ThreadID(1)])) == nil)
@@ -127,7 +130,8 @@ import Testing
   func nothingLost() {
     let free = word(taken: false)
     #expect(look(LockFacts(word: free, waiters: [waiter()])) == nil)
-    #expect(look(LockFacts(word: free, waiters: [waiter()], secondLook: secondLook(word(taken: true), waiting: 1))) == nil)
+    #expect(
+      look(LockFacts(word: free, waiters: [waiter()], secondLook: secondLook(word(taken: true), waiting: 1))) == nil)
     #expect(look(LockFacts(word: free, waiters: [waiter()], secondLook: secondLook(free, waiting: 2))) == nil)
     #expect(look(LockFacts(word: free, waiters: [waiter()], secondLook: secondLook(nil, waiting: 1))) == nil)
     #expect(
@@ -136,7 +140,9 @@ import Testing
     #expect(look(LockFacts(word: free, waiters: [recent], secondLook: secondLook(free, waiting: 1))) == nil)
   }
 
-  @Test("What nobody holds loses no wake-up by being free", arguments: LockType.allCases.filter { !$0.hasHolder || $0 == .join })
+  @Test(
+    "What nobody holds loses no wake-up by being free",
+    arguments: LockType.allCases.filter { !$0.hasHolder || $0 == .join })
   func withoutHolder(type: LockType) {
     let free = word(type, taken: false)
     #expect(look(LockFacts(word: free, waiters: [waiter()], secondLook: secondLook(free, waiting: 1))) == nil)

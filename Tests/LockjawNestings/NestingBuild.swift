@@ -14,14 +14,16 @@ package struct NestingBuild: CustomStringConvertible, Sendable {
     NestingBuild(name: "std debug", source: "nestings.rs", flags: []),
     NestingBuild(name: "std panic=abort", source: "nestings.rs", flags: ["-O", "-C", "panic=abort"]),
     NestingBuild(
-      name: "std fat LTO", source: "nestings.rs", flags: ["-C", "opt-level=3", "-C", "lto=fat", "-C", "codegen-units=1"]),
+      name: "std fat LTO", source: "nestings.rs",
+      flags: ["-C", "opt-level=3", "-C", "lto=fat", "-C", "codegen-units=1"]),
     NestingBuild(name: "std release, stripped", source: "nestings.rs", flags: ["-O", "-C", "strip=symbols"]),
   ]
 
   package static let all = rustStd
 
   /// Sources stand beside this file.
-  static let sources = String(#filePath.prefix(upTo: #filePath.lastIndex(of: "/") ?? #filePath.startIndex)) + "/Programs"
+  static let sources =
+    String(#filePath.prefix(upTo: #filePath.lastIndex(of: "/") ?? #filePath.startIndex)) + "/Programs"
 
   func compile(into directory: TemporaryDirectory) throws -> String {
     let path = "\(directory.path)/nestings"

@@ -78,7 +78,8 @@ package enum ParkingLotWord {
     var word = LockWord(
       address: address, type: .once, recordsOwner: false, isTaken: isRunning, description: "", byteCount: 1,
       library: .parkingLot, hasWaiters: isParked)
-    word.description = isRunning ? "being initialised" : value & 1 != 0 ? "done" : value & 2 != 0 ? "poisoned" : "not begun"
+    word.description =
+      isRunning ? "being initialised" : value & 1 != 0 ? "done" : value & 2 != 0 ? "poisoned" : "not begun"
     if isParked { word.description += ", waiters parked" }
     if value > 15 || (value & 1 != 0 && isRunning) {
       word.declareImpossible("0x" + String(value, radix: 16), "parking_lot::Once")

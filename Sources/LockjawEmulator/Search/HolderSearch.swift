@@ -76,7 +76,8 @@ package final class HolderSearch {
 
   /// What each of the thread's frames has told, by its index, innermost first.
   private func answers(_ thread: SearchedThread, locks: [LockSemantics]) -> [(index: Int, answer: FrameAnswer)] {
-    let frames = thread.frames.indices.compactMap { index in frame(index, of: thread).map { (index: index, frame: $0) } }
+    let frames = thread.frames.indices.compactMap { index in frame(index, of: thread).map { (index: index, frame: $0) }
+    }
     var answers = frames.map { (index: $0.index, answer: padAnswer($0.frame, locks: locks)) }
     guard answers.contains(where: { !$0.answer.isComplete }) else { return answers }
     // The frames below the first that is not the program's adjoin; what called back from a library is another matter.
