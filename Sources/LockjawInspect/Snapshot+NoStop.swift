@@ -33,7 +33,7 @@ extension Snapshot {
   ) -> Thread {
     func without(_ state: KernelState, _ reason: String) -> Thread {
       Thread(
-        tid: live.tid, name: live.name, registers: nil, stack: nil, callNumber: .max, threadPointer: 0,
+        tid: live.tid, name: live.name, registers: nil, stack: nil, callNumber: .max,
         sleptNanoseconds: slept, kernelState: state, missing: reason)
     }
     let content: [UInt8]
@@ -59,7 +59,7 @@ extension Snapshot {
       tid: live.tid, name: live.name, registers: registers,
       stack: memory.bytes(at: Address(range.address), count: range.count)
         .map { MemoryImage(base: Address(range.address), bytes: $0) },
-      callNumber: UInt64(number), threadPointer: 0, sleptNanoseconds: slept,
+      callNumber: UInt64(number), sleptNanoseconds: slept,
       kernelState: ThreadActivity(registers, callNumber: UInt64(number)).kernelState, missing: nil)
   }
 }

@@ -102,13 +102,13 @@ extension Snapshot {
         if tracees.isThirtyTwoBit { throw .thirtyTwoBit(pid: process.pid) }
         return Thread(
           tid: inner[tid] ?? ThreadID(tid), name: name, registers: nil, stack: nil, callNumber: .max,
-          threadPointer: 0, sleptNanoseconds: slept[tid], kernelState: process.kernelState(of: ThreadID(tid)),
+          sleptNanoseconds: slept[tid], kernelState: process.kernelState(of: ThreadID(tid)),
           missing: "It could not be stopped within \(milliseconds) ms: it \(process.activity(of: ThreadID(tid))).")
       }
       return Thread(
         tid: inner[tid] ?? ThreadID(tid), name: name, registers: Registers(raw), stack: images[tid],
         callNumber: raw.orig_rax,
-        threadPointer: raw.fs_base, sleptNanoseconds: slept[tid],
+        sleptNanoseconds: slept[tid],
         kernelState: ThreadActivity(Registers(raw), callNumber: raw.orig_rax).kernelState, missing: nil)
     }
     return Snapshot(

@@ -13,14 +13,15 @@ package struct Snapshot: Sendable {
     package var stack: MemoryImage?
     /// `orig_rax`: number of the system call the thread is in; all ones: in none.
     package var callNumber: UInt64
-    /// `fs_base`.
-    package var threadPointer: UInt64
     /// For how long the thread had not run when it was stopped; `nil` where the kernel does not say.
     package var sleptNanoseconds: UInt64?
     /// What the thread was doing when it was stopped, from its registers.
     package var kernelState: KernelState
     /// A sentence, where `registers` is `nil`.
     package var missing: String?
+
+    /// Where its descriptor is (`fs_base`); 0 where it is not known.
+    package var threadPointer: UInt64 { registers?.fsBase ?? 0 }
 
     /// The system call it sleeps in, with its six arguments; `nil` where it runs.
     package var blockingCall: (number: Int, arguments: [UInt64])? {
