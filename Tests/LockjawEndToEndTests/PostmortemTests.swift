@@ -71,6 +71,24 @@ extension EndToEnd {
       check(try ReportDocument.decode(Data(contentsOf: URL(filePath: file))), truth, sample)
     }
 
+    @Test(
+      "The reader whose guard an if-let keeps is named live and from the minicore, though nobody recorded it",
+      arguments: ["rust/std_iflet", "rust/pl_iflet", "c/iflet"])
+    func inlinedHolder(key: String) async throws {
+      let sample = try Self.sample(key)
+      let (program, truth) = try await start(sample)
+      let core = place.path("mini")
+      let line = try #require(truth.waits.first).line
+      let dump = try await lockjaw(["dump", "\(program.pid)", "-o", core])
+      #expect(dump.ending == .exit(0), "\(dump.said)")
+      for arguments in [["attach", "\(program.pid)"], ["analyze", core]] {
+        let result = try await lockjaw(arguments)
+        #expect(result.ending == .exit(1))
+        #expect(result.said.hasPrefix("SELF-DEADLOCK (inferred): thread "), "\(result.said)")
+        #expect(result.said.contains("\(sample.source.fileName):\(line)"), "\(result.said)")
+      }
+    }
+
     @Test("In another pid namespace the owners in lock words are still told")
     func otherNamespace() async throws {
       let sample = try Self.sample("c/abba")
