@@ -190,8 +190,9 @@ struct SnapshotWaitTests {
     for name in ["mutex", "timedmutex", "robust", "inherit", "reader", "writer2", "join"] {
       #expect(holders[name] == [main], "\(name)")
     }
-    // In the graph's words: listed for their owners.
-    for name in ["mutex", "robust", "inherit", "reader", "writer2"] { #expect(evidence[name] == .arena, "\(name)") }
+    for name in ["mutex", "robust", "inherit", "reader", "writer2"] {
+      #expect(evidence[name] == .ownerField, "\(name)")
+    }
     #expect(holders["writer"] == [])
     let first = examination.threads.first { $0.name == "first" }?.tid
     #expect(holders["behind"] == [first].compactMap { $0 })

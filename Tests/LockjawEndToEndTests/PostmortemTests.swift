@@ -71,6 +71,45 @@ extension EndToEnd {
       check(try ReportDocument.decode(Data(contentsOf: URL(filePath: file))), truth, sample)
     }
 
+    @Test(
+      "The reader whose guard an if-let keeps is named live and from the minicore, though nobody recorded it",
+      arguments: ["rust/std_iflet", "rust/pl_iflet", "c/iflet"])
+    func inlinedHolder(key: String) async throws {
+      let sample = try Self.sample(key)
+      let (program, truth) = try await start(sample)
+      let core = place.path("mini")
+      let line = try #require(truth.waits.first).line
+      let dump = try await lockjaw(["dump", "\(program.pid)", "-o", core])
+      #expect(dump.ending == .exit(0), "\(dump.said)")
+      for arguments in [["attach", "\(program.pid)"], ["analyze", core]] {
+        let result = try await lockjaw(arguments)
+        #expect(result.ending == .exit(1))
+        #expect(result.said.hasPrefix("SELF-DEADLOCK (inferred): thread "), "\(result.said)")
+        #expect(result.said.contains("\(sample.source.fileName):\(line)"), "\(result.said)")
+      }
+    }
+
+    @Test("In another pid namespace the owners in lock words are still told")
+    func otherNamespace() async throws {
+      let sample = try Self.sample("c/abba")
+      _ = try sample.prepared()
+      let outside = try ChildProcess([
+        "/usr/bin/unshare", "--pid", "--fork", "--kill-child", sample.executable.path,
+      ])
+      let inside = try await firstValue(within: .seconds(10)) { () -> pid_t? in
+        if outside.poll() != nil { return -1 }
+        let children = try? String(
+          contentsOfFile: "/proc/\(outside.pid)/task/\(outside.pid)/children", encoding: .utf8)
+        guard let pid = children?.split(separator: " ").first.flatMap({ pid_t($0) }) else { return nil }
+        return ProcessThreads(pid: pid).areAllInFutexWait(["alice", "bob"]) ? pid : nil
+      }
+      guard let inside, inside > 0 else { try Test.cancel("a pid namespace cannot be made here: \(outside.output)") }
+      let result = try await lockjaw(["attach", "\(inside)"])
+      #expect(result.ending == .exit(1))
+      // The first process of a namespace is number 1 there.
+      #expect(result.said.hasPrefix("DEADLOCK (inferred): threads 2 \"alice\" and 3 \"bob\""), "\(result.said)")
+    }
+
     @Test("Without a stop the same cycle is named, and it is said what that costs")
     func withoutStop() async throws {
       let (program, _) = try await start(try Self.sample("c/ring5", .optimised))

@@ -30,7 +30,9 @@ struct SnapshotOwners {
     }
     return threads.map { thread in
       var thread = thread
-      thread.held = owned[thread.tid] ?? []
+      // What was found out of its frames says more than the word.
+      let known = Set(thread.held.map(\.object))
+      thread.held += (owned[thread.tid] ?? []).filter { !known.contains($0.object) }
       if var wait = thread.wait, let owner = words[wait.object]?.owner {
         let hadItBefore = owner == thread.tid || asleepSince(owner).map { $0 <= wait.since } ?? false
         wait.ownerAtBegin = hadItBefore ? owner : Self.somebody

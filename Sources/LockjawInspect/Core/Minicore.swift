@@ -223,8 +223,7 @@ package struct Minicore {
     let ordered = stopped.filter { $0.tid.rawValue == pid } + stopped.filter { $0.tid.rawValue != pid }
     let statuses = ordered.map { thread in
       CoreThreadStatus(
-        tid: thread.tid.rawValue, signal: 0, registers: thread.registers ?? Registers(), callNumber: thread.callNumber,
-        threadPointer: thread.threadPointer)
+        tid: thread.tid.rawValue, signal: 0, registers: thread.registers ?? Registers(), callNumber: thread.callNumber)
     }
     let name = CoreProcessName(
       pid: pid, parent: outline.parent, userID: outline.userID, name: outline.name, arguments: outline.command)
