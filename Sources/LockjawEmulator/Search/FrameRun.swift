@@ -26,7 +26,7 @@ struct FrameRun {
   private static let padCallLimit = 5_000
   private static let forwardCallLimit = 4_000
   /// Calls that are given up before the run is.
-  private static let abandonedLimit = 24
+  private static let abandonedLimit = 200
 
   private var processor: Processor
   private let tables: ExceptionTables
