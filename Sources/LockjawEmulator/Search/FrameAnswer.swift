@@ -26,8 +26,9 @@ struct FrameAnswer: Hashable {
   ) -> [FoundHold] {
     let awaited = thread.awaits?.lock == locks[lock].address ? thread.awaits : nil
     var holds = [FoundHold]()
-    // Acquires that the chained runs have seen and no release has paid for.
+    // Acquires that no release has paid for yet. The awaited one may go unseen: a lock can be handed over by its holder.
     var owed = 0
+    var mayBeHandedOver = awaited != nil
     for (index, answer) in answers {
       // Of a run that was cut short what it did is true, and what it did not do says nothing.
       guard let part = answer.parts.first(where: { $0.isComplete || $0.events.contains { $0.lock == lock } }) else {
@@ -41,9 +42,14 @@ struct FrameAnswer: Hashable {
         case .acquire:
           guard part.isChained else { break events }
           owed += 1
+          mayBeHandedOver = false
         case .release(let mode):
           if part.isChained, owed > 0 {
             owed -= 1
+            continue
+          }
+          if part.isChained, mayBeHandedOver, mode == nil || mode == awaited?.mode {
+            mayBeHandedOver = false
             continue
           }
           if excused > 0, mode == nil || mode == awaited?.mode {

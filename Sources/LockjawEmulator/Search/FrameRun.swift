@@ -25,6 +25,7 @@ struct FrameRun {
   /// From HOLDERS.md, rule 5: what a callee may take before it is given up.
   private static let padCallLimit = 5_000
   private static let forwardCallLimit = 4_000
+  private static let instructionLimit = 24_000
   /// Calls that are given up before the run is.
   private static let abandonedLimit = 200
 
@@ -86,7 +87,6 @@ struct FrameRun {
     guard var index = frames.indices.first else { return [] }
     begin(frames[index], at: frames[index].returnAddress, locks, callLimit: Self.forwardCallLimit)
     processor.instructionLimit = Self.chainedFrameLimit
-    defer { processor.instructionLimit = Self.instructionLimit }
     processor.registers[Processor.rax] = result
     processor.flippedBranch = flippedBranch
     if let futex { processor.rawStore(futex, 4, 0) }
@@ -107,7 +107,7 @@ struct FrameRun {
     return passed
   }
 
-  private static let instructionLimit = 60_000
+  /// A frame that has not come to its end by then circles; what it holds it has mostly shown.
   private static let chainedFrameLimit = 20_000
 
   private mutating func begin(_ frame: Frame, at start: UInt64, _ locks: [LockSemantics], callLimit: Int) {
@@ -120,6 +120,7 @@ struct FrameRun {
     processor.frameEnd = frame.end
     processor.rip = start
     processor.callLimit = callLimit
+    processor.instructionLimit = Self.instructionLimit
   }
 
   /// Runs on through everything that is done in a function's place.

@@ -12,6 +12,17 @@ package final class HolderSearch {
     package var runs = 0
     package var instructions = 0
     package var frames = 0
+    /// Runs by instructions: element n counts those of 2ⁿ to 2ⁿ⁺¹-1.
+    package var runsByMagnitude = [Int](repeating: 0, count: 24)
+    /// Instructions of the median run, to the next power of two.
+    package var medianInstructions: Int {
+      var rest = runs / 2
+      for (magnitude, count) in runsByMagnitude.enumerated() {
+        if rest < count { return 2 << magnitude }
+        rest -= count
+      }
+      return 0
+    }
   }
   package private(set) var statistics = Statistics()
 
@@ -101,6 +112,7 @@ package final class HolderSearch {
   private func countRun() {
     statistics.runs += 1
     statistics.instructions += run.instructions
+    statistics.runsByMagnitude[min(63 - max(run.instructions, 1).leadingZeroBitCount, 23)] += 1
   }
 
   private func padAnswer(_ frame: FrameRun.Frame, locks: [LockSemantics]) -> FrameAnswer {
