@@ -84,7 +84,7 @@ let package = Package(
       name: "LockjawEmulatorTests",
       dependencies: [
         "LockjawEmulator", "LockjawInspect", "LockjawSymbols", "LockjawModel", "LockjawTestPrograms", "LockjawNestings",
-      ]),
+      ], exclude: ["Oracle"]),
     .testTarget(name: "LockjawDiagnosisTests", dependencies: ["LockjawDiagnosis"]),
     .testTarget(name: "LockjawWatchTests", dependencies: ["LockjawWatch", "LockjawModel"]),
     .testTarget(name: "LockjawReportTests", dependencies: ["LockjawReport"], exclude: ["Golden"]),

@@ -36,10 +36,17 @@ package struct NestingBuild: CustomStringConvertible, Sendable {
     NestingBuild(name: "clang++ -O2", source: "nestings.cpp", flags: ["clang++", "-O2"]),
   ]
 
+  /// One of each family, and each of the ways a hold is found.
+  package static let shortForm = [rustStd[0], rustStd[1], rustStd[2], parkingLot[0], cpp[0], cpp[2]]
+
   package static let all = rustStd + parkingLot + cpp
 
   /// Sources stand beside this file.
-  static let sources = String(#filePath.prefix(upTo: #filePath.lastIndex(of: "/") ?? #filePath.startIndex)) + "/Programs"
+  static let sources = directory(of: #filePath) + "/Programs"
+
+  package static func directory(of path: String) -> String {
+    path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
+  }
 
   func compile(into directory: TemporaryDirectory) throws -> String {
     let path = "\(directory.path)/nestings"

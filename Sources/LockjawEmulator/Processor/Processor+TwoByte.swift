@@ -68,8 +68,8 @@ extension Processor {
       return
     }
     flags.zero = value == 0
-    // Of zero the result is undefined; processors leave the register as it is.
-    guard value != 0 else { return }
+    // Of zero the result is undefined; processors leave the register as it is, but for the upper half of a 32-bit one.
+    guard value != 0 else { return setRegister(i.reg, width, register(i.reg, width, i), i) }
     setRegister(i.reg, width, UInt64(isForward ? value.trailingZeroBitCount : bits - 1 - leading), i)
   }
 

@@ -26,6 +26,8 @@ struct FrameRun {
   private static let padCallLimit = 5_000
   private static let forwardCallLimit = 4_000
   private static let instructionLimit = 24_000
+  /// Of the attempts after the first: the frame is known to circle.
+  private static let furtherLimit = 8_000
   /// Calls that are given up before the run is.
   private static let abandonedLimit = 200
 
@@ -60,9 +62,10 @@ struct FrameRun {
   /// As if the callee had returned `result`.
   /// - Parameter flippedBranch: the frame's own conditional branch, counted from 1, that goes the other way; 0: none.
   mutating func forward(
-    _ frame: Frame, result: UInt64, flippedBranch: Int = 0, watching locks: [LockSemantics]
+    _ frame: Frame, result: UInt64, flippedBranch: Int = 0, isFirst: Bool, watching locks: [LockSemantics]
   ) -> Outcome {
     begin(frame, at: frame.returnAddress, locks, callLimit: Self.forwardCallLimit)
+    if !isFirst { processor.instructionLimit = Self.furtherLimit }
     processor.registers[Processor.rax] = result
     processor.flippedBranch = flippedBranch
     return drive()
@@ -71,6 +74,7 @@ struct FrameRun {
   /// As if the callee had returned, up to the first call that has a landing pad, and from there as if that had thrown.
   mutating func forwardToPad(_ frame: Frame, watching locks: [LockSemantics]) -> Outcome {
     begin(frame, at: frame.returnAddress, locks, callLimit: Self.forwardCallLimit)
+    processor.instructionLimit = Self.furtherLimit
     processor.stopsAtTopCalls = true
     return drive()
   }

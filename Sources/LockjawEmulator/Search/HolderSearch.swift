@@ -142,13 +142,13 @@ package final class HolderSearch {
 
   private func runForward(_ frame: FrameRun.Frame, _ locks: [LockSemantics], into answer: inout FrameAnswer) {
     for result in [UInt64(0), 1] {
-      note(.forwardRun, run.forward(frame, result: result, watching: locks), in: &answer)
+      note(.forwardRun, run.forward(frame, result: result, isFirst: result == 0, watching: locks), in: &answer)
       if answer.isComplete { return }
     }
     // It never returns: a loop. One of its branches leads out.
     let branches = min(run.ownBranches, Self.flippedBranches)
     for branch in stride(from: 1, through: branches, by: 1) where !answer.isComplete {
-      note(.forwardRun, run.forward(frame, result: 0, flippedBranch: branch, watching: locks), in: &answer)
+      note(.forwardRun, run.forward(frame, result: 0, flippedBranch: branch, isFirst: false, watching: locks), in: &answer)
     }
     if !answer.isComplete { note(.forwardRun, run.forwardToPad(frame, watching: locks), in: &answer) }
   }
