@@ -107,7 +107,9 @@ struct HostileCodeTests {
       }
       bytes += (0..<8192).map { _ in UInt8.random(in: 0...255, using: &random) }
       let memory = MemoryImage(base: Address(0x1000), bytes: bytes)
-      guard let table = DynamicSymbols(dynamic: 0x1000, size: 112, module: module, bias: 0x1000, memory: memory) else { continue }
+      guard let table = DynamicSymbols(dynamic: 0x1000, size: 112, module: module, bias: 0x1000, memory: memory) else {
+        continue
+      }
       for symbol in table.symbols { _ = table.name(symbol) }
       #expect(table.slots.allSatisfy { $0.symbol < table.symbols.count })
     }

@@ -26,7 +26,8 @@ struct InstructionCase: Equatable {
   static func random(_ random: inout some RandomNumberGenerator) -> InstructionCase {
     func number(_ random: inout some RandomNumberGenerator) -> UInt64 {
       let interesting: [UInt64] = [0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0x7FFF_FFFF, 0x8000_0000, 1 << 63, ~0]
-      return Bool.random(using: &random) ? UInt64.random(in: 0...(.max), using: &random) : interesting.randomElement(using: &random) ?? 0
+      return Bool.random(using: &random)
+        ? UInt64.random(in: 0...(.max), using: &random) : interesting.randomElement(using: &random) ?? 0
     }
     var registers = (0..<16).map { _ in number(&random) }
     registers[3] = dataAddress + 128
@@ -47,7 +48,8 @@ struct InstructionCase: Equatable {
     page[code.count] = 0xF4
     let data = memory + [UInt8](repeating: 0, count: 4096 - memory.count)
     let source = MemoryImages([
-      MemoryImage(base: Address(Self.codeAddress), bytes: page), MemoryImage(base: Address(Self.dataAddress), bytes: data),
+      MemoryImage(base: Address(Self.codeAddress), bytes: page),
+      MemoryImage(base: Address(Self.dataAddress), bytes: data),
     ])
     var processor = Processor(
       memory: GuestMemory(source), stubs: Stubs(code: [(Self.codeAddress, Self.codeAddress + 4096)]))

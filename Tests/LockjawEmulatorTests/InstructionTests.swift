@@ -46,12 +46,16 @@ struct InstructionTests {
     let logicFlags = Case.allFlags & ~Case.adjust
     for operation in UInt8(0)..<8 {
       let flags = operation == 1 || operation == 4 || operation == 6 ? logicFlags : Case.allFlags
-      for form in UInt8(0)..<4 { families.append(Family(opcode: [operation << 3 | form], prefixes: form & 1 == 0 ? [[]] : wide, flags: flags)) }
+      for form in UInt8(0)..<4 {
+        families.append(Family(opcode: [operation << 3 | form], prefixes: form & 1 == 0 ? [[]] : wide, flags: flags))
+      }
       families.append(Family(opcode: [0x80], digit: operation, constantBytes: 1, prefixes: [[]], flags: flags))
       families.append(Family(opcode: [0x83], digit: operation, constantBytes: 1, flags: flags))
       families.append(Family(opcode: [0x81], digit: operation, constantBytes: 4, prefixes: [[], [0x48]], flags: flags))
     }
-    for opcode in [0x84, 0x85] as [UInt8] { families.append(Family(opcode: [opcode], prefixes: opcode == 0x84 ? [[]] : wide, flags: logicFlags)) }
+    for opcode in [0x84, 0x85] as [UInt8] {
+      families.append(Family(opcode: [opcode], prefixes: opcode == 0x84 ? [[]] : wide, flags: logicFlags))
+    }
     for opcode in [0x88, 0x89, 0x8A, 0x8B, 0x63, 0x86, 0x87] as [UInt8] {
       families.append(Family(opcode: [opcode], prefixes: opcode & 1 == 0 ? [[]] : opcode == 0x63 ? [[0x48]] : wide))
     }
@@ -60,11 +64,14 @@ struct InstructionTests {
     families.append(Family(opcode: [0xC7], digit: 0, constantBytes: 4, prefixes: [[], [0x48]]))
     for digit in [0, 1, 4, 5, 7] as [UInt8] {
       // Overflow is defined for shifts by one, and carry within the operand's width.
-      var flags = digit < 2 ? Case.carry | Case.parity | Case.zero | Case.sign | Case.adjust : Case.zero | Case.sign | Case.parity
-      families.append(Family(opcode: [0xC1], digit: digit, constantBytes: 1, prefixes: [[], [0x48]], flags: flags & ~Case.overflow))
+      var flags =
+        digit < 2 ? Case.carry | Case.parity | Case.zero | Case.sign | Case.adjust : Case.zero | Case.sign | Case.parity
+      families.append(
+        Family(opcode: [0xC1], digit: digit, constantBytes: 1, prefixes: [[], [0x48]], flags: flags & ~Case.overflow))
       flags |= digit < 2 ? Case.overflow : Case.carry | Case.overflow
       families.append(Family(opcode: [0xD1], digit: digit, flags: flags))
-      families.append(Family(opcode: [0xD3], digit: digit, prefixes: [[], [0x48]], flags: flags & ~(Case.overflow | Case.carry)))
+      families.append(
+        Family(opcode: [0xD3], digit: digit, prefixes: [[], [0x48]], flags: flags & ~(Case.overflow | Case.carry)))
     }
     for digit in [2, 3] as [UInt8] {
       families.append(Family(opcode: [0xD1], digit: digit, flags: Case.allFlags))
@@ -77,9 +84,15 @@ struct InstructionTests {
     families.append(Family(opcode: [0xF7], digit: 0, constantBytes: 4, prefixes: [[], [0x48]], flags: logicFlags))
     for digit in [0, 1] as [UInt8] { families.append(Family(opcode: [0xFF], digit: digit)) }
     families.append(Family(opcode: [0x6B], constantBytes: 1, flags: Case.carry | Case.overflow))
-    families.append(Family(opcode: [0x69], constantBytes: 4, prefixes: [[], [0x48]], flags: Case.carry | Case.overflow))
-    for opcode in [0x98, 0x99, 0xF5, 0xF8, 0xF9, 0xC9] as [UInt8] { families.append(Family(opcode: [opcode], hasModRM: false, prefixes: opcode == 0x98 || opcode == 0x99 ? wide : [[]])) }
-    for opcode in UInt8(0x50)...0x5F where opcode != 0x5C && opcode != 0x54 { families.append(Family(opcode: [opcode], hasModRM: false, prefixes: [[]])) }
+    families.append(
+      Family(opcode: [0x69], constantBytes: 4, prefixes: [[], [0x48]], flags: Case.carry | Case.overflow))
+    for opcode in [0x98, 0x99, 0xF5, 0xF8, 0xF9, 0xC9] as [UInt8] {
+      families.append(
+        Family(opcode: [opcode], hasModRM: false, prefixes: opcode == 0x98 || opcode == 0x99 ? wide : [[]]))
+    }
+    for opcode in UInt8(0x50)...0x5F where opcode != 0x5C && opcode != 0x54 {
+      families.append(Family(opcode: [opcode], hasModRM: false, prefixes: [[]]))
+    }
     for opcode in [0xA4, 0xA5, 0xA6, 0xA7, 0xAA, 0xAB, 0xAC, 0xAD, 0xAE, 0xAF] as [UInt8] {
       families.append(Family(opcode: [opcode], hasModRM: false, prefixes: [[], [0x48]]))
     }
@@ -90,35 +103,62 @@ struct InstructionTests {
       families.append(Family(opcode: [0x0F, 0x40 | condition]))
       families.append(Family(opcode: [0x0F, 0x90 | condition], digit: 0, prefixes: [[]]))
     }
-    for opcode in [0xB6, 0xB7, 0xBE, 0xBF] as [UInt8] { families.append(Family(opcode: [0x0F, opcode], prefixes: [[], [0x48]])) }
+    for opcode in [0xB6, 0xB7, 0xBE, 0xBF] as [UInt8] {
+      families.append(Family(opcode: [0x0F, opcode], prefixes: [[], [0x48]]))
+    }
     families.append(Family(opcode: [0x0F, 0xAF], flags: Case.carry | Case.overflow))
     for opcode in [0xB0, 0xB1, 0xC0, 0xC1] as [UInt8] {
       families.append(Family(opcode: [0x0F, opcode], prefixes: opcode & 1 == 0 ? [[]] : wide))
-      families.append(Family(opcode: [0x0F, opcode], prefixes: opcode & 1 == 0 ? [[0xF0]] : [[0xF0], [0xF0, 0x48]], allowsRegister: false))
+      families.append(
+        Family(
+          opcode: [0x0F, opcode], prefixes: opcode & 1 == 0 ? [[0xF0]] : [[0xF0], [0xF0, 0x48]], allowsRegister: false))
     }
-    for opcode in [0xA3, 0xAB, 0xB3, 0xBB] as [UInt8] { families.append(Family(opcode: [0x0F, opcode], flags: Case.carry, allowsMemory: false)) }
-    for digit in UInt8(4)..<8 { families.append(Family(opcode: [0x0F, 0xBA], digit: digit, constantBytes: 1, flags: Case.carry)) }
+    for opcode in [0xA3, 0xAB, 0xB3, 0xBB] as [UInt8] {
+      families.append(Family(opcode: [0x0F, opcode], flags: Case.carry, allowsMemory: false))
+    }
+    for digit in UInt8(4)..<8 {
+      families.append(Family(opcode: [0x0F, 0xBA], digit: digit, constantBytes: 1, flags: Case.carry))
+    }
     for opcode in [0xBC, 0xBD] as [UInt8] { families.append(Family(opcode: [0x0F, opcode], flags: Case.zero)) }
     for opcode in [0xA4, 0xAC] as [UInt8] {
       families.append(Family(opcode: [0x0F, opcode], constantBytes: 1, prefixes: [[], [0x48]], flags: 0))
     }
-    for number in UInt8(0xC8)...0xCF where number != 0xCC { families.append(Family(opcode: [0x0F, number], hasModRM: false, prefixes: [[], [0x48]])) }
+    for number in UInt8(0xC8)...0xCF where number != 0xCC {
+      families.append(Family(opcode: [0x0F, number], hasModRM: false, prefixes: [[], [0x48]]))
+    }
     // Vectors: all with 66; memory forms only where alignment does not matter, since [rbx + disp8] has none.
     let lanes: [UInt8] = [
-      0x14, 0x15, 0x54, 0x55, 0x56, 0x57, 0x60, 0x61, 0x62, 0x63, 0x64, 0x65, 0x66, 0x67, 0x68, 0x69, 0x6A, 0x6B, 0x6C, 0x6D, 0x74,
-      0x75, 0x76, 0xD1, 0xD2, 0xD3, 0xD4, 0xD5, 0xD8, 0xDA, 0xDB, 0xDE, 0xDF, 0xE1, 0xE2, 0xEA, 0xEB, 0xEE, 0xEF, 0xF1, 0xF2, 0xF3,
+      0x14, 0x15, 0x54, 0x55, 0x56, 0x57, 0x60, 0x61, 0x62, 0x63, 0x64, 0x65, 0x66, 0x67, 0x68, 0x69, 0x6A, 0x6B, 0x6C,
+      0x6D, 0x74,
+      0x75, 0x76, 0xD1, 0xD2, 0xD3, 0xD4, 0xD5, 0xD8, 0xDA, 0xDB, 0xDE, 0xDF, 0xE1, 0xE2, 0xEA, 0xEB, 0xEE, 0xEF, 0xF1,
+      0xF2, 0xF3,
       0xF4, 0xF8, 0xF9, 0xFA, 0xFB, 0xFC, 0xFD, 0xFE, 0xD7, 0x50, 0x6F, 0x28,
     ]
     for opcode in lanes { families.append(Family(opcode: [0x0F, opcode], prefixes: [[0x66]], allowsMemory: false)) }
-    for opcode in [0x14, 0x15, 0x54, 0x55, 0x56, 0x57, 0x50, 0x28] as [UInt8] { families.append(Family(opcode: [0x0F, opcode], prefixes: [[]], allowsMemory: false)) }
-    families.append(Family(opcode: [0x0F, 0x70], constantBytes: 1, prefixes: [[0x66], [0xF2], [0xF3]], allowsMemory: false))
+    for opcode in [0x14, 0x15, 0x54, 0x55, 0x56, 0x57, 0x50, 0x28] as [UInt8] {
+      families.append(Family(opcode: [0x0F, opcode], prefixes: [[]], allowsMemory: false))
+    }
+    families.append(
+      Family(opcode: [0x0F, 0x70], constantBytes: 1, prefixes: [[0x66], [0xF2], [0xF3]], allowsMemory: false))
     families.append(Family(opcode: [0x0F, 0xC6], constantBytes: 1, prefixes: [[], [0x66]], allowsMemory: false))
-    for opcode in [0x71, 0x72] as [UInt8] { for digit in [2, 4, 6] as [UInt8] { families.append(Family(opcode: [0x0F, opcode], digit: digit, constantBytes: 1, prefixes: [[0x66]], allowsMemory: false)) } }
-    for digit in [2, 3, 6, 7] as [UInt8] { families.append(Family(opcode: [0x0F, 0x73], digit: digit, constantBytes: 1, prefixes: [[0x66]], allowsMemory: false)) }
-    for opcode in [0x10, 0x11] as [UInt8] { families.append(Family(opcode: [0x0F, opcode], prefixes: [[], [0x66], [0xF2], [0xF3]])) }
+    for opcode in [0x71, 0x72] as [UInt8] {
+      for digit in [2, 4, 6] as [UInt8] {
+        families.append(
+          Family(opcode: [0x0F, opcode], digit: digit, constantBytes: 1, prefixes: [[0x66]], allowsMemory: false))
+      }
+    }
+    for digit in [2, 3, 6, 7] as [UInt8] {
+      families.append(
+        Family(opcode: [0x0F, 0x73], digit: digit, constantBytes: 1, prefixes: [[0x66]], allowsMemory: false))
+    }
+    for opcode in [0x10, 0x11] as [UInt8] {
+      families.append(Family(opcode: [0x0F, opcode], prefixes: [[], [0x66], [0xF2], [0xF3]]))
+    }
     for opcode in [0x6F, 0x7F] as [UInt8] { families.append(Family(opcode: [0x0F, opcode], prefixes: [[0xF3]])) }
     for opcode in [0x12, 0x16] as [UInt8] { families.append(Family(opcode: [0x0F, opcode], prefixes: [[]])) }
-    for opcode in [0x13, 0x17] as [UInt8] { families.append(Family(opcode: [0x0F, opcode], prefixes: [[], [0x66]], allowsRegister: false)) }
+    for opcode in [0x13, 0x17] as [UInt8] {
+      families.append(Family(opcode: [0x0F, opcode], prefixes: [[], [0x66]], allowsRegister: false))
+    }
     families.append(Family(opcode: [0x0F, 0x6E], prefixes: [[0x66], [0x66, 0x48]]))
     families.append(Family(opcode: [0x0F, 0x7E], prefixes: [[0x66], [0x66, 0x48], [0xF3]]))
     families.append(Family(opcode: [0x0F, 0xD6], prefixes: [[0x66]]))
@@ -149,7 +189,8 @@ struct InstructionTests {
     let directory = try TemporaryDirectory()
     try Program.write(lines.joined(separator: "\n") + "\n", to: "\(directory.path)/cases")
     let script = NestingBuild.directory(of: #filePath) + "/Oracle/oracle.py"
-    let answers = try Command.succeed(["sh", "-c", "python3 \(script) < \(directory.path)/cases"]).split(separator: "\n")
+    let answers = try Command.succeed(["sh", "-c", "python3 \(script) < \(directory.path)/cases"]).split(
+      separator: "\n")
     try #require(answers.count == cases.count)
     var wrong: [String: Int] = [:]
     var refused = 0

@@ -89,7 +89,8 @@ struct SampleTests {
     #expect(found.holds[0].mode == .read)
     let functions = hang.scopeEnd(found.holds[0])
     #expect(functions.contains { $0.function?.contains("apply_record") ?? false }, "\(functions)")
-    print("\(flags): \(found.holds[0].rung), guard dropped at \(functions.map { "\($0.function ?? "?"):\($0.line ?? 0)" })")
+    print(
+      "\(flags): \(found.holds[0].rung), guard dropped at \(functions.map { "\($0.function ?? "?"):\($0.line ?? 0)" })")
   }
 
   @Test("The ABBA deadlock of two mutexes: each is held by the thread that waits for the other", arguments: levels)

@@ -14,7 +14,8 @@ package struct NestingBuild: CustomStringConvertible, Sendable {
     NestingBuild(name: "std debug", source: "nestings.rs", flags: []),
     NestingBuild(name: "std panic=abort", source: "nestings.rs", flags: ["-O", "-C", "panic=abort"]),
     NestingBuild(
-      name: "std fat LTO", source: "nestings.rs", flags: ["-C", "opt-level=3", "-C", "lto=fat", "-C", "codegen-units=1"]),
+      name: "std fat LTO", source: "nestings.rs",
+      flags: ["-C", "opt-level=3", "-C", "lto=fat", "-C", "codegen-units=1"]),
     NestingBuild(name: "std release, stripped", source: "nestings.rs", flags: ["-O", "-C", "strip=symbols"]),
   ]
 
@@ -25,7 +26,8 @@ package struct NestingBuild: CustomStringConvertible, Sendable {
     NestingBuild(name: "parking_lot panic=abort", source: "nestings.rs", flags: ["opt-level=3", "panic=\"abort\""]),
     NestingBuild(
       name: "parking_lot fat LTO", source: "nestings.rs", flags: ["opt-level=3", "lto=\"fat\"", "codegen-units=1"]),
-    NestingBuild(name: "parking_lot release, stripped", source: "nestings.rs", flags: ["opt-level=3", "strip=\"symbols\""]),
+    NestingBuild(
+      name: "parking_lot release, stripped", source: "nestings.rs", flags: ["opt-level=3", "strip=\"symbols\""]),
   ]
 
   package static let cpp: [NestingBuild] = [

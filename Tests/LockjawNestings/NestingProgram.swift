@@ -131,9 +131,12 @@ package final class NestingProgram {
     compare(found, snapshot, byThread, into: &score)
     if score.notes.count > noted, getenv("LOCKJAW_EXPLAIN") != nil {
       for (tid, lock) in lastNoted {
-        guard let thread = searched.first(where: { $0.tid == tid }), let lock = taken.first(where: { $0.semantics.address == lock })
+        guard let thread = searched.first(where: { $0.tid == tid }),
+          let lock = taken.first(where: { $0.semantics.address == lock })
         else { continue }
-        print("thread \(tid), lock \(lock.semantics.kind) \(lock.semantics.address), awaits \(thread.awaits.map { "\($0)" } ?? "nothing")")
+        print(
+          "thread \(tid), lock \(lock.semantics.kind) \(lock.semantics.address), awaits \(thread.awaits.map { "\($0)" } ?? "nothing")"
+        )
         let symbolizer = Symbolizer(modules: snapshot.modules, files: files)
         for (line, frame) in zip(search.explanation(of: thread, lock: lock), thread.frames) {
           let name = symbolizer.frames(at: frame.pc, isReturnAddress: frame.isReturnAddress)
@@ -181,7 +184,9 @@ package final class NestingProgram {
       score.byPad += holds.count { $0.rung == .landingPad }
       score.byRun += holds.count { $0.rung == .forwardRun }
     }
-    for (claim, what) in truth.subtracting(after).map({ ($0, "missed") }) + after.subtracting(truth).map({ ($0, "wrong") }) {
+    for (claim, what) in truth.subtracting(after).map({ ($0, "missed") })
+      + after.subtracting(truth).map({ ($0, "wrong") })
+    {
       guard score.notes.count < 20 else { break }
       let answer = found.first { $0.lock == claim.lock }
       lastNoted.append((claim.tid, claim.lock))

@@ -152,7 +152,7 @@ extension Processor {
     let isConstant = i.opcode == 0xBA
     operands(&i, trailing: isConstant ? 1 : 0)
     let operation = isConstant ? i.reg & 7 : Int(i.opcode >> 3 & 3) + 4
-    guard operation >= 4 else { return pending = .unknownInstruction }
+    guard operation >= 4 else { return stop(.unknownInstruction) }
     var number: UInt64
     if isConstant {
       number = immediate(&i, 1) & (bits - 1)

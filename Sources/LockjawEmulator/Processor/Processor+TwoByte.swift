@@ -87,7 +87,7 @@ extension Processor {
   /// CMPXCHG8B, CMPXCHG16B.
   private mutating func compareExchangeWide(_ i: inout Instruction) {
     operands(&i)
-    guard i.isMemory, i.reg & 7 == 1 else { return pending = .unknownInstruction }
+    guard i.isMemory, i.reg & 7 == 1 else { return stop(.unknownInstruction) }
     let width = i.rex & 8 != 0 ? 8 : 4
     let low = old(i.address, width, before: .other)
     let high = old(i.address &+ UInt64(width), width, before: .other)

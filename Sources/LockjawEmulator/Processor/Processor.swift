@@ -139,6 +139,10 @@ struct Processor {
     codePage = 1
   }
 
+  /// Ends the run behind this instruction.
+  @inline(__always)
+  mutating func stop(_ reason: Stop) { pending = reason }
+
   /// Goes on from `rip` until something stops it. After `stub`, `systemCall`, `topCall`, `callLimit` it can be called again.
   mutating func run() -> Stop {
     scheduleCheck()

@@ -62,7 +62,8 @@ enum CountCheck {
     return kept
   }
 
-  private static func dismiss(_ holds: inout [FoundHold], _ dismissed: inout [FoundHold], _ isWeak: (FoundHold) -> Bool) {
+  private static func dismiss(_ holds: inout [FoundHold], _ dismissed: inout [FoundHold], _ isWeak: (FoundHold) -> Bool)
+  {
     dismissed += holds.filter(isWeak)
     holds.removeAll(where: isWeak)
   }

@@ -87,7 +87,8 @@ package final class HolderSearch {
 
   /// What each of the thread's frames has told, by its index, innermost first.
   private func answers(_ thread: SearchedThread, locks: [LockSemantics]) -> [(index: Int, answer: FrameAnswer)] {
-    let frames = thread.frames.indices.compactMap { index in frame(index, of: thread).map { (index: index, frame: $0) } }
+    let frames = thread.frames.indices.compactMap { index in frame(index, of: thread).map { (index: index, frame: $0) }
+    }
     var answers = frames.map { (index: $0.index, answer: padAnswer($0.frame, locks: locks)) }
     guard answers.contains(where: { !$0.answer.isComplete }) else { return answers }
     // The frames below the first that is not the program's adjoin; what called back from a library is another matter.
@@ -148,7 +149,8 @@ package final class HolderSearch {
     // It never returns: a loop. One of its branches leads out.
     let branches = min(run.ownBranches, Self.flippedBranches)
     for branch in stride(from: 1, through: branches, by: 1) where !answer.isComplete {
-      note(.forwardRun, run.forward(frame, result: 0, flippedBranch: branch, isFirst: false, watching: locks), in: &answer)
+      note(
+        .forwardRun, run.forward(frame, result: 0, flippedBranch: branch, isFirst: false, watching: locks), in: &answer)
     }
     if !answer.isComplete { note(.forwardRun, run.forwardToPad(frame, watching: locks), in: &answer) }
   }
