@@ -41,6 +41,13 @@ package struct NestingBuild: CustomStringConvertible, Sendable {
   /// One of each family, and each of the ways a hold is found.
   package static let shortForm = [rustStd[0], rustStd[1], rustStd[2], parkingLot[0], cpp[0], cpp[2]]
 
+  /// The program of patterns, in the builds whose frames differ.
+  package static let patterns = (rustStd[0...3] + parkingLot[0...3]).map { build in
+    var build = build
+    build.source = "patterns.rs"
+    return build
+  }
+
   package static let all = rustStd + parkingLot + cpp
 
   /// Sources stand beside this file.
@@ -81,6 +88,12 @@ package struct NestingBuild: CustomStringConvertible, Sendable {
       try Command.succeed(["rustc", "--edition", "2021", "-o", path, file] + flags)
     }
     return path
+  }
+
+  /// Builds the program of patterns and compares.
+  package func patternTable() throws -> PatternProgram.Table {
+    let directory = try TemporaryDirectory()
+    return try PatternProgram.table(path: compile(into: directory))
   }
 
   /// Two programs with fresh seeds, half the snapshots each.
