@@ -10,6 +10,10 @@ struct FrameAnswer: Hashable {
     var isChained = false
     /// The run reached its end: locks it did not touch are not held by the frame.
     var isComplete: Bool { end == .complete }
+    var strength: FoundHold.Strength {
+      if rung == .landingPad { return .landingPad }
+      return isChained ? .chainedRun : isComplete ? .run : .unfinishedRun
+    }
   }
   var parts: [Part] = []
 
@@ -58,7 +62,8 @@ struct FrameAnswer: Hashable {
           }
           holds.append(
             FoundHold(
-              tid: thread.tid, frame: index, mode: mode ?? .read, rung: part.rung, releasedAt: Address(event.pc),
+              tid: thread.tid, frame: index, mode: mode ?? .read, rung: part.rung, strength: part.strength,
+              releasedAt: Address(event.pc),
               scopeEndsAt: Address(event.ownPC), scopeEndIsReturnAddress: event.ownPC != event.pc))
           // A frame is asked for one hold of a lock: a second release may follow an acquire that was not seen.
           break events
