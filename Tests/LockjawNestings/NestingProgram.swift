@@ -20,6 +20,7 @@ package final class NestingProgram {
     package var snapshots = 0
     package var runs = 0
     package var instructions = 0
+    package var medians = [Int]()
     package var nanoseconds: UInt64 = 0
     /// What the wrong and missed ones were, for whoever looks into them.
     package var notes: [String] = []
@@ -32,7 +33,7 @@ package final class NestingProgram {
       return
         "\(holds) holds in \(snapshots) snapshots: before the count \(missedBefore) missed, \(wrongBefore) false; after "
         + "\(missed) missed, \(wrong) false; \(byPad * 100 / found) % by landing pad, \(byRun * 100 / found) % by forward run; "
-        + "\(runs) runs of \(instructions / max(runs, 1)) instructions, mean \((each * 10).rounded() / 10) µs"
+        + "\(runs) runs of \(instructions / max(runs, 1)) instructions (median below \(medians.sorted()[medians.count / 2])), mean \((each * 10).rounded() / 10) µs"
     }
   }
 
@@ -125,6 +126,7 @@ package final class NestingProgram {
     score.runs += search.statistics.runs
     score.instructions += search.statistics.instructions
     score.snapshots += 1
+    score.medians.append(search.statistics.medianInstructions)
     let noted = score.notes.count
     compare(found, snapshot, byThread, into: &score)
     if score.notes.count > noted, getenv("LOCKJAW_EXPLAIN") != nil {

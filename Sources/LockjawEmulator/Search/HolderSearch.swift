@@ -12,6 +12,17 @@ package final class HolderSearch {
     package var runs = 0
     package var instructions = 0
     package var frames = 0
+    /// Runs by instructions: element n counts those of 2ⁿ to 2ⁿ⁺¹-1.
+    package var runsByMagnitude = [Int](repeating: 0, count: 24)
+    /// Instructions of the median run, to the next power of two.
+    package var medianInstructions: Int {
+      var rest = runs / 2
+      for (magnitude, count) in runsByMagnitude.enumerated() {
+        if rest < count { return 2 << magnitude }
+        rest -= count
+      }
+      return 0
+    }
   }
   package private(set) var statistics = Statistics()
 
@@ -102,6 +113,7 @@ package final class HolderSearch {
   private func countRun() {
     statistics.runs += 1
     statistics.instructions += run.instructions
+    statistics.runsByMagnitude[min(63 - max(run.instructions, 1).leadingZeroBitCount, 23)] += 1
   }
 
   private func padAnswer(_ frame: FrameRun.Frame, locks: [LockSemantics]) -> FrameAnswer {
@@ -131,13 +143,14 @@ package final class HolderSearch {
 
   private func runForward(_ frame: FrameRun.Frame, _ locks: [LockSemantics], into answer: inout FrameAnswer) {
     for result in [UInt64(0), 1] {
-      note(.forwardRun, run.forward(frame, result: result, watching: locks), in: &answer)
+      note(.forwardRun, run.forward(frame, result: result, isFirst: result == 0, watching: locks), in: &answer)
       if answer.isComplete { return }
     }
     // It never returns: a loop. One of its branches leads out.
     let branches = min(run.ownBranches, Self.flippedBranches)
     for branch in stride(from: 1, through: branches, by: 1) where !answer.isComplete {
-      note(.forwardRun, run.forward(frame, result: 0, flippedBranch: branch, watching: locks), in: &answer)
+      note(
+        .forwardRun, run.forward(frame, result: 0, flippedBranch: branch, isFirst: false, watching: locks), in: &answer)
     }
     if !answer.isComplete { note(.forwardRun, run.forwardToPad(frame, watching: locks), in: &answer) }
   }
