@@ -1,9 +1,9 @@
 // The arena's file and its pages.
 //
-// The file is as large as the largest arena may become, sparse, and mapped once without access beyond what is in use:
-// mlockall would otherwise allocate all of it. A page becomes accessible in chunks and is allocated by
-// MADV_POPULATE_WRITE before its first store, so that a full tmpfs costs records and never a SIGBUS. The descriptor is
-// closed as soon as the mapping exists: the program finds no descriptor it did not open.
+// The file is as large as the largest arena may become, and sparse. Only its beginning is mapped at set-up, 3 MiB; more
+// slots and extents follow when they are needed (chunks.c). A page is allocated by MADV_POPULATE_WRITE before its
+// first store, so that a full tmpfs costs records and never a SIGBUS. The descriptor is closed as soon as the mappings
+// exist: the program finds no descriptor it did not open.
 #define _GNU_SOURCE
 #include "arena.h"
 
@@ -23,8 +23,6 @@
 #endif
 
 enum {
-  SLOTS_PER_CHUNK = 64,         // slots made accessible at once
-  EXTENTS_PER_CHUNK = 64,
   PREALLOCATED_SLOTS = 256,     // where the kernel cannot populate on demand
   PREALLOCATED_EXTENTS = 16,
   PREALLOCATED_MODULES = 64,
@@ -45,25 +43,32 @@ static lj_layout lj_layout_of(uint32_t modules, uint32_t slots, uint32_t extents
   return layout;
 }
 
-// The soft limit: it is what raises the signal.
-static uint64_t lj_limit(int resource) {
+uint64_t lj_limit(int resource) {
   struct rlimit limit = {.rlim_cur = RLIM_INFINITY};
   if (lj_raw4(SYS_prlimit64, 0, resource, 0, (long)&limit) < 0) return UINT64_MAX;
   return limit.rlim_cur == RLIM_INFINITY ? UINT64_MAX : limit.rlim_cur;
 }
 
-// The largest layout that a file may be (RLIMIT_FSIZE would raise SIGXFSZ) and that leaves the program seven eighths
-// of its address space.
+// What set-up maps of it: everything up to the end of the first chunk of slots, the first chunk of extents, and a page
+// after each, from which the next chunk is mapped.
+static uint64_t lj_base_bytes(const lj_layout *layout) {
+  uint32_t slots = layout->slots < LJ_CHUNK_SLOTS ? layout->slots : LJ_CHUNK_SLOTS;
+  return layout->slots_offset + (uint64_t)slots * sizeof(lj_slot) + LJ_PAGE;
+}
+static uint64_t lj_first_extents_bytes(const lj_layout *layout) {
+  uint32_t extents = layout->extents < LJ_CHUNK_EXTENTS ? layout->extents : LJ_CHUNK_EXTENTS;
+  return (uint64_t)extents * sizeof(lj_extent) + LJ_PAGE;
+}
+
+// The largest layout that a file may be (RLIMIT_FSIZE would raise SIGXFSZ) and whose beginning leaves the program seven
+// eighths of its address space.
 static bool lj_choose_layout(lj_layout *layout) {
-  uint64_t budget = lj_limit(RLIMIT_FSIZE), address_space = lj_limit(RLIMIT_AS);
-  if (address_space != UINT64_MAX && address_space / 8 < budget) budget = address_space / 8;
-  *layout = lj_layout_of(LJ_MODULE_CAPACITY, LJ_SLOT_CAPACITY_MAX, LJ_EXTENT_CAPACITY_MAX);
-  if (layout->bytes <= budget) return true;
+  uint64_t file = lj_limit(RLIMIT_FSIZE), space = lj_limit(RLIMIT_AS) / 8, smaller = file < space ? file : space;
   uint32_t modules = LJ_MODULE_CAPACITY;
-  while (modules > 64 && (uint64_t)modules * sizeof(lj_module) > budget / 8) modules /= 2;
+  while (modules > 64 && (uint64_t)modules * sizeof(lj_module) > smaller / 8) modules /= 2;
   for (uint32_t slots = LJ_SLOT_CAPACITY_MAX; slots >= SMALLEST_SLOTS; slots /= 2) {
     *layout = lj_layout_of(modules, slots, slots / 8 ? slots / 8 : 1);
-    if (layout->bytes <= budget) return true;
+    if (layout->bytes <= file && lj_base_bytes(layout) + lj_first_extents_bytes(layout) <= space) return true;
   }
   return false;
 }
@@ -148,21 +153,32 @@ static const char *lj_why_no_memory(long error) {
 
 // Maps `fd` and makes header, collector page and the first modules usable. NULL: `*reason` says why.
 static char *lj_map(int fd, lj_layout *layout, const char **reason) {
-  long mapped = lj_raw6(SYS_mmap, 0, (long)layout->bytes, PROT_NONE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+  uint64_t base_bytes = lj_base_bytes(layout), extents_bytes = lj_first_extents_bytes(layout);
+  long mapped = lj_raw6(SYS_mmap, 0, (long)base_bytes, PROT_NONE, MAP_SHARED | MAP_NORESERVE, fd, 0);
   if (mapped < 0 && mapped > -4096) {
     *reason = lj_why_no_memory(mapped);
     return NULL;
   }
   char *base = (char *)mapped;
-  lj_process.mapped_bytes = layout->bytes;
-  long error = lj_raw3(SYS_mprotect, mapped, (long)layout->slots_offset, PROT_READ | PROT_WRITE);
+  long extents = lj_raw6(SYS_mmap, 0, (long)extents_bytes, PROT_NONE, MAP_SHARED | MAP_NORESERVE, fd,
+                         (long)layout->extents_offset);
+  bool have_extents = !(extents < 0 && extents > -4096);
+  long error = have_extents ? 0 : extents;
+  if (error == 0) error = lj_raw3(SYS_mprotect, mapped, (long)layout->slots_offset, PROT_READ | PROT_WRITE);
   if (error == 0) {
     error = lj_raw3(SYS_madvise, mapped, LJ_MODULES_OFFSET, MADV_POPULATE_WRITE);
     if (error == -EINVAL) error = lj_preallocate(fd, layout) ? 0 : -ENOSPC;
   }
-  if (error == 0) return base;
+  if (error == 0) {
+    lj_process.base_bytes = base_bytes;
+    lj_process.mapped_bytes = base_bytes + extents_bytes;
+    lj_process.slot_chunks[0] = (lj_slot *)(base + layout->slots_offset);
+    lj_process.extent_chunks[0] = (lj_extent *)extents;
+    return base;
+  }
   *reason = lj_why_no_memory(error);
-  (void)lj_raw2(SYS_munmap, mapped, (long)layout->bytes);
+  (void)lj_raw2(SYS_munmap, mapped, (long)base_bytes);
+  if (have_extents) (void)lj_raw2(SYS_munmap, extents, (long)extents_bytes);
   return NULL;
 }
 
@@ -194,8 +210,6 @@ enum lj_arena_failure lj_arena_create(int directory, char *reason, size_t reason
   lj_process.header = header;
   lj_process.collector = (lj_collector_page *)(base + LJ_COLLECTOR_OFFSET);
   lj_process.modules = (lj_module *)(base + header->modules_offset);
-  lj_process.slots = base + header->slots_offset;
-  lj_process.extents = (lj_extent *)(base + header->extents_offset);
   lj_process.free_slots = lj_process.free_extents = 0;
   lj_process.sweep_cursor = 0;
   return LJ_ARENA_OK;
@@ -219,75 +233,3 @@ void lj_arena_leave_reason(int directory, const char *reason) {
   if (written) (void)lj_arena_publish(directory);
   else (void)lj_raw3(SYS_unlinkat, directory, (long)temporary, 0);
 }
-
-// Makes the chunk that begins at `index` accessible; harmless when several threads do it.
-static bool lj_open_chunk(char *first, uint32_t index, uint32_t capacity, uint32_t per_chunk, uint64_t bytes_each) {
-  if (index % per_chunk) return true;
-  uint32_t count = capacity - index < per_chunk ? capacity - index : per_chunk;
-  char *from = first + index * bytes_each;
-  return lj_raw3(SYS_mprotect, (long)from, (long)(count * bytes_each), PROT_READ | PROT_WRITE) == 0;
-}
-
-// Several threads may grow at once: each allocates the same next page first, one wins the number, the others go on
-// to the one after. So nobody waits and a published count never covers a page that is not there.
-static uint32_t lj_grow(uint32_t *count, uint32_t capacity, char *first, uint32_t per_chunk, uint64_t bytes_each) {
-  for (;;) {
-    uint32_t index = lj_load_acquire32(count);
-    if (index >= capacity) return LJ_NO_SLOT;
-    if (!lj_open_chunk(first, index, capacity, per_chunk, bytes_each) ||
-        !lj_arena_populate(first + index * bytes_each, bytes_each)) {
-      lj_count_loss(LJ_LOSS_NO_MEMORY);
-      return LJ_NO_SLOT;
-    }
-    // Release: pairs with the reader's acquire load of the count.
-    if (__atomic_compare_exchange_n(count, &index, index + 1, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) return index;
-  }
-}
-
-uint32_t lj_arena_grow_slots(void) {
-  return lj_grow(&lj_process.header->slot_count, lj_process.header->slot_capacity, lj_process.slots, SLOTS_PER_CHUNK,
-                 sizeof(lj_slot));
-}
-
-// The next link may be stale by the time of the exchange; then the tag has changed and the exchange fails. Reading it
-// is safe all the same: slots and extents are never unmapped.
-uint32_t lj_stack_pop(uint64_t *head, uint32_t (*next_of)(uint32_t link)) {
-  uint64_t old = __atomic_load_n(head, __ATOMIC_ACQUIRE), fresh;
-  do {
-    if (!(uint32_t)old) return 0;
-    fresh = ((old >> 32) + 1) << 32 | next_of((uint32_t)old);
-  } while (!__atomic_compare_exchange_n(head, &old, fresh, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE));
-  return (uint32_t)old;
-}
-
-void lj_stack_push(uint64_t *head, uint32_t link, void (*set_next)(uint32_t link, uint32_t next)) {
-  uint64_t old = __atomic_load_n(head, __ATOMIC_ACQUIRE), fresh;
-  do {
-    set_next(link, (uint32_t)old);
-    fresh = ((old >> 32) + 1) << 32 | link;
-    // Release: pairs with the acquire in lj_stack_pop; the link is written before it can be popped.
-  } while (!__atomic_compare_exchange_n(head, &old, fresh, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE));
-}
-
-static uint32_t lj_extent_next(uint32_t link) { return lj_load_relaxed32(&lj_process.extents[link - 1].next); }
-static void lj_extent_set_next(uint32_t link, uint32_t next) {
-  __atomic_store_n(&lj_process.extents[link - 1].next, next, __ATOMIC_RELAXED);
-}
-
-uint32_t lj_extent_claim(uint32_t owner_slot) {
-  uint32_t link = lj_stack_pop(&lj_process.free_extents, lj_extent_next);
-  if (!link) {
-    lj_arena_header *header = lj_process.header;
-    uint32_t index = lj_grow(&header->extent_count, header->extent_capacity, (char *)lj_process.extents,
-                             EXTENTS_PER_CHUNK, sizeof(lj_extent));
-    if (index == LJ_NO_SLOT) return LJ_NO_EXTENT;
-    link = index + 1;
-  }
-  lj_extent *extent = &lj_process.extents[link - 1];
-  extent->next = LJ_NO_EXTENT;
-  extent->owner_slot = owner_slot;
-  for (uint32_t i = 0; i < LJ_HELD_PER_EXTENT; i++) extent->held[i].object = 0;
-  return link;
-}
-
-void lj_extent_release(uint32_t link) { lj_stack_push(&lj_process.free_extents, link, lj_extent_set_next); }

@@ -23,6 +23,12 @@ void lj_arena_leave_reason(int directory, const char *reason);
 // Fills the identity fields of a header: who, where, when.
 void lj_arena_describe(lj_arena_header *header, uint32_t image_state);
 
+// Gives back every mapping of this arena; `lj_process.header` is NULL afterwards.
+void lj_arena_unmap(void);
+
+// A soft limit of this process (the one that raises signals); UINT64_MAX: none.
+uint64_t lj_limit(int resource);
+
 // Allocates the pages of [from, from + bytes) so that stores cannot fault. False: there is no memory for them.
 bool lj_arena_populate(const void *from, uint64_t bytes);
 

@@ -8,44 +8,64 @@
 #include <stdbool.h>
 #include <sys/stat.h>
 
+#include "evidence.h"
 #include "identity.h"
 #include "process.h"
 #include "raw.h"
 #include "text.h"
 
-enum { ENTRIES_BUFFER = 8192, DEAD_FILES = 256, KEPT_FILES = 32, MANY_FILES = 32, CLOSER_LOOKS = 16 };
+enum { ENTRIES_BUFFER = 8192, DEAD_FILES = 256, KEPT_FILES = 32, MANY_FILES = 32, CLOSER_LOOKS = 16, SLOTS_LOOKED_AT = 8192 };
 #define LJ_KEPT_BYTES (256u << 20)
 
-// Anew for every set-up: a child may run as another user than its parent.
-static void lj_choose_directory(void) {
+// Where arenas may live, in order of preference.
+enum lj_place { PLACE_SET, PLACE_RUNTIME, PLACE_SHARED_MEMORY, PLACES };
+
+static bool lj_choose_directory(enum lj_place place) {
   const lj_settings *settings = &lj_process.settings;
   lj_text path = lj_text_in(lj_process.directory, sizeof lj_process.directory);
-  if (settings->directory[0]) {
+  switch (place) {
+  case PLACE_SET:
+    if (!settings->directory[0]) return false;
     lj_put(&path, settings->directory);
-  } else if (settings->runtime_directory[0]) {
+    break;
+  case PLACE_RUNTIME:
+    if (!settings->runtime_directory[0]) return false;
     lj_put(&path, settings->runtime_directory);
     lj_put(&path, "/lockjaw");
-  } else {
+    break;
+  default:
     lj_put(&path, "/dev/shm/lockjaw-");
     lj_put_decimal(&path, (uint64_t)lj_raw0(SYS_geteuid));
   }
-  if (path.cut) lj_process.directory[0] = 0;
+  return !path.cut;
 }
 
-int lj_open_directory(const char **why) {
-  lj_choose_directory();
-  *why = "the arena directory could not be opened; set LOCKJAW_DIR to a directory of your own";
-  if (!lj_process.directory[0]) return -1;
-  (void)lj_raw3(SYS_mkdirat, AT_FDCWD, (long)lj_process.directory, 0700);
-  int fd = lj_raw_openat(AT_FDCWD, lj_process.directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
+// The descriptor, or -1: `*others` says whether that is because the directory is another user's.
+static int lj_open_own_directory(const char *path, bool *others) {
+  (void)lj_raw3(SYS_mkdirat, AT_FDCWD, (long)path, 0700);
+  int fd = lj_raw_openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
+  *others = fd == -EACCES || fd == -EPERM;
   if (fd < 0) return -1;
   struct stat status;
-  bool safe = lj_raw2(SYS_fstat, fd, (long)&status) == 0 && status.st_uid == (uint32_t)lj_raw0(SYS_geteuid) &&
-              (status.st_mode & (S_IWGRP | S_IWOTH)) == 0;
-  if (safe) return fd;
+  bool known = lj_raw2(SYS_fstat, fd, (long)&status) == 0;
+  *others = known && status.st_uid != (uint32_t)lj_raw0(SYS_geteuid);
+  if (known && !*others && (status.st_mode & (S_IWGRP | S_IWOTH)) == 0) return fd;
   lj_raw_close(fd);
-  *why = "the arena directory belongs to another user or is writable by others; set LOCKJAW_DIR to one of your own";
   return -1;
+}
+
+// Anew for every set-up: a child may run as another user than its parent, and the directory that LOCKJAW_DIR or
+// XDG_RUNTIME_DIR names is then the parent's user's. Only for that reason is the next place tried: a directory of our
+// own that others may write to, or a symbolic link, is a mistake or an attack, and is refused.
+int lj_open_directory(const char **why) {
+  bool others = true;
+  int fd = -1;
+  for (enum lj_place place = PLACE_SET; place < PLACES && fd < 0 && others; place++)
+    if (lj_choose_directory(place)) fd = lj_open_own_directory(lj_process.directory, &others);
+  *why = others ? "the arena directory belongs to another user; set LOCKJAW_DIR to one of your own"
+                : "the arena directory could not be opened, is no directory or is writable by others; "
+                  "set LOCKJAW_DIR to one of your own";
+  return fd;
 }
 
 typedef struct lj_arena_name {
@@ -74,6 +94,7 @@ typedef struct lj_dead_file {
   lj_arena_name name;
   int64_t modified;
   uint64_t bytes;
+  enum lj_evidence evidence;
 } lj_dead_file;
 
 // Evidence of dead processes, as the directory was read. Set-up runs in one thread.
@@ -105,17 +126,30 @@ static void lj_note_dead(int directory, const lj_arena_name *name, const char *p
       .name = *name, .modified = status.st_mtim.tv_sec, .bytes = (uint64_t)status.st_blocks * 512};
 }
 
-// Keeps what a person may still want to analyse, within bounds: the oldest goes first.
+static bool lj_goes_before(const lj_dead_file *a, const lj_dead_file *b) {
+  return a->evidence != b->evidence ? a->evidence < b->evidence : a->modified < b->modified;
+}
+
+// Keeps what a person may still want to analyse, within bounds: a process in which nobody waited goes first, then one
+// whose waits are what idle threads do, last one with a thread that waited for a lock; among equals the oldest.
 static void lj_prune(int directory) {
   uint64_t bytes = 0;
   for (unsigned i = 0; i < lj_dead_count; i++) bytes += lj_dead[i].bytes;
+  if (lj_dead_count <= KEPT_FILES && bytes <= LJ_KEPT_BYTES) return;
+  unsigned slots_left = SLOTS_LOOKED_AT;
+  for (unsigned i = 0; i < lj_dead_count; i++) {
+    char path[96];
+    const lj_arena_name *name = &lj_dead[i].name;
+    lj_build_name(path, sizeof path, name->pid, name->start_ticks, name->image);
+    lj_dead[i].evidence = lj_evidence_in(directory, path, &slots_left);
+  }
   while (lj_dead_count && (lj_dead_count > KEPT_FILES || bytes > LJ_KEPT_BYTES)) {
-    unsigned oldest = 0;
+    unsigned first = 0;
     for (unsigned i = 1; i < lj_dead_count; i++)
-      if (lj_dead[i].modified < lj_dead[oldest].modified) oldest = i;
-    lj_remove(directory, &lj_dead[oldest].name);
-    bytes -= lj_dead[oldest].bytes;
-    lj_dead[oldest] = lj_dead[--lj_dead_count];
+      if (lj_goes_before(&lj_dead[i], &lj_dead[first])) first = i;
+    lj_remove(directory, &lj_dead[first].name);
+    bytes -= lj_dead[first].bytes;
+    lj_dead[first] = lj_dead[--lj_dead_count];
   }
 }
 

@@ -27,6 +27,7 @@ static void lj_remove_file(void) {
 }
 
 void lj_image_ends(int code) {
+  if (lj_quiet) return;
   uint32_t epoch = lj_epoch_page.epoch;
   // A vfork child shares this memory and must not end its parent's record; a forked child's page is wiped.
   if (epoch == LJ_EPOCH_NONE || epoch == LJ_EPOCH_SETTING_UP || lj_raw_getpid() != lj_process.pid) return;
@@ -56,18 +57,29 @@ void lj_watch_exit(void) {
   (void)__cxa_at_quick_exit(lj_on_quick_exit, NULL);
 }
 
-__attribute__((destructor)) static void lj_tear_down(void) { lj_image_ends(lj_exit_code); }
+// A quiet process may not even ask for its pid. Only _exit is for vfork children, so exit() at least can say that it
+// ended; the file stays until it is pruned.
+static void lj_quiet_image_ends(void) {
+  if (lj_epoch_page.epoch < LJ_EPOCH_FIRST || !lj_process.header) return;
+  lj_process.header->exit_code = (uint32_t)lj_exit_code;
+  lj_store_release32(&lj_process.header->image_state, LJ_IMAGE_EXITED);
+}
+
+__attribute__((destructor)) static void lj_tear_down(void) {
+  if (lj_quiet) lj_quiet_image_ends();
+  else lj_image_ends(lj_exit_code);
+}
 
 LJ_EXPORT void _exit(int code) {
   lj_real_ready();
   lj_image_ends(code);
   lj_real._exit(code);
-  for (;;) (void)lj_raw1(SYS_exit_group, code);
+  for (;;) (void)lj_raw_forward(SYS_exit_group, code, 0, 0, 0, 0, 0);
 }
 
 LJ_EXPORT void _Exit(int code) {
   lj_real_ready();
   lj_image_ends(code);
   lj_real._Exit(code);
-  for (;;) (void)lj_raw1(SYS_exit_group, code);
+  for (;;) (void)lj_raw_forward(SYS_exit_group, code, 0, 0, 0, 0, 0);
 }

@@ -57,7 +57,7 @@ lj_foreign_note lj_foreign_announce(uint64_t object, uint32_t owner_tid, uint8_t
     uint64_t empty = 0;
     if (!__atomic_compare_exchange_n(&entry->object, &empty, object, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
       continue;
-    entry->by_tid = lj_raw_gettid();
+    entry->by_tid = lj_thread.slot->tid;
     // Release: pairs with the acquire in lj_foreign_reconcile, which takes an entry only once it has a count.
     lj_store_release32(&entry->count, 1);
     __atomic_fetch_add(&slot->foreign_pending, 1, __ATOMIC_RELEASE);

@@ -32,6 +32,10 @@ __asm__(
     "\tje lj_syscall_futex\n"
     "\tcmpq $231, %rdi\n" // SYS_exit_group
     "\tje lj_syscall_exit_group\n"
+    "\tcmpq $157, %rdi\n" // SYS_prctl
+    "\tje lj_syscall_prctl\n"
+    "\tcmpq $317, %rdi\n" // SYS_seccomp
+    "\tje lj_syscall_seccomp\n"
     "\tmovq lj_syscall_next(%rip), %rax\n"
     "\tjmp *%rax\n"
     "\t.cfi_endproc\n"
@@ -57,12 +61,12 @@ __asm__(
     "\t.cfi_endproc\n"
     ".size lj_syscall_direct, .-lj_syscall_direct\n");
 
-_Static_assert(SYS_futex == 202 && SYS_exit_group == 231, "numbers in the assembly above");
+_Static_assert(SYS_futex == 202 && SYS_exit_group == 231 && SYS_prctl == 157 && SYS_seccomp == 317,
+               "numbers in the assembly above");
 
-typedef long (*lj_syscall_function)(long, long, long, long, long, long, long);
 extern long lj_syscall_direct(long, long, long, long, long, long, long) __attribute__((visibility("hidden")));
 
-__attribute__((visibility("hidden"))) lj_syscall_function lj_syscall_next = lj_syscall_direct;
+lj_syscall_function lj_syscall_next = lj_syscall_direct;
 
 void lj_futex_ready(void) { lj_syscall_next = lj_real.syscall; }
 
@@ -102,13 +106,16 @@ static uint32_t lj_pi_owner(uint8_t kind, uint64_t address) {
 
 static uint64_t lj_futex_deadline(const lj_slot *slot, int operation, uint64_t timeout_address) {
   struct timespec timeout;
-  if (!timeout_address || !lj_read_timeout(slot, timeout_address, &timeout)) return 0;
+  if (!timeout_address) return 0;
+  // Not to be had: the kernel will refuse it as well, unless this process is quiet; then there is one, unknown.
+  if (!lj_read_timeout(slot, timeout_address, &timeout)) return lj_quiet ? UINT64_MAX : 0;
   int command = operation & FUTEX_CMD_MASK;
   if (command == FUTEX_WAIT) { // relative
     uint64_t wait_ns;
     if (timeout.tv_sec < 0 || __builtin_mul_overflow((uint64_t)timeout.tv_sec, 1000000000u, &wait_ns))
       return UINT64_MAX;
-    return lj_monotonic_ns() + wait_ns + (uint64_t)timeout.tv_nsec;
+    uint64_t now_ns = lj_monotonic_ns();
+    return now_ns ? now_ns + wait_ns + (uint64_t)timeout.tv_nsec : UINT64_MAX;
   }
   bool wall = command == FUTEX_LOCK_PI || (operation & FUTEX_CLOCK_REALTIME);
   return lj_deadline_ns(wall ? CLOCK_REALTIME : CLOCK_MONOTONIC, &timeout);

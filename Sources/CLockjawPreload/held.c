@@ -34,8 +34,8 @@ lj_held *lj_held_entry(const lj_slot *slot, uint32_t index) {
   index -= LJ_HELD_INLINE;
   uint32_t link = slot->held_extent;
   for (; link != LJ_NO_EXTENT && index >= LJ_HELD_PER_EXTENT; index -= LJ_HELD_PER_EXTENT)
-    link = lj_process.extents[link - 1].next;
-  return link == LJ_NO_EXTENT ? NULL : &lj_process.extents[link - 1].held[index];
+    link = lj_extent_at(link)->next;
+  return link == LJ_NO_EXTENT ? NULL : &lj_extent_at(link)->held[index];
 }
 
 // The place at `index`, in a new extent where the last one is full; NULL when there is none to be had.
@@ -45,7 +45,7 @@ static lj_held *lj_held_place(lj_slot *slot, uint32_t index) {
   uint32_t extent = lj_extent_claim(lj_slot_index(slot));
   if (extent == LJ_NO_EXTENT) return NULL;
   uint32_t *link = &slot->held_extent;
-  while (*link != LJ_NO_EXTENT) link = &lj_process.extents[*link - 1].next;
+  while (*link != LJ_NO_EXTENT) link = &lj_extent_at(*link)->next;
   // A handler may have come in between and extended the chain itself; then ours simply comes after its one.
   *link = extent;
   return lj_held_entry(slot, index);
@@ -177,7 +177,7 @@ void lj_held_free_extents(lj_slot *slot) {
   uint32_t link = slot->held_extent;
   slot->held_extent = LJ_NO_EXTENT;
   while (link != LJ_NO_EXTENT) {
-    uint32_t next = lj_process.extents[link - 1].next;
+    uint32_t next = lj_extent_at(link)->next;
     lj_extent_release(link);
     link = next;
   }

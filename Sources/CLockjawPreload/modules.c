@@ -13,11 +13,14 @@
 #include "raw.h"
 #include "text.h"
 
-enum { MAPS_BUFFER = 8192, KNOWN_PAGES = 64, HELD_SITES_CHECKED = 4, NOTE_BYTES = 512, SEGMENTS = 24 };
+enum { MAPS_BUFFER = 8192, KNOWN_PAGES = 64, FREE_READINGS = 32, HELD_SITES_CHECKED = 4, NOTE_BYTES = 512, SEGMENTS = 24 };
 #define LJ_REREAD_NS 1000000000u
+// Sites of a JIT compiler that take each other's place in the cache of pages must not cost a reading each.
+#define LJ_READING_EVERY_NS 100000000u
 
 static uint32_t lj_reading;          // atomic: 1 while a thread reads
 static uint64_t lj_last_read_ns;     // atomic
+static uint32_t lj_readings;         // atomic: begun since set-up
 static uint64_t lj_known_pages[KNOWN_PAGES]; // atomic: page number << 1 | 1 if not in any module as of the last reading
 
 // A fault becomes an error.
@@ -202,10 +205,13 @@ static void lj_notice_site(uint64_t site) {
   uint64_t page = site >> 12, *place = &lj_known_pages[page % KNOWN_PAGES];
   uint64_t cached = lj_load_relaxed64(place);
   if (LJ_LIKELY(cached == page << 1)) return;
-  bool fresh = lj_monotonic_ns() - lj_load_relaxed64(&lj_last_read_ns) < LJ_REREAD_NS;
-  if (cached == (page << 1 | 1) && fresh) return;
+  uint64_t age_ns = lj_monotonic_ns() - lj_load_relaxed64(&lj_last_read_ns);
+  if (cached == (page << 1 | 1) && age_ns < LJ_REREAD_NS) return;
   bool known = lj_is_in_module(site);
   if (!known) {
+    // Not remembered: whoever waits here next asks again.
+    if (lj_load_relaxed32(&lj_readings) >= FREE_READINGS && age_ns < LJ_READING_EVERY_NS) return;
+    __atomic_fetch_add(&lj_readings, 1, __ATOMIC_RELAXED);
     lj_modules_read();
     known = lj_is_in_module(site);
   }
@@ -213,6 +219,7 @@ static void lj_notice_site(uint64_t site) {
 }
 
 void lj_modules_notice(const lj_slot *slot, uint64_t site) {
+  if (LJ_UNLIKELY(lj_quiet)) return;
   lj_notice_site(site);
   uint32_t count = slot->held_count < LJ_HELD_INLINE ? slot->held_count : LJ_HELD_INLINE;
   for (uint32_t i = 0; i < count && i < HELD_SITES_CHECKED; i++) lj_notice_site(slot->held[count - 1 - i].site);
@@ -221,5 +228,6 @@ void lj_modules_notice(const lj_slot *slot, uint64_t site) {
 void lj_modules_reset(void) {
   lj_reading = 0;
   lj_last_read_ns = 0;
+  lj_readings = 0;
   __builtin_memset(lj_known_pages, 0, sizeof lj_known_pages);
 }

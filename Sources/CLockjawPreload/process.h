@@ -8,8 +8,9 @@
 #include <stdint.h>
 
 #include "lockjaw_arena.h"
+#include "raw.h"
 
-enum { LJ_PATH_BYTES = 512 };
+enum { LJ_PATH_BYTES = 512, LJ_CHUNK_SLOTS = 256, LJ_CHUNK_EXTENTS = 64 };
 
 typedef struct lj_settings {
   char directory[LJ_PATH_BYTES]; // LOCKJAW_DIR; empty: the default of the user at the time
@@ -26,9 +27,11 @@ typedef struct lj_process_state {
   lj_arena_header *header;
   lj_collector_page *collector;
   lj_module *modules;
-  char *slots;            // lj_slot[slot_capacity]
-  lj_extent *extents;
-  uint64_t mapped_bytes;
+  // Slots and extents are mapped a chunk at a time (chunks.c); each pointer is atomic, NULL until needed.
+  lj_slot *slot_chunks[LJ_SLOT_CAPACITY_MAX / LJ_CHUNK_SLOTS];
+  lj_extent *extent_chunks[LJ_EXTENT_CAPACITY_MAX / LJ_CHUNK_EXTENTS];
+  uint64_t base_bytes;    // of the mapping that begins with the header
+  uint64_t mapped_bytes;  // atomic: of all mappings
   bool preallocated;      // the kernel cannot populate on demand: pages were allocated at set-up
   bool has_file;          // `directory` and `file_name` name this image's file
   char directory[LJ_PATH_BYTES];
@@ -45,16 +48,28 @@ typedef struct lj_process_state {
   uint32_t sweep_cursor;  // atomic
   uint64_t early_losses[LJ_LOSS_COUNT]; // atomic: before there was an arena
   uint64_t shim_base;
+  uint64_t quiet_ticks;   // atomic: see lj_ticks
+  bool has_vdso;          // clock_gettime of a coarse clock is surely no system call
 } lj_process_state;
 
 extern lj_process_state lj_process;
 
+// Of a published slot or extent: the acquire load of the count that covers it makes its chunk visible.
 static inline lj_slot *lj_slot_at(uint32_t index) {
-  return (lj_slot *)(lj_process.slots + (uint64_t)index * sizeof(lj_slot));
+  return __atomic_load_n(&lj_process.slot_chunks[index / LJ_CHUNK_SLOTS], __ATOMIC_RELAXED) + index % LJ_CHUNK_SLOTS;
+}
+static inline lj_extent *lj_extent_at(uint32_t link) {
+  uint32_t index = link - 1;
+  return __atomic_load_n(&lj_process.extent_chunks[index / LJ_CHUNK_EXTENTS], __ATOMIC_RELAXED) +
+         index % LJ_CHUNK_EXTENTS;
 }
 
+// `ring_offset` says where in the file a claimed slot is.
+static inline uint64_t lj_ring_offset(uint32_t index) {
+  return lj_process.header->slots_offset + (uint64_t)index * sizeof(lj_slot) + offsetof(lj_slot, ring);
+}
 static inline uint32_t lj_slot_index(const lj_slot *slot) {
-  return (uint32_t)(((uint64_t)(uintptr_t)slot - (uint64_t)(uintptr_t)lj_process.slots) / sizeof(lj_slot));
+  return (uint32_t)((slot->ring_offset - lj_ring_offset(0)) / sizeof(lj_slot));
 }
 
 // CLOCK_MONOTONIC and CLOCK_REALTIME in nanoseconds, through libc's own clock_gettime (the vdso): a preloaded
@@ -62,6 +77,10 @@ static inline uint32_t lj_slot_index(const lj_slot *slot) {
 uint64_t lj_monotonic_ns(void);
 uint64_t lj_realtime_ns(void);
 
-static inline uint64_t lj_ticks(void) { return __builtin_ia32_rdtsc(); }
+// Order only. The instruction faults under strict seccomp, so a quiet process counts on from where it was.
+static inline uint64_t lj_ticks(void) {
+  if (__builtin_expect(lj_quiet, 0)) return __atomic_add_fetch(&lj_process.quiet_ticks, 1, __ATOMIC_RELAXED);
+  return __builtin_ia32_rdtsc();
+}
 
 #endif

@@ -1,7 +1,8 @@
 // System calls without libc: no errno, no cancellation point, no lock, no other interposer in between.
 //
 // Everything the shim asks of the kernel goes through here, so that it is safe in a signal handler, in the child
-// of a fork and before libc is ready. Results are the kernel's: negative errno on failure.
+// of a fork and before libc is ready. Results are the kernel's: negative errno on failure. It is also the one gate
+// that closes when the program enters a sandbox (quiet.h): from then on every call fails with ENOSYS, unmade.
 #ifndef LOCKJAW_RAW_H
 #define LOCKJAW_RAW_H
 
@@ -9,7 +10,11 @@
 #include <stdint.h>
 #include <sys/syscall.h>
 
-static inline long lj_raw6(long number, long a, long b, long c, long d, long e, long f) {
+// LJ_QUIET_*; not 0: the shim makes no system call any more.
+extern uint32_t lj_quiet __attribute__((visibility("hidden")));
+
+// Past the gate: for calls that are the program's own.
+static inline long lj_raw_forward(long number, long a, long b, long c, long d, long e, long f) {
   long result;
   register long r10 __asm__("r10") = d;
   register long r8 __asm__("r8") = e;
@@ -19,6 +24,11 @@ static inline long lj_raw6(long number, long a, long b, long c, long d, long e, 
                    : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
                    : "rcx", "r11", "memory");
   return result;
+}
+
+static inline long lj_raw6(long number, long a, long b, long c, long d, long e, long f) {
+  if (__builtin_expect(__atomic_load_n(&lj_quiet, __ATOMIC_RELAXED) != 0, 0)) return -38; // ENOSYS
+  return lj_raw_forward(number, a, b, c, d, e, f);
 }
 
 static inline long lj_raw4(long number, long a, long b, long c, long d) { return lj_raw6(number, a, b, c, d, 0, 0); }

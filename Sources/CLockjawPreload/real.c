@@ -120,5 +120,6 @@ void lj_real_ready(void) {
 #undef LJ_OWN
   lj_thread.flags &= (uint16_t)~LJ_THREAD_LOOKS_UP;
   if (!lj_is_missing((void *)(uintptr_t)lj_real.syscall)) lj_futex_ready();
+  if (!lj_is_missing((void *)(uintptr_t)lj_real.prctl)) lj_prctl_ready();
   __atomic_store_n(&lj_real_state, COMPLETE, __ATOMIC_RELEASE);
 }

@@ -22,8 +22,13 @@ extern lj_real_table lj_real;
 // and inside the look-up itself.
 void lj_real_ready(void);
 
-// Points syscall()'s assembly at the table.
+// Points the assembly of syscall() and prctl() at the table.
 void lj_futex_ready(void);
+void lj_prctl_ready(void);
+
+// Where syscall() forwards to.
+typedef long (*lj_syscall_function)(long, long, long, long, long, long, long);
+extern lj_syscall_function lj_syscall_next __attribute__((visibility("hidden")));
 
 // A function of libc itself, whatever else is preloaded; NULL where libc has none. Reads libc's symbol table in
 // memory: no lock, no allocation.

@@ -73,8 +73,7 @@ static bool lj_set_up_arena(void) {
       lj_process.header->losses[cause] += __atomic_exchange_n(&lj_process.early_losses[cause], 0, __ATOMIC_RELAXED);
     lj_store_release32(&lj_process.header->image_state, LJ_IMAGE_LIVE);
     if (!lj_arena_publish(directory)) {
-      (void)lj_raw2(SYS_munmap, (long)lj_process.header, (long)lj_process.mapped_bytes);
-      lj_process.header = NULL;
+      lj_arena_unmap();
       failure = LJ_ARENA_NO_DIRECTORY;
     }
   }
@@ -108,12 +107,13 @@ static void lj_leave_reason_without_arena(const char *reason) {
 
 __attribute__((constructor)) static void lj_set_up(void) {
   lj_real_ready();
-  if (getauxval(AT_SECURE)) {
+  if (getauxval(AT_SECURE) || lj_quiet) {
     lj_open_for_business(false);
     return;
   }
   lj_thread.flags |= LJ_THREAD_BUSY;
   lj_process.pid = lj_raw_getpid();
+  lj_process.has_vdso = getauxval(AT_SYSINFO_EHDR) != 0;
   lj_read_settings();
   lj_process.shim_base = (uint64_t)(uintptr_t)__ehdr_start;
   lj_process.offsets_hold = true;
@@ -131,6 +131,8 @@ __attribute__((constructor)) static void lj_set_up(void) {
   }
   lj_process.was_set_up = true;
   lj_thread.flags &= (uint16_t)~LJ_THREAD_BUSY;
+  // Now rather than at its first lock: a program may enter a sandbox before that, and then there is no claiming.
+  (void)lj_enter();
 }
 
 void lj_set_up_child(void) {
@@ -139,10 +141,10 @@ void lj_set_up_child(void) {
                                    __ATOMIC_RELAXED))
     return;
   // The parent's arena is not ours to write to, or to keep mapped.
-  if (lj_process.header) (void)lj_raw2(SYS_munmap, (long)lj_process.header, (long)lj_process.mapped_bytes);
-  lj_process.header = NULL;
+  lj_arena_unmap();
   for (unsigned cause = 0; cause < LJ_LOSS_COUNT; cause++) lj_process.early_losses[cause] = 0;
-  bool recording = lj_set_up_arena();
+  // A parent in a sandbox has children in it: they forward only.
+  bool recording = !lj_quiet && lj_set_up_arena();
   if (recording) lj_watchdog_child();
   lj_open_for_business(recording);
 }

@@ -131,6 +131,7 @@ static uint32_t lj_take_evidence(void) {
 
 // In order of preference: a slot that was given back, one that a sweep frees, a new one, the evidence of a dead thread.
 static uint32_t lj_find_slot(void) {
+  if (lj_quiet) return LJ_NO_SLOT; // a claim needs the kernel
   uint32_t link = lj_stack_pop(&lj_process.free_slots, lj_slot_next_free);
   if (link) return link - 1;
   uint32_t count = lj_load_relaxed32(&lj_process.header->slot_count);
@@ -155,7 +156,7 @@ static lj_slot *lj_claim(uint32_t epoch) {
   slot->tid = lj_raw_gettid();
   slot->pthread = lj_self_pthread();
   slot->started_ns = lj_monotonic_ns();
-  slot->ring_offset = (uint64_t)((char *)slot->ring - (char *)lj_process.header);
+  slot->ring_offset = lj_ring_offset(index);
   slot->ring_capacity = LJ_RING_INLINE;
   slot->held_lost = lj_thread.unrecorded;
   lj_thread.unrecorded = 0;

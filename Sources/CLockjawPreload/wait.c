@@ -198,6 +198,7 @@ uint64_t lj_deadline_ns(clockid_t clock, const struct timespec *absolute) {
     return UINT64_MAX;
   if (clock != CLOCK_MONOTONIC) {
     uint64_t wall = lj_realtime_ns(), now = lj_monotonic_ns();
+    if (!wall || !now) return UINT64_MAX;
     deadline = deadline > wall ? now + (deadline - wall) : now;
   }
   return deadline ? deadline : 1;
@@ -208,5 +209,5 @@ void lj_ring_bell(uint32_t classes) {
   if (LJ_LIKELY(!(lj_load_relaxed32(&page->wake_mask) & classes))) return;
   if (!lj_exchange32(&page->wake_mask, 0)) return; // another waiter rings
   __atomic_fetch_add(&page->bell, 1, __ATOMIC_SEQ_CST);
-  (void)lj_raw3(SYS_futex, (long)&page->bell, FUTEX_WAKE, INT32_MAX);
+  (void)lj_raw3(SYS_futex, (long)&page->bell, FUTEX_WAKE, INT32_MAX); // quiet: the reader looks now and then
 }

@@ -78,7 +78,7 @@ static struct {
 // only, until execve.
 static void lj_helper_main(void *unused) {
   (void)unused;
-  while (!lj_load_acquire32(&lj_helper.go))
+  while (!lj_load_acquire32(&lj_helper.go) && !lj_quiet)
     (void)lj_raw4(SYS_futex, (long)&lj_helper.go, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 0, 0);
   uint64_t none = 0;
   (void)lj_raw0(SYS_setsid); // the terminal's signals are for the program
@@ -139,6 +139,10 @@ static bool lj_collector_lives(void) {
 static void lj_on_signal(int signal, siginfo_t *details, void *context) {
   (void)signal, (void)details, (void)context;
   (void)lj_enter(); // a forked child may learn only here that it needs an arena
+  if (lj_quiet) { // a collector that looks now and then finds the request
+    if (lj_epoch_page.epoch >= LJ_EPOCH_FIRST) __atomic_fetch_add(&lj_process.header->report_requests, 1, __ATOMIC_SEQ_CST);
+    return;
+  }
   if (lj_epoch_page.epoch < LJ_EPOCH_FIRST || lj_raw_getpid() != lj_process.pid) return;
   __atomic_fetch_add(&lj_process.header->report_requests, 1, __ATOMIC_SEQ_CST);
   if (lj_collector_lives()) lj_ring_bell(LJ_WAKE_SIGNAL);
@@ -189,7 +193,10 @@ void lj_watchdog_install(void) {
   int signal = wanted && wanted[0] ? lj_signal_named(wanted) : 0;
   if (!signal) return;
   struct sigaction now;
-  if (sigaction(signal, NULL, &now) != 0 || now.sa_handler != SIG_DFL) return; // it is the program's
+  if (sigaction(signal, NULL, &now) != 0 || (now.sa_handler != SIG_DFL && now.sa_handler != SIG_IGN))
+    return; // it is somebody else's
+  // Ignored: a shell without job control does that to SIGINT and SIGQUIT of what it starts in the background. The user
+  // asked for this signal by name, so it is taken.
   lj_helper.arguments[0] = "lockjaw";
   lj_helper.arguments[1] = "attach";
   lj_helper.arguments[2] = lj_helper.pid_text;

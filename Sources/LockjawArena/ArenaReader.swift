@@ -36,6 +36,21 @@ package final class ArenaReader {
     }
   }
 
+  /// Why the shim no longer makes system calls, as a sentence; nil where it does.
+  ///
+  /// Threads that had a slot before are still recorded truly; later ones are not, and no wait rings the bell.
+  package var quietness: String? {
+    switch Int(mapping.loadAcquire32(MemoryLayout<lj_arena_header>.offset(of: \lj_arena_header.quiet_reason)!)) {
+    case LJ_QUIET_NONE: return nil
+    case LJ_QUIET_SECCOMP_STRICT: return Self.sandboxed("strict seccomp mode")
+    default: return Self.sandboxed("a seccomp filter")
+    }
+  }
+
+  private static func sandboxed(_ how: String) -> String {
+    "the process is in a sandbox (\(how)); the shim keeps to threads it already knew and cannot remove the arena at exit"
+  }
+
   /// Watchdog signals the process has received.
   package var reportRequests: UInt32 {
     mapping.loadAcquire32(MemoryLayout<lj_arena_header>.offset(of: \lj_arena_header.report_requests)!)
@@ -182,7 +197,9 @@ package final class ArenaReader {
   /// Sleeps until the bell's count differs from `count` or the time is over.
   package func sleep(from count: UInt32, timeoutMilliseconds: Int?) {
     guard let word = mapping.collectorWord(Self.bell) else { return }
-    lj_futex_wait(word, count, Int64(timeoutMilliseconds ?? -1))
+    // A process in a sandbox rings no bell.
+    let limit = quietness == nil ? timeoutMilliseconds : min(timeoutMilliseconds ?? .max, 50)
+    lj_futex_wait(word, count, Int64(limit ?? -1))
   }
 }
 

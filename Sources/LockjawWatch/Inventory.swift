@@ -75,6 +75,7 @@ package enum Inventory {
       let report = single.of(process, arena: arena)
       row.verdict = report.verdict
       row.health = Self.health(report)
+      if arena.quietness != nil { row.health += "; in a sandbox, threads it started there are not covered" }
     } else {
       let report = single.ofRemains(arena)
       row.verdict = report.verdict

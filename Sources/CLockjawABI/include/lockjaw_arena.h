@@ -117,6 +117,13 @@ enum {
   LJ_IMAGE_DISABLED = 3,  // forwards only; `reason` says why
 };
 
+// Why the shim makes no system call any more. Whoever has a slot goes on recording.
+enum {
+  LJ_QUIET_NONE = 0,
+  LJ_QUIET_SECCOMP_STRICT = 1,
+  LJ_QUIET_SECCOMP_FILTER = 2,
+};
+
 // Every event that is not in the arena is counted here, by cause.
 enum {
   LJ_LOSS_NO_SLOT = 0,       // operations of threads for which no slot could be had
@@ -191,6 +198,8 @@ typedef struct lj_arena_header {
   char reason[192];     // LJ_IMAGE_DISABLED: why, a sentence
   char executable[512]; // as /proc/self/exe names it
   char command[1024];   // arguments, joined by spaces, cut at the end
+  uint32_t quiet_reason; // LJ_QUIET_*: in a sandbox; new threads get no slot, no bell rings, the file outlives exit()
+  uint32_t pad_quiet;
 } lj_arena_header;
 
 typedef struct lj_collector_page {
@@ -393,7 +402,8 @@ LJ_AT(lj_arena_header, session, 320);
 LJ_AT(lj_arena_header, reason, 352);
 LJ_AT(lj_arena_header, executable, 544);
 LJ_AT(lj_arena_header, command, 1056);
-LJ_SIZE(lj_arena_header, 2080);
+LJ_AT(lj_arena_header, quiet_reason, 2080);
+LJ_SIZE(lj_arena_header, 2088);
 
 LJ_AT(lj_collector_page, bell, 0);
 LJ_AT(lj_collector_page, wake_mask, 4);

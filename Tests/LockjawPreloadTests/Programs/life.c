@@ -12,7 +12,6 @@
 #include "probe.h"
 #include <dlfcn.h>
 #include <semaphore.h>
-#include <sys/resource.h>
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 
@@ -153,12 +152,13 @@ static void limited(void) {
   struct rlimit file, space;
   getrlimit(RLIMIT_FSIZE, &file);
   getrlimit(RLIMIT_AS, &space);
+  uint64_t mapped = (uint64_t)mapped_arena_bytes();
   arena = map_arena_of(getpid());
   CHECK(arena);
   printf("state %u, capacity %u\n%s\n", arena->image_state, arena->slot_capacity, arena->reason);
   if (arena->image_state == LJ_IMAGE_LIVE) {
     CHECK(arena->file_bytes <= file.rlim_cur);
-    if (space.rlim_cur != RLIM_INFINITY) CHECK(arena->file_bytes <= space.rlim_cur / 8);
+    if (space.rlim_cur != RLIM_INFINITY) CHECK(mapped > 0 && mapped <= space.rlim_cur / 8);
     CHECK_EQUAL(holds(my_slot(), &mutex), 1);
   }
   pthread_mutex_unlock(&mutex);

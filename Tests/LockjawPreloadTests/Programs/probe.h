@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -92,9 +93,28 @@ static inline const lj_arena_header *map_arena_of(int pid) {
   int fd = open(path, O_RDONLY | O_CLOEXEC);
   struct stat status;
   if (fd < 0 || fstat(fd, &status) < 0) return NULL;
-  void *mapped = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_SHARED, fd, 0);
+  // Under a limit the file has no place; its beginning has.
+  struct rlimit space;
+  getrlimit(RLIMIT_AS, &space);
+  size_t bytes = (size_t)status.st_size;
+  if (space.rlim_cur != RLIM_INFINITY && bytes > 4 << 20) bytes = 4 << 20;
+  void *mapped = mmap(NULL, bytes, PROT_READ, MAP_SHARED, fd, 0);
   close(fd);
   return mapped == MAP_FAILED ? NULL : mapped;
+}
+
+// Bytes of this process's mappings of arenas, this probe's included.
+static inline long mapped_arena_bytes(void) {
+  char line[1024];
+  long bytes = 0;
+  FILE *maps = fopen("/proc/self/maps", "r");
+  CHECK(maps);
+  while (fgets(line, sizeof line, maps)) {
+    unsigned long from, to;
+    if (strstr(line, ".arena") && sscanf(line, "%lx-%lx", &from, &to) == 2) bytes += (long)(to - from);
+  }
+  fclose(maps);
+  return bytes;
 }
 
 static inline void open_arena(void) {

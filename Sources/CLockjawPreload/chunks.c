@@ -1,0 +1,155 @@
+// Slots and extents: mapped, made accessible, allocated, published, each step no earlier than needed.
+//
+//   mapped       a chunk at a time (256 slots, 2 MiB; 64 extents): a limit on address space or locked memory that the
+//                program sets or has counts mappings, not use
+//   accessible   64 at a time; the rest has no access, or mlockall would allocate it
+//   allocated    one at a time, before its first store (a full tmpfs would raise SIGBUS)
+//   published    by the count in the header
+//
+// A chunk is mapped without the file's descriptor, which is long closed, and without its name, which a process that
+// changed its root or its user can no longer open: mremap with an old size of 0 makes a second mapping of what a
+// shared mapping shows (mremap(2)). Each chunk is mapped with one page more, never accessible, whose place in the file
+// is the next chunk's beginning; the next chunk is a second mapping of that page, as long as it needs to be.
+#define _GNU_SOURCE
+#include <errno.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+
+#include "arena.h"
+#include "process.h"
+#include "raw.h"
+
+enum { ACCESSIBLE_AT_ONCE = 64 };
+_Static_assert(LJ_CHUNK_SLOTS % ACCESSIBLE_AT_ONCE == 0 && LJ_CHUNK_EXTENTS % ACCESSIBLE_AT_ONCE == 0,
+               "what is made accessible at once lies in one chunk");
+
+typedef struct lj_region {
+  void **chunks;
+  uint32_t chunk_count, per_chunk;
+  uint64_t bytes_each;
+} lj_region;
+
+static const lj_region lj_slot_region = {
+    .chunks = (void **)lj_process.slot_chunks,
+    .chunk_count = LJ_SLOT_CAPACITY_MAX / LJ_CHUNK_SLOTS,
+    .per_chunk = LJ_CHUNK_SLOTS,
+    .bytes_each = sizeof(lj_slot),
+};
+static const lj_region lj_extent_region = {
+    .chunks = (void **)lj_process.extent_chunks,
+    .chunk_count = LJ_EXTENT_CAPACITY_MAX / LJ_CHUNK_EXTENTS,
+    .per_chunk = LJ_CHUNK_EXTENTS,
+    .bytes_each = sizeof(lj_extent),
+};
+
+static uint64_t lj_chunk_bytes(const lj_region *region) { return region->per_chunk * region->bytes_each + LJ_PAGE; }
+
+// The chunk that holds `index`, mapped if it was not; NULL: it cannot be. Of several threads that map it one wins.
+static char *lj_chunk_of(const lj_region *region, uint32_t index) {
+  uint32_t number = index / region->per_chunk;
+  void *chunk = __atomic_load_n(&region->chunks[number], __ATOMIC_ACQUIRE);
+  if (chunk) return chunk;
+  uint64_t bytes = lj_chunk_bytes(region);
+  // Capacities beyond one chunk are whole chunks, so the one before is complete and has its page after the end.
+  char *before = __atomic_load_n(&region->chunks[number - 1], __ATOMIC_ACQUIRE);
+  if (lj_load_relaxed64(&lj_process.mapped_bytes) + bytes > lj_limit(RLIMIT_AS) / 8) return NULL;
+  long mapped = lj_raw4(SYS_mremap, (long)(before + bytes - LJ_PAGE), 0, (long)bytes, MREMAP_MAYMOVE);
+  if (mapped < 0 && mapped > -4096) return NULL;
+  // Release: pairs with the acquire above; readers of published slots come through the count.
+  if (!__atomic_compare_exchange_n(&region->chunks[number], &chunk, (void *)mapped, false, __ATOMIC_ACQ_REL,
+                                   __ATOMIC_ACQUIRE)) {
+    (void)lj_raw2(SYS_munmap, mapped, (long)bytes);
+    return chunk;
+  }
+  __atomic_fetch_add(&lj_process.mapped_bytes, bytes, __ATOMIC_RELAXED);
+  return (char *)mapped;
+}
+
+// Harmless when several threads do it.
+static bool lj_make_accessible(const lj_region *region, char *at, uint32_t index, uint32_t capacity) {
+  if (index % ACCESSIBLE_AT_ONCE) return true;
+  uint32_t count = capacity - index < ACCESSIBLE_AT_ONCE ? capacity - index : ACCESSIBLE_AT_ONCE;
+  return lj_raw3(SYS_mprotect, (long)at, (long)(count * region->bytes_each), PROT_READ | PROT_WRITE) == 0;
+}
+
+// Several threads may grow at once: each allocates the same next page first, one wins the number, the others go on
+// to the one after. So nobody waits and a published count never covers a page that is not there.
+static uint32_t lj_grow(const lj_region *region, uint32_t *count, uint32_t capacity) {
+  for (;;) {
+    uint32_t index = lj_load_acquire32(count);
+    if (index >= capacity || lj_quiet) return LJ_NO_SLOT;
+    char *chunk = lj_chunk_of(region, index), *at = chunk + index % region->per_chunk * region->bytes_each;
+    if (!chunk || !lj_make_accessible(region, at, index, capacity) || !lj_arena_populate(at, region->bytes_each)) {
+      lj_count_loss(LJ_LOSS_NO_MEMORY);
+      return LJ_NO_SLOT;
+    }
+    // Release: pairs with the reader's acquire load of the count.
+    if (__atomic_compare_exchange_n(count, &index, index + 1, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) return index;
+  }
+}
+
+uint32_t lj_arena_grow_slots(void) {
+  return lj_grow(&lj_slot_region, &lj_process.header->slot_count, lj_process.header->slot_capacity);
+}
+
+// The first chunk of extents is a mapping of its own; the first of slots goes with the header.
+static void lj_unmap_region(const lj_region *region, uint32_t from, uint64_t first_bytes) {
+  for (uint32_t i = from; i < region->chunk_count; i++) {
+    if (region->chunks[i])
+      (void)lj_raw2(SYS_munmap, (long)region->chunks[i], (long)(i ? lj_chunk_bytes(region) : first_bytes));
+    region->chunks[i] = NULL;
+  }
+}
+
+void lj_arena_unmap(void) {
+  lj_arena_header *header = lj_process.header;
+  lj_process.header = NULL;
+  if (!header) return;
+  uint32_t extents = header->extent_capacity < LJ_CHUNK_EXTENTS ? header->extent_capacity : LJ_CHUNK_EXTENTS;
+  lj_unmap_region(&lj_extent_region, 0, (uint64_t)extents * sizeof(lj_extent) + LJ_PAGE);
+  lj_process.slot_chunks[0] = NULL;
+  lj_unmap_region(&lj_slot_region, 1, 0);
+  (void)lj_raw2(SYS_munmap, (long)header, (long)lj_process.base_bytes);
+}
+
+// The next link may be stale by the time of the exchange; then the tag has changed and the exchange fails. Reading it
+// is safe all the same: slots and extents are never unmapped.
+uint32_t lj_stack_pop(uint64_t *head, uint32_t (*next_of)(uint32_t link)) {
+  uint64_t old = __atomic_load_n(head, __ATOMIC_ACQUIRE), fresh;
+  do {
+    if (!(uint32_t)old) return 0;
+    fresh = ((old >> 32) + 1) << 32 | next_of((uint32_t)old);
+  } while (!__atomic_compare_exchange_n(head, &old, fresh, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE));
+  return (uint32_t)old;
+}
+
+void lj_stack_push(uint64_t *head, uint32_t link, void (*set_next)(uint32_t link, uint32_t next)) {
+  uint64_t old = __atomic_load_n(head, __ATOMIC_ACQUIRE), fresh;
+  do {
+    set_next(link, (uint32_t)old);
+    fresh = ((old >> 32) + 1) << 32 | link;
+    // Release: pairs with the acquire in lj_stack_pop; the link is written before it can be popped.
+  } while (!__atomic_compare_exchange_n(head, &old, fresh, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE));
+}
+
+static uint32_t lj_extent_next(uint32_t link) { return lj_load_relaxed32(&lj_extent_at(link)->next); }
+static void lj_extent_set_next(uint32_t link, uint32_t next) {
+  __atomic_store_n(&lj_extent_at(link)->next, next, __ATOMIC_RELAXED);
+}
+
+uint32_t lj_extent_claim(uint32_t owner_slot) {
+  uint32_t link = lj_stack_pop(&lj_process.free_extents, lj_extent_next);
+  if (!link) {
+    lj_arena_header *header = lj_process.header;
+    uint32_t index = lj_grow(&lj_extent_region, &header->extent_count, header->extent_capacity);
+    if (index == LJ_NO_SLOT) return LJ_NO_EXTENT;
+    link = index + 1;
+  }
+  lj_extent *extent = lj_extent_at(link);
+  extent->next = LJ_NO_EXTENT;
+  extent->owner_slot = owner_slot;
+  for (uint32_t i = 0; i < LJ_HELD_PER_EXTENT; i++) extent->held[i].object = 0;
+  return link;
+}
+
+void lj_extent_release(uint32_t link) { lj_stack_push(&lj_process.free_extents, link, lj_extent_set_next); }
