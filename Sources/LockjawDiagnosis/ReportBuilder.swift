@@ -74,7 +74,8 @@ package struct ReportBuilder {
     return Report(
       verdict: examination.diagnosis.verdict, signature: "", process: process, findings: findings, locks: locks,
       threads: threads, history: history,
-      diagnostics: target.diagnostics + (arena?.quietness.map { [$0] } ?? []) + stackReader.diagnostics + unlisted(threads), losses: losses, timing: timing,
+      diagnostics: target.diagnostics + (arena?.quietness.map { [$0] } ?? []) + stackReader.diagnostics
+        + unlisted(threads), losses: losses, timing: timing,
       source: source)
   }
 
