@@ -52,7 +52,9 @@ let package = Package(
     .target(name: "LockjawEmulator", dependencies: ["LockjawModel", "LockjawInspect", "LockjawSymbols"]),
     .target(
       name: "LockjawDiagnosis",
-      dependencies: ["LockjawModel", "LockjawArena", "LockjawGraph", "LockjawInspect", "LockjawSymbols"]),
+      dependencies: [
+        "LockjawModel", "LockjawArena", "LockjawGraph", "LockjawInspect", "LockjawSymbols", "LockjawEmulator",
+      ]),
     .target(name: "LockjawReport", dependencies: ["LockjawModel"]),
     .target(
       name: "LockjawWatch",
@@ -91,7 +93,7 @@ let package = Package(
       name: "LockjawEmulatorTests",
       dependencies: [
         "LockjawEmulator", "LockjawInspect", "LockjawSymbols", "LockjawModel", "LockjawTestPrograms", "LockjawNestings",
-      ]),
+      ], exclude: ["Oracle"]),
     .testTarget(name: "LockjawReportTests", dependencies: ["LockjawReport"], exclude: ["Golden"]),
     .testTarget(name: "LockjawPreloadTests", dependencies: ["CLockjawABI", "CLockjawNative"], exclude: ["Programs"]),
     .testTarget(name: "LockjawEndToEndTests", dependencies: ["LockjawModel"]),

@@ -15,6 +15,8 @@ package struct Examination {
   package let refused: Set<ThreadID>
   /// What the interpretation of a thread's futex wait rests on.
   package let grounds: [ThreadID: String]
+  /// Holders that were found by what frames would release.
+  package let owners: [Address: LockOwners]
   /// The moment of the first pass.
   package let now: Instant
   /// An orphan's owner turned out to have unlocked before it ended: the whole is worth another look.
@@ -34,10 +36,14 @@ package struct Examination {
     package let words: [Address: LockWord]
     /// What the interpretation of a thread's wait rests on, a sentence each.
     package let grounds: [ThreadID: String]
+    /// Holders of such locks; see `findingHolders`.
+    package let owners: [Address: LockOwners]
     package init(
       threads: [ThreadState], now: Instant, waits: [WaitKey], listsEveryThread: Bool = false,
-      refused: Set<ThreadID> = [], words: [Address: LockWord] = [:], grounds: [ThreadID: String] = [:]
+      refused: Set<ThreadID> = [], words: [Address: LockWord] = [:], grounds: [ThreadID: String] = [:],
+      owners: [Address: LockOwners] = [:]
     ) {
+      self.owners = owners
       self.words = words
       self.grounds = grounds
       self.listsEveryThread = listsEveryThread
@@ -75,13 +81,16 @@ package struct Examination {
   ///     is also the second.
   ///   - stall: seconds after which a wait is a finding.
   package init(_ glance: Glance, arena: ArenaReader?, target: any Target, stall: Double) {
-    let first = glance.threads
     let memory = target.memory
     var words = glance.words
-    for lock in WaitForGraph.locksToDecode(first) where words[lock.object] == nil {
+    for lock in WaitForGraph.locksToDecode(glance.threads) where words[lock.object] == nil {
       words[lock.object] =
         GlibcWord.decode(lock.type, at: lock.object) { memory.bytes(at: $0, count: $1) }
-        ?? Self.rememberedWord(lock.object, first)
+        ?? Self.rememberedWord(lock.object, glance.threads)
+    }
+    var first = glance.threads
+    if arena == nil, let snapshot = (target as? SnapshotTarget)?.snapshot {
+      first = SnapshotOwners(words: words, snapshot: snapshot).adding(to: first)
     }
 
     var kernel: [ThreadID: KernelState] = [:]
@@ -102,7 +111,7 @@ package struct Examination {
     let concerned = Self.concerned(first, candidates)
     let second =
       arena.map { arena in
-        target.condition == "gone" ? concerned : concerned.compactMap { arena.thread(inSlot: $0.slot) }
+        target.condition == "gone" ? concerned : concerned.compactMap { Self.again($0, arena) }
       } ?? concerned
     let graph = preliminary.adding(kernel)
     let witnesses = Witnesses(
@@ -111,6 +120,7 @@ package struct Examination {
     threads = first
     refused = glance.refused
     grounds = glance.grounds
+    owners = glance.owners
     self.words = words
     self.kernel = kernel
     self.graph = graph
@@ -120,7 +130,9 @@ package struct Examination {
     let secondLook = (target is DeadTarget ? nil : arena).map {
       SecondLook(first: first, words: words, kernel: kernel, arena: $0, target: target)
     }
-    let confirmed = secondLook.map { look in diagnosis.keeping { look.confirms($0) } } ?? diagnosis
+    let confirmed =
+      (secondLook.map { look in diagnosis.keeping { look.confirms($0) } } ?? diagnosis)
+      .adding(Self.lockFindings(glance, arena: arena, target: target))
     wasOvertaken = diagnosis.findings.contains { $0.kind == .orphanedLock && !confirmed.findings.contains($0) }
     self.diagnosis = confirmed
   }
@@ -128,6 +140,15 @@ package struct Examination {
   private static let absentArena =
     "arena: the process was not started with the shim, so nobody recorded who took what; the holders are those that the "
     + "locks' own words name."
+
+  /// The thread as the arena has it now. What was found out about it (how its futex wait reads, what its frames hold)
+  /// stays as true as its wait: until that ends it cannot do anything.
+  private static func again(_ thread: ThreadState, _ arena: ArenaReader) -> ThreadState? {
+    guard var now = arena.thread(inSlot: thread.slot) else { return thread.slot < 0 ? thread : nil }
+    now.held += thread.held.filter { $0.evidence != .arena }
+    if let first = thread.wait, now.wait?.sequence == first.sequence { now.wait = first }
+    return now
+  }
 
   /// Threads whose second look a judgement needs: members of a cycle, and whoever lists one of its locks.
   private static func concerned(_ threads: [ThreadState], _ candidates: [Candidate]) -> [ThreadState] {
@@ -171,7 +192,7 @@ package struct Examination {
   private static func someoneIsNeeded(_ threads: [ThreadState], now: Instant, stall: Double) -> Bool {
     threads.contains { thread in
       guard let wait = thread.wait, wait.type == .futex || wait.type == .semaphore else { return false }
-      return wait.deadline == nil && now.seconds(since: wait.since) >= stall
+      return wait.deadline == nil && (!wait.since.isKnown || now.seconds(since: wait.since) >= stall)
     }
   }
 

@@ -14,16 +14,20 @@ extension Examination.Glance {
   package func interpreting(
     _ target: any Target, arena: ArenaReader?, snapshot: Snapshot? = nil, olderThan age: Double
   ) -> Examination.Glance {
-    func isDue(_ thread: ThreadState) -> Bool {
-      guard let wait = thread.wait, wait.futex != nil, wait.type == .futex || wait.type == .piFutex else { return false }
+    func isDue(_ thread: ThreadState, after age: Double) -> Bool {
+      guard let wait = thread.wait, wait.futex != nil, wait.type == .futex || wait.type == .piFutex else {
+        return false
+      }
       return !wait.since.isKnown || now.seconds(since: wait.since) >= age
     }
-    guard threads.contains(where: isDue) else { return self }
+    guard threads.contains(where: { isDue($0, after: age) }) else { return self }
+    // Those who wait for the same lock came one after another: the younger belong into the same report.
+    let younger = age / 10
     let interpreter = WaitInterpreter(target, arena: arena, snapshot: snapshot)
     var words = words
     var grounds = grounds
     let threads = threads.map { thread in
-      guard isDue(thread), let reading = interpreter.reading(of: thread) else { return thread }
+      guard isDue(thread, after: younger), let reading = interpreter.reading(of: thread) else { return thread }
       var thread = thread
       thread.wait?.type = reading.type
       thread.wait?.mode = reading.mode

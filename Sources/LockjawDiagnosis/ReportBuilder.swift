@@ -74,7 +74,8 @@ package struct ReportBuilder {
     return Report(
       verdict: examination.diagnosis.verdict, signature: "", process: process, findings: findings, locks: locks,
       threads: threads, history: history,
-      diagnostics: target.diagnostics + (arena?.quietness.map { [$0] } ?? []) + stackReader.diagnostics + unlisted(threads), losses: losses, timing: timing,
+      diagnostics: target.diagnostics + (arena?.quietness.map { [$0] } ?? []) + stackReader.diagnostics
+        + unlisted(threads), losses: losses, timing: timing,
       source: source)
   }
 
@@ -83,7 +84,7 @@ package struct ReportBuilder {
   private func finding(_ raw: RawFinding, _ stackOf: [ThreadID: [Frame]]) -> Finding {
     Finding(
       kind: raw.kind, certainty: raw.certainty, summary: "", edges: raw.edges.map { edge($0, stackOf) },
-      bystanders: raw.bystanders, evidence: raw.evidence + culpritSentence(raw) + refusals(raw))
+      bystanders: raw.bystanders, evidence: raw.evidence + culpritSentence(raw) + refusals(raw) + grounds(raw))
   }
 
   /// "thread 4242 "loader", which holds it, is asleep in read (fd 3: pipe:[991])"
@@ -92,6 +93,13 @@ package struct ReportBuilder {
     let name = name(of: culprit)
     let activity = target.activity(of: culprit) ?? raw.culpritState.map(Self.words)
     return activity.map { ["thread \(culprit)\(name.isEmpty ? "" : " \"\(name)\""), which holds it, \($0)"] } ?? []
+  }
+
+  /// What the reading of inlined locks rests on.
+  private func grounds(_ raw: RawFinding) -> [String] {
+    let objects = Set(raw.edges.map(\.object)).sorted()
+    return raw.edges.prefix(8).compactMap { examination.grounds[$0.waiter] }
+      + objects.prefix(8).compactMap { examination.owners[$0]?.check }
   }
 
   private func refusals(_ raw: RawFinding) -> [String] {
@@ -107,14 +115,28 @@ package struct ReportBuilder {
     return Edge(
       waiter: raw.waiter, lock: lockName(raw), mode: raw.mode, holders: raw.holders, evidence: evidence(raw),
       waitsAt: StackReader.shown(stack) ?? stackReader.frame(at: raw.site), heldSinceAt: since,
-      heldIn: raw.holders.first.flatMap { holder in heldIn(since, stackOf[holder] ?? []) },
+      heldIn: raw.holders.first.flatMap { holder in
+        found(raw).map { stackReader.frame(at: $0.heldIn, isReturnAddress: true) }
+          ?? heldIn(since, stackOf[holder] ?? [])
+      },
+      releasedAt: found(raw).flatMap {
+        stackReader.frame(at: $0.releasedAt, isReturnAddress: $0.releasedAtIsReturnAddress)
+      },
       heldMode: raw.holderMode,
       waitingForSeconds: raw.since.isKnown ? examination.now.seconds(since: raw.since) : .nan)
   }
 
-  /// Where no arena is, what it is said to know comes from the lock's word: a waiting writer, a joined thread.
+  /// The first holder's hold as the search found it.
+  private func found(_ raw: CandidateEdge) -> FoundOwner? {
+    guard let holder = raw.holders.first else { return nil }
+    return examination.owners[raw.object]?.owners.first { $0.thread == holder }
+  }
+
+  /// Where no arena is, what is known comes from the lock's word: its owner field, a waiting writer, a joined thread.
   private func evidence(_ raw: CandidateEdge) -> HolderEvidence {
-    arena == nil && raw.evidence == .arena ? .lockWord : raw.evidence
+    guard arena == nil, raw.evidence == .arena else { return raw.evidence }
+    let owner = examination.words[raw.object]?.owner
+    return owner != nil && owner == raw.holders.first ? .ownerField : .lockWord
   }
 
   /// The holder's frame that runs the function which acquired the lock: where the holder is now, inside the hold.
@@ -202,16 +224,8 @@ package struct ReportBuilder {
     }
     return ThreadReport(
       tid: tid, name: name(of: tid), state: thread.wait.map(waiting) ?? activity(tid),
-      stack: stackReader.stack(of: thread), holds: holds(thread),
+      stack: stackReader.stack(of: thread), holds: thread.held.compactMap { lockIDs[$0.object] },
       waitsFor: thread.wait.flatMap { lockIDs[$0.object] })
-  }
-
-  /// What the thread's own list has, then locks whose words name it as owner; of an unrecorded process that is all.
-  private func holds(_ thread: ThreadState) -> [String] {
-    let listed = thread.held.compactMap { lockIDs[$0.object] }
-    let owned = lockOrder.filter { examination.words[$0.address]?.owner == thread.tid }
-      .compactMap { lockIDs[$0.address] }
-    return listed + owned.filter { !listed.contains($0) }
   }
 
   private func waiting(_ wait: Wait) -> String {

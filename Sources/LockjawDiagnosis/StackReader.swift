@@ -89,6 +89,12 @@ struct StackReader {
     return first
   }
 
+  /// The frame of one address to show: the program's own function there, outermost of those inlined at that place.
+  func frame(at address: Address, isReturnAddress: Bool) -> Frame? {
+    let frames = symbols.symbolizer.frames(at: address, isReturnAddress: isReturnAddress)
+    return frames.first { !$0.isPlumbing } ?? frames.last
+  }
+
   /// The frame of a stack to show.
   static func shown(_ stack: [Frame]) -> Frame? { stack.first { !$0.isPlumbing } ?? stack.first }
 

@@ -69,7 +69,7 @@ package final class LiveTarget: Target {
     let files = ModuleFiles(root: .process(process))
     let made = TargetSymbols(
       unwinder: StackUnwinder(modules: modules, files: files),
-      symbolizer: Symbolizer(modules: modules, files: files), files: files)
+      symbolizer: Symbolizer(modules: modules, files: files, cache: .standard), files: files)
     cached = (modules, made)
     return made
   }
@@ -87,7 +87,7 @@ package final class DeadTarget: Target {
     memory = FileBackedMemory(modules: modules, files: files)
     made = TargetSymbols(
       unwinder: StackUnwinder(modules: modules, files: files),
-      symbolizer: Symbolizer(modules: modules, files: files), files: files)
+      symbolizer: Symbolizer(modules: modules, files: files, cache: .standard), files: files)
   }
 
   package var threadIDs: Set<ThreadID>? { nil }

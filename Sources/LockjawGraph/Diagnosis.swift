@@ -70,6 +70,22 @@ package struct Diagnosis: Hashable, Sendable {
     return kept.count == findings.count ? self : Diagnosis(verdict: Self.verdict(of: kept), findings: kept)
   }
 
+  /// With findings about single locks. A hang of which nothing was known is replaced by one that says what it is, and a
+  /// lock of a cycle needs no other explanation.
+  package func adding(_ others: [RawFinding]) -> Diagnosis {
+    let explained = Set(findings.filter { $0.kind != .hangUnknown && $0.kind.isHang }.flatMap(\.members))
+    let fresh = others.filter { explained.isDisjoint(with: $0.members) }
+    guard !fresh.isEmpty else { return self }
+    let told = Set(fresh.flatMap(\.members))
+    let kept = findings.filter {
+      !(($0.kind == .hangUnknown || $0.kind == .contention || $0.kind == .idle) && !told.isDisjoint(with: $0.members))
+    }
+    let all = (kept + fresh).enumerated().sorted {
+      ($0.element.kind, $0.element.certainty.rank, $0.offset) < ($1.element.kind, $1.element.certainty.rank, $1.offset)
+    }.map(\.element)
+    return Diagnosis(verdict: Self.verdict(of: all), findings: all)
+  }
+
   /// The most serious hang that is more than a suspicion; else the most serious suspicion of a hang; else the most
   /// serious of the rest.
   private static func verdict(of findings: [RawFinding]) -> FindingKind {

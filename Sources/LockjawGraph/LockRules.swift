@@ -15,22 +15,25 @@ import LockjawModel
 ///     and again.
 /// W6. A waiter that has been woken does not count, and a wait that only a pattern tells makes nothing more than
 ///     suspect.
-/// W7. Nothing is said of what has no holder (conditions, barriers, joins, plain futexes).
+/// W7. Nothing is said of what has no holder (conditions, barriers, joins, plain futexes), and of an initialisation only
+///     what its word rules out.
 extension LockFacts {
   /// How many time limits in a row make a livelock.
   package static let livelockTimeouts = 3
 
   /// - Parameters:
   ///   - now: the moment of the first look.
-  ///   - firstLook: seconds a wait must have lasted to be looked at.
+  ///   - firstLook: seconds that one wait must have lasted for the lock to be looked at.
   /// - Returns: `nil` where the lock shows nothing wrong by itself.
   package func finding(now: Instant, firstLook: Double) -> RawFinding? {
     guard word.type.hasHolder, word.type != .join else { return nil }
-    let asleep = waiters.filter { !$0.isWoken && now.seconds(since: $0.since) >= firstLook }
-    guard !asleep.isEmpty else { return nil }
+    let asleep = waiters.filter { !$0.isWoken }
+    let lasting = asleep.filter { now.seconds(since: $0.since) >= firstLook }
+    guard !lasting.isEmpty else { return nil }
+    // Once one has lasted, whoever came later waits for the same thing.
     if word.impossibility != nil { return impossibleWord(asleep) }
     if word.isTaken { return orphaned(asleep) ?? unfound(asleep) }
-    return livelock(asleep) ?? lostWakeup(asleep, firstLook: firstLook)
+    return livelock(asleep) ?? lostWakeup(lasting)
   }
 
   private var name: String { "\(word.type.rawValue) \(word.address)" }
@@ -45,7 +48,8 @@ extension LockFacts {
     ]
     let claims = holders?.claims ?? []
     if !claims.isEmpty {
-      evidence.append("holders: \(list(claims.map(\.thread))) seem to hold it; the word cannot confirm that.")
+      evidence.append(
+        "holders: by its frames it is held by \(list(claims.map(\.thread))); the word cannot confirm that.")
     } else if holders != nil {
       evidence.append("holders: no thread's frames would release it.")
     }
@@ -62,7 +66,9 @@ extension LockFacts {
   }
 
   private func unfound(_ asleep: [LockWaiter]) -> RawFinding? {
-    guard !word.recordsOwner, word.type != .semaphore, let holders, holders.claims.isEmpty else { return nil }
+    // No frame releases a semaphore's permit, and who runs an initialiser is not searched for.
+    guard word.type == .mutex || word.type == .rwlock else { return nil }
+    guard !word.recordsOwner, let holders, holders.claims.isEmpty else { return nil }
     // Whoever was not searched may have it.
     guard holders.unsearched.isEmpty, asleep.contains(where: { !$0.hasTimeLimit }) else { return nil }
     if let secondLook {
@@ -78,7 +84,9 @@ extension LockFacts {
 
   // MARK: free
 
-  private func lostWakeup(_ asleep: [LockWaiter], firstLook: Double) -> RawFinding? {
+  private func lostWakeup(_ asleep: [LockWaiter]) -> RawFinding? {
+    // An initialisation that has not begun is waited for in good order (`Once::wait`).
+    guard word.type != .once else { return nil }
     guard let secondLook, let again = secondLook.word, !again.isTaken, again.impossibility == nil else { return nil }
     let lasting = asleep.filter { !$0.hasTimeLimit && secondLook.stillWaiting.contains($0.thread) }
     guard !lasting.isEmpty else { return nil }

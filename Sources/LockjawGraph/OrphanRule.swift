@@ -41,9 +41,9 @@ extension Survey {
     guard !waiters.isEmpty else { return nil }
     let word = graph.words[object]
     let variant = word?.variant ?? ""
-    let longest = waiters.map(waitSeconds).max() ?? 0
+    let hasLasted = waiters.contains(where: hasLasted)
     if !isListed, variant.contains("process-shared") || variant.contains("robust") { return nil }
-    if !isListed || variant.contains("robust"), longest < stall { return nil }
+    if !isListed || variant.contains("robust"), !hasLasted { return nil }
 
     let tid = graph.tid(of: owner)
     let name = "\(nodes.gates[gates[0]].type.rawValue) \(object)"

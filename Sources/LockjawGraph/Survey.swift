@@ -25,6 +25,13 @@ struct Survey {
     return now.seconds(since: since)
   }
 
+  /// Whether the wait is as old as the stall, or nobody knows how old it is: a core that someone took of a process was
+  /// taken for a reason.
+  func hasLasted(_ node: Int) -> Bool {
+    guard node < graph.threads.count, let since = graph.threads[node].wait?.since else { return false }
+    return !since.isKnown || now.seconds(since: since) >= stall
+  }
+
   /// Whether the thread waits for a lock. A join is no lock: `main` joining its workers for hours is nothing unusual.
   func waitsForLock(_ node: Int) -> Bool {
     guard nodes.gateOf[node] >= 0 else { return false }

@@ -18,7 +18,7 @@ extension Survey {
     var evidence: [String] = waiters.isEmpty ? [] : words(ofLocks: waiters)
     if !isHangExplained, let reason = nobodyIsAwake() {
       let asleep = graph.threads.indices.filter { isSignalWait($0) && !isExplained[$0] }
-      if asleep.contains(where: { waitSeconds($0) >= stall }) {
+      if asleep.contains(where: hasLasted) {
         waiters += asleep
         evidence.append(reason)
       }

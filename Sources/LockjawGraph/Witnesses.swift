@@ -121,7 +121,13 @@ package struct Witnesses: Sendable {
   private func hearHolds(of candidate: Candidate, into hearing: inout Hearing) {
     for edge in candidate.cycle where edge.blocking == .holds && !edge.isWeak {
       guard let holder = edge.holders.first, let state = second[holder] else { continue }
-      if !state.held.contains(where: { $0.object == edge.object && $0.type == edge.type && $0.evidence == .arena }) {
+      if state.held.contains(where: { $0.object == edge.object && $0.evidence.isFoundByFrames }) {
+        hearing.missing(
+          "arena: \(edge.type.rawValue) \(edge.object) is taken by inlined code that nothing records; that thread "
+            + "\(holder) holds it is told by what its frames would release.")
+      } else if !state.held.contains(where: {
+        $0.object == edge.object && $0.type == edge.type && $0.evidence == .arena
+      }) {
         hearing.missing(
           "arena: thread \(holder) does not list \(edge.type.rawValue) \(edge.object) among its locks; only the "
             + "lock's word names it.")
@@ -192,7 +198,8 @@ package struct Witnesses: Sendable {
   ) {
     if let counted = word.readerCount {
       if counted != inside.readers, absentArena != nil {
-        hearing.missing("lock word: \(name) counts \(counted) readers inside; who they are is known of \(inside.readers).")
+        hearing.missing(
+          "lock word: \(name) counts \(counted) readers inside; who they are is known of \(inside.readers).")
       } else if counted != inside.readers {
         hearing.dissent("lock word: \(name) counts \(counted) readers inside, the arena lists \(inside.readers).")
       }

@@ -14,9 +14,12 @@ extension Snapshot {
     let memory = ProcessMemory(process)
     let modules = ModuleGrouping.modules(map) { LoadedImage(at: $0, memory: memory) }
     let clock = SleepClock()
+    let namespace = PidNamespace(process)
     let begin = monotonicNanoseconds()
     let threads = process.threads.filter { !$0.hasEnded }.map { live in
-      thread(live, process, memory, map, slept: clock?.slept(process, live.tid))
+      var thread = thread(live, process, memory, map, slept: clock?.slept(process, live.tid))
+      thread.tid = namespace.inner(live.tid.rawValue)
+      return thread
     }
     guard process.isAlive else { throw .noSuchProcess(pid: pid) }
     return Snapshot(
@@ -30,7 +33,7 @@ extension Snapshot {
   ) -> Thread {
     func without(_ state: KernelState, _ reason: String) -> Thread {
       Thread(
-        tid: live.tid, name: live.name, registers: nil, stack: nil, callNumber: .max, threadPointer: 0,
+        tid: live.tid, name: live.name, registers: nil, stack: nil, callNumber: .max,
         sleptNanoseconds: slept, kernelState: state, missing: reason)
     }
     let content: [UInt8]
@@ -56,7 +59,7 @@ extension Snapshot {
       tid: live.tid, name: live.name, registers: registers,
       stack: memory.bytes(at: Address(range.address), count: range.count)
         .map { MemoryImage(base: Address(range.address), bytes: $0) },
-      callNumber: UInt64(number), threadPointer: 0, sleptNanoseconds: slept,
+      callNumber: UInt64(number), sleptNanoseconds: slept,
       kernelState: ThreadActivity(registers, callNumber: UInt64(number)).kernelState, missing: nil)
   }
 }

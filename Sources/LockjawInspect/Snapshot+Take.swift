@@ -78,6 +78,8 @@ extension Snapshot {
       uniquingKeysWith: { first, _ in first })
 
     let slept = sleepTimes(process, tracees.ids)
+    let namespace = PidNamespace(process)
+    let inner = namespace.isForeign ? tracees.ids.reduce(into: [:]) { $0[$1] = namespace.inner($1) } : [:]
 
     let begin = monotonicNanoseconds()
     tracees.stopAll(deadline: begin &+ deadlineNanoseconds)
@@ -99,13 +101,14 @@ extension Snapshot {
       guard let raw else {
         if tracees.isThirtyTwoBit { throw .thirtyTwoBit(pid: process.pid) }
         return Thread(
-          tid: ThreadID(tid), name: name, registers: nil, stack: nil, callNumber: .max, threadPointer: 0,
+          tid: inner[tid] ?? ThreadID(tid), name: name, registers: nil, stack: nil, callNumber: .max,
           sleptNanoseconds: slept[tid], kernelState: process.kernelState(of: ThreadID(tid)),
           missing: "It could not be stopped within \(milliseconds) ms: it \(process.activity(of: ThreadID(tid))).")
       }
       return Thread(
-        tid: ThreadID(tid), name: name, registers: Registers(raw), stack: images[tid], callNumber: raw.orig_rax,
-        threadPointer: raw.fs_base, sleptNanoseconds: slept[tid],
+        tid: inner[tid] ?? ThreadID(tid), name: name, registers: Registers(raw), stack: images[tid],
+        callNumber: raw.orig_rax,
+        sleptNanoseconds: slept[tid],
         kernelState: ThreadActivity(Registers(raw), callNumber: raw.orig_rax).kernelState, missing: nil)
     }
     return Snapshot(

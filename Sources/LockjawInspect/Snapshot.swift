@@ -4,6 +4,7 @@ import LockjawModel
 /// a process runs on and may change or die.
 package struct Snapshot: Sendable {
   package struct Thread: Sendable {
+    /// In the process' own pid namespace, as lock words have it.
     package var tid: ThreadID
     package var name: String
     /// `nil` where the thread could not be stopped in time; `missing` says why.
@@ -12,14 +13,15 @@ package struct Snapshot: Sendable {
     package var stack: MemoryImage?
     /// `orig_rax`: number of the system call the thread is in; all ones: in none.
     package var callNumber: UInt64
-    /// `fs_base`.
-    package var threadPointer: UInt64
     /// For how long the thread had not run when it was stopped; `nil` where the kernel does not say.
     package var sleptNanoseconds: UInt64?
     /// What the thread was doing when it was stopped, from its registers.
     package var kernelState: KernelState
     /// A sentence, where `registers` is `nil`.
     package var missing: String?
+
+    /// Where its descriptor is (`fs_base`); 0 where it is not known.
+    package var threadPointer: UInt64 { registers?.fsBase ?? 0 }
 
     /// The system call it sleeps in, with its six arguments; `nil` where it runs.
     package var blockingCall: (number: Int, arguments: [UInt64])? {
@@ -85,7 +87,7 @@ package struct Snapshot: Sendable {
   /// What a thread was doing, for people: "asleep in read on pipe:[4711] (fd 0)"; `nil` for a thread it does not have.
   package func activity(of tid: ThreadID) -> String? {
     guard let thread = thread(tid) else { return nil }
-    guard let registers = thread.registers else { return thread.missing }
+    guard let registers = thread.registers else { return nil }
     let activity = ThreadActivity(registers, callNumber: thread.callNumber)
     return ActivityDescription(descriptorTarget: { descriptors[$0] }).sentence(activity, taskState: "S")
   }

@@ -20,6 +20,9 @@ package struct Instant: Hashable, Comparable, Sendable {
   package let nanoseconds: UInt64
   package init(nanoseconds: UInt64) { self.nanoseconds = nanoseconds }
   package static func < (a: Instant, b: Instant) -> Bool { a.nanoseconds < b.nanoseconds }
+  /// The beginning of a wait that nobody dated (a kernel's core); later than every other, so that it has lasted for 0 s.
+  package static let unknown = Instant(nanoseconds: .max)
+  package var isKnown: Bool { self != .unknown }
   /// Seconds from `earlier` to this instant; zero where the clocks disagree.
   package func seconds(since earlier: Instant) -> Double {
     nanoseconds > earlier.nanoseconds ? Double(nanoseconds - earlier.nanoseconds) / 1e9 : 0

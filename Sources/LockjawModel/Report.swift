@@ -40,6 +40,17 @@ package enum Certainty: String, Hashable, Sendable {
   case suspect
 }
 
+extension Certainty {
+  /// 0 is the most certain.
+  package var rank: Int {
+    switch self {
+    case .proven: 0
+    case .inferred: 1
+    case .suspect: 2
+    }
+  }
+}
+
 /// How the holder of a lock is known; raw values are the JSON contract.
 package enum HolderEvidence: String, Hashable, Sendable {
   case arena
@@ -49,6 +60,9 @@ package enum HolderEvidence: String, Hashable, Sendable {
   case forwardRun = "forward-run"
   case stack
   case none
+
+  /// Found by what a frame would release, not recorded by anybody.
+  package var isFoundByFrames: Bool { self == .landingPad || self == .forwardRun }
 }
 
 /// One symbolised stack frame.

@@ -41,6 +41,14 @@ final class ModuleSymbols {
   }
 
   var buildID: String { module.buildID.isEmpty ? file?.buildID ?? "" : module.buildID }
+  /// Names this build and the files its names come from; `nil` where there is no build-id to go by.
+  var cacheKey: String? {
+    // It becomes a file name: hexadecimal digits only, whatever a hostile arena says.
+    guard !buildID.isEmpty, buildID.utf8.count <= 64, buildID.allSatisfy(\.isHexDigit) else { return nil }
+    return ([file, debugFile] as [ELFFile?]).reduce(buildID + (wantsLines ? "-l" : "-n")) { key, file in
+      key + (file.map { "-\($0.inode).\($0.byteCount)" } ?? "-0")
+    }
+  }
   /// Whether lines can be expected here.
   var hasLines: Bool { [file, debugFile].contains { $0?.section(named: ".debug_info") != nil } }
   /// Whether every function has its name, not only those that are exported.

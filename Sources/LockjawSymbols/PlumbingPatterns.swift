@@ -63,7 +63,7 @@ enum PlumbingPatterns {
     "std::__1::thread::", "std::__1::__thread_", "std::__1::__invoke", "std::__1::__libcpp_", "std::__1::function<",
     // Rust: std's locks, threads, runtime and the calls through closures
     "std::sys::", "std::sys_common::", "std::sync::", "std::rt::", "std::panicking::", "std::panic::",
-    "std::thread::", "core::ops::function::", "core::panic::unwind_safe::",
+    "std::thread::", "core::ops::function::", "core::panic::unwind_safe::", "core::ptr::drop_in_place",
     "alloc::boxed::", "core::sync::atomic::", "std::backtrace::", "core::result::Result<", "core::option::Option<",
     "&F as core::ops::function::", "&mut F as core::ops::function::", "core::hint::",
     // parking_lot and lock_api

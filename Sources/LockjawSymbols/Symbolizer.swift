@@ -15,11 +15,20 @@ package final class Symbolizer {
   private var symbols: [ModuleSymbols?]
   private var remembered: [Place: [Frame]] = [:]
   private var shortages: [Int: SymbolShortage] = [:]
+  private let cache: SymbolCache?
+  /// What the cache had, and what was named since.
+  private var kept: [Shelf: SymbolCache.Names] = [:]
+  private var fresh: [Shelf: SymbolCache.Names] = [:]
 
   /// - Parameters:
   ///   - files: also says where separate debug files are looked for: below the same root, and on this host.
   ///   - debugInfoCache: where the debuginfod client keeps what it fetched; `nil`: nowhere.
-  package init(modules: [Module], files: ModuleFiles, debugInfoCache: String? = DebugInfoCache.directory) {
+  ///   - cache: names of earlier reports; `nil`: every address is looked up.
+  package init(
+    modules: [Module], files: ModuleFiles, debugInfoCache: String? = DebugInfoCache.directory,
+    cache: SymbolCache? = nil
+  ) {
+    self.cache = cache
     self.modules = ModuleIndex(modules)
     self.files = files
     debugFiles = DebugFiles(roots: files.pathPrefixes, cache: debugInfoCache)
@@ -59,19 +68,60 @@ package final class Symbolizer {
   ///
   /// Names a lock and not what is inside it.
   package func variablePath(at address: Address) -> String? {
+    guard let index = modules.index(containing: address) ?? zeroedVariables(at: address),
+      let bias = symbols(of: index).bias
+    else { return nil }
+    let offset = address.rawValue &- bias
+    if let known = cached(offset, .variables, symbols(of: index), index) { return known.first?.function }
+    let path = lookedUpPath(at: address, in: index, bias: bias)
+    keep([Frame(function: path, module: "", offset: offset)], at: offset, .variables, index)
+    return path
+  }
+
+  private func lookedUpPath(at address: Address, in index: Int, bias: UInt64) -> String? {
     guard let symbol = dataSymbol(at: address) else { return nil }
-    if let index = modules.index(containing: address) ?? zeroedVariables(at: address),
-      let bias = symbols(of: index).bias,
-      let path = symbols(of: index).path(to: symbol.offset, inVariableAt: address.rawValue &- bias &- symbol.offset)
-    {
-      return symbol.name + path
-    }
+    let start = address.rawValue &- bias &- symbol.offset
+    if let path = symbols(of: index).path(to: symbol.offset, inVariableAt: start) { return symbol.name + path }
     return symbol.offset == 0 ? symbol.name : "\(symbol.name)+\(symbol.offset)"
   }
 
   /// What could not be named, a sentence a module, for modules that were asked about.
   package var diagnostics: [String] {
     files.diagnostics + shortages.sorted { $0.key < $1.key }.compactMap { $0.value.sentence }
+  }
+
+  // MARK: the cache
+
+  /// What a name is about; raw values distinguish the cache's files.
+  private enum Subject: String {
+    case code = ""
+    case variables = "-v"
+  }
+  private struct Shelf: Hashable {
+    var module: Int
+    var subject: Subject
+  }
+
+  /// Keeps what was named for the next report.
+  package func save() {
+    for (shelf, names) in fresh {
+      if let key = symbols(of: shelf.module).cacheKey { cache?.store(key + shelf.subject.rawValue, names) }
+    }
+    fresh = [:]
+  }
+
+  /// The cache's frames, with what it leaves out.
+  private func cached(_ offset: UInt64, _ subject: Subject, _ symbols: ModuleSymbols, _ index: Int) -> [Frame]? {
+    guard let cache, let key = symbols.cacheKey else { return nil }
+    let shelf = Shelf(module: index, subject: subject)
+    if kept[shelf] == nil { kept[shelf] = cache.names(key + subject.rawValue) }
+    guard var frames = kept[shelf]?[offset] else { return nil }
+    for position in frames.indices { frames[position].module = symbols.module.fileName }
+    return frames
+  }
+
+  private func keep(_ frames: [Frame], at offset: UInt64, _ subject: Subject, _ index: Int) {
+    if cache != nil { fresh[Shelf(module: index, subject: subject), default: [:]][offset] = frames }
   }
 
   private func name(_ address: Address, in index: Int) -> [Frame] {
@@ -83,22 +133,33 @@ package final class Symbolizer {
       return [Frame(function: nil, module: moduleName, offset: address.rawValue &- symbols.module.start.rawValue)]
     }
     let offset = address.rawValue &- bias
-    let symbol = symbols.symbol(at: offset)?.name
-    let calls = symbols.calls(at: offset)
-    var frames = calls.enumerated().map { position, call in
-      let isOutermost = position == calls.count - 1
-      return Frame(
-        function: isOutermost ? FunctionName.outermost(call, symbol: symbol) : FunctionName.inlined(call),
-        file: call.file, line: call.line, module: moduleName, offset: offset, isInlined: call.isInlined)
-    }
-    if frames.isEmpty {
-      frames = [Frame(function: symbol.map { FunctionName.symbolOnly($0) }, module: moduleName, offset: offset)]
+    var frames: [Frame]
+    if let known = cached(offset, .code, symbols, index) {
+      frames = known
+    } else {
+      frames = lookedUp(offset, symbols)
+      keep(frames, at: offset, .code, index)
     }
     for position in frames.indices { frames[position].isPlumbing = Plumbing.contains(frames[position]) }
     let last = frames[frames.count - 1]
     shortages[index, default: SymbolShortage(symbols)].note(
       named: last.function != nil, line: last.line != nil, isPlumbing: last.isPlumbing)
     return frames
+  }
+
+  /// At least one frame.
+  private func lookedUp(_ offset: UInt64, _ symbols: ModuleSymbols) -> [Frame] {
+    let moduleName = symbols.module.fileName
+    let symbol = symbols.symbol(at: offset)?.name
+    let calls = symbols.calls(at: offset)
+    let frames = calls.enumerated().map { position, call in
+      let isOutermost = position == calls.count - 1
+      return Frame(
+        function: isOutermost ? FunctionName.outermost(call, symbol: symbol) : FunctionName.inlined(call),
+        file: call.file, line: call.line, module: moduleName, offset: offset, isInlined: call.isInlined)
+    }
+    if !frames.isEmpty { return frames }
+    return [Frame(function: symbol.map { FunctionName.symbolOnly($0) }, module: moduleName, offset: offset)]
   }
 
   private func symbols(of index: Int) -> ModuleSymbols {

@@ -17,7 +17,7 @@ package enum CoreArena {
 
   /// Readers want a file, so the core's bytes are put into one that has no name; a sparse one, as the original.
   private static func inside(_ core: CoreFile, _ start: Address, _ byteCount: UInt64) -> ArenaReader? {
-    guard byteCount >= 8192, byteCount <= 1 << 32, core.memory.bytes(at: start, count: 4096) != nil else { return nil }
+    guard byteCount >= 8192, byteCount <= 1 << 32, core.memory.bytes(at: start, count: 64) != nil else { return nil }
     var template = Array("/tmp/lockjaw-arena-XXXXXX".utf8CString)
     let fd = mkstemp(&template)
     guard fd >= 0 else { return nil }

@@ -74,7 +74,7 @@ package final class Follower: Sendable {
         usleep(UInt32(outcome.restMilliseconds) * 1000)
       } else if !isArmed {
         bell = arena.bellCount
-        arena.arm(pass.wakeups)
+        arena.arm([.locks, .softWaits, .signals])
         isArmed = true
       } else if end == nil {
         arena.sleep(from: bell, timeoutMilliseconds: outcome.sleepMilliseconds)

@@ -42,7 +42,6 @@ struct FollowerPass {
   private var nextDue: Instant?
   /// A cycle was seen that is still being looked at.
   private var isOpen = false
-  private(set) var wakeups: ArenaReader.Wakeups = [.locks, .softWaits, .signals]
 
   init(arena: ArenaReader, target: LiveTarget, settings: Follower.Settings) {
     self.arena = arena
@@ -71,12 +70,7 @@ struct FollowerPass {
 
   private mutating func sleeping(_ outcome: Outcome, from now: Instant) -> Outcome {
     var outcome = outcome
-    wakeups = [.locks, .softWaits, .signals]
-    if let due = nextDue {
-      outcome.sleepMilliseconds = Int(due.seconds(since: now) * 1000) + 1
-      // Waits that anyone can end matter only once they have lasted: being back by then is enough.
-      wakeups = [.locks, .signals]
-    }
+    if let due = nextDue { outcome.sleepMilliseconds = Int(due.seconds(since: now) * 1000) + 1 }
     return outcome
   }
 
@@ -91,8 +85,9 @@ struct FollowerPass {
     }
     refreshModules()
     let examination = Examination(
-      glance.interpreting(target, arena: arena, olderThan: settings.firstLook), arena: arena, target: target,
-      stall: settings.stall)
+      glance.interpreting(target, arena: arena, olderThan: settings.firstLook)
+        .findingHolders(target, arena: arena) { try? Snapshot.take(pid: target.process.pid) },
+      arena: arena, target: target, stall: settings.stall)
     isOpen = examination.wasOvertaken
     var isFresh = false
     var isRenewal = true
@@ -186,17 +181,6 @@ struct FollowerPass {
       examination, stacks: .all, condition: "running", historyLimit: settings.historyLimit)
     outcome.reports.append((.requested(number: requests), report))
     arena.acknowledge(reports: requests)
-  }
-}
-
-extension Certainty {
-  /// 0 is the most certain.
-  var rank: Int {
-    switch self {
-    case .proven: 0
-    case .inferred: 1
-    case .suspect: 2
-    }
   }
 }
 

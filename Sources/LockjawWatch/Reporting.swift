@@ -28,6 +28,7 @@ struct Reporting {
     report.signature = Signature.of(report)
     report.timing["stacks"] = Instant.now.seconds(since: begin) * 1000
     if let detectedAfterMilliseconds { report.timing["detect"] = detectedAfterMilliseconds }
+    target.symbols().symbolizer.save()
     return report
   }
 

@@ -13,7 +13,8 @@ struct DumpCommand: ParsableCommand {
 
   @Option(
     name: .shortAndLong,
-    help: ArgumentHelp("The file; complete the moment it exists. lockjaw-PID.core where it is left out.", valueName: "FILE"))
+    help: ArgumentHelp(
+      "The file; complete the moment it exists. lockjaw-PID.core where it is left out.", valueName: "FILE"))
   var output: String?
 
   @Argument(help: ArgumentHelp("The process.", valueName: "PID"))

@@ -5,11 +5,11 @@ import Testing
 /// Random nestings of guards against the table that the program keeps. `LOCKJAW_HOLDER_SNAPSHOTS` makes it longer.
 @Suite("Random nestings of guards", .serialized)
 struct NestingTests {
-  static var snapshots: Int { getenv("LOCKJAW_HOLDER_SNAPSHOTS").flatMap { Int(String(cString: $0)) } ?? 12 }
+  static var snapshots: Int { getenv("LOCKJAW_HOLDER_SNAPSHOTS").flatMap { Int(String(cString: $0)) } ?? 6 }
 
   @Test(
     "Of every lock of a random nesting the holders are found, and nobody else",
-    arguments: NestingBuild.rustStd)
+    arguments: NestingBuild.shortForm)
   func nestings(build: NestingBuild) throws {
     let score = try build.score(snapshots: Self.snapshots)
     print("\(build.name): \(score)")

@@ -79,7 +79,11 @@ struct Comparison {
     }
     guard truth.hasNativeLines else { return found }
     found += mismatch(of: edge.waitsAt, line: wait.line, what: "\(who) waits at").map { [$0] } ?? []
-    if isHolderOwed, let holder = holders.first, let line = truth.line(where: holder, acquiredFor: wait) {
+    // An inlined acquire is nobody's record: who holds the lock is told by the frames, where it was taken is not.
+    let isFoundByFrames = ["landing-pad", "forward-run"].contains(edge.holderEvidence)
+    if isHolderOwed, !isFoundByFrames, let holder = holders.first,
+      let line = truth.line(where: holder, acquiredFor: wait)
+    {
       found += mismatch(of: edge.heldSinceAt, line: line, what: "\(holder) holds since").map { [$0] } ?? []
     }
     return found

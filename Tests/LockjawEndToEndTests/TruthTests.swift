@@ -48,6 +48,13 @@ import Testing
     #expect(truth.waits.map { truth.holders(for: $0) } == [["render"], ["reload"]])
   }
 
+  @Test("What waits for a phantom lock waits for nobody")
+  func phantom() throws {
+    let truth = try Truth(
+      parsing: "// lockjaw: verdict=phantom-lock threads=1\n// lockjaw: waits registry thread=reader mode=read")
+    #expect(truth.waits.map { truth.holders(for: $0) } == [[]])
+  }
+
   @Test(
     "A comment that does not follow the grammar is an error that names its line",
     arguments: [

@@ -49,6 +49,14 @@ import Testing
     #expect(finding.evidence.contains { $0.contains(text) })
   }
 
+  @Test("Once one waiter has lasted, those that came later belong to the finding; before that there is none")
+  func laterWaiters() throws {
+    let lock = word(.rwlock, taken: true, impossible: "all bits set")
+    let recent = waiter(2, since: Instant(nanoseconds: 99_900_000_000))
+    #expect(try #require(look(LockFacts(word: lock, waiters: [waiter(1), recent]))).members.count == 2)
+    #expect(look(LockFacts(word: lock, waiters: [recent])) == nil)
+  }
+
   @Test("An impossible word that nobody waits for is nobody's trouble yet")
   func impossibleWordAlone() {
     #expect(look(LockFacts(word: word(.rwlock, taken: true, impossible: "all bits set"), waiters: [])) == nil)
@@ -58,7 +66,8 @@ import Testing
   func guesses() throws {
     let lock = word(.rwlock, taken: true, impossible: "all bits set")
     #expect(try #require(look(LockFacts(word: lock, waiters: [waiter(guess: true)]))).certainty == .suspect)
-    #expect(try #require(look(LockFacts(word: lock, waiters: [waiter(guess: true), waiter(2)]))).certainty == .inferred)
+    #expect(
+      try #require(look(LockFacts(word: lock, waiters: [waiter(guess: true), waiter(2)]))).certainty == .inferred)
   }
 
   @Test("A taken lock of which the whole ladder finds no holder is a suspected phantom")
@@ -104,7 +113,9 @@ import Testing
     #expect(look(facts) == nil, "nobody can say who lives")
   }
 
-  @Test("A process-shared or robust lock with a strange owner is no orphan", arguments: ["process-shared", "normal, robust"])
+  @Test(
+    "A process-shared or robust lock with a strange owner is no orphan",
+    arguments: ["process-shared", "normal, robust"])
   func notOrphaned(variant: String) {
     let lock = word(taken: true, owner: 77, variant: variant)
     #expect(look(LockFacts(word: lock, waiters: [waiter()], aliveThreads: [ThreadID(1)])) == nil)
@@ -127,7 +138,8 @@ import Testing
   func nothingLost() {
     let free = word(taken: false)
     #expect(look(LockFacts(word: free, waiters: [waiter()])) == nil)
-    #expect(look(LockFacts(word: free, waiters: [waiter()], secondLook: secondLook(word(taken: true), waiting: 1))) == nil)
+    #expect(
+      look(LockFacts(word: free, waiters: [waiter()], secondLook: secondLook(word(taken: true), waiting: 1))) == nil)
     #expect(look(LockFacts(word: free, waiters: [waiter()], secondLook: secondLook(free, waiting: 2))) == nil)
     #expect(look(LockFacts(word: free, waiters: [waiter()], secondLook: secondLook(nil, waiting: 1))) == nil)
     #expect(
@@ -136,10 +148,20 @@ import Testing
     #expect(look(LockFacts(word: free, waiters: [recent], secondLook: secondLook(free, waiting: 1))) == nil)
   }
 
-  @Test("What nobody holds loses no wake-up by being free", arguments: LockType.allCases.filter { !$0.hasHolder || $0 == .join })
+  @Test(
+    "What nobody holds loses no wake-up by being free",
+    arguments: LockType.allCases.filter { !$0.hasHolder || $0 == .join })
   func withoutHolder(type: LockType) {
     let free = word(type, taken: false)
     #expect(look(LockFacts(word: free, waiters: [waiter()], secondLook: secondLook(free, waiting: 1))) == nil)
+  }
+
+  @Test("Who waits for an initialisation to begin or to end is not accused of anything")
+  func initialisation() {
+    let idle = word(.once, taken: false)
+    #expect(look(LockFacts(word: idle, waiters: [waiter()], secondLook: secondLook(idle, waiting: 1))) == nil)
+    let running = word(.once, taken: true)
+    #expect(look(LockFacts(word: running, waiters: [waiter()], holders: HolderAccount(claims: []))) == nil)
   }
 
   // MARK: livelock

@@ -11,6 +11,17 @@ struct HolderBench {
     let snapshots = arguments.first.flatMap { Int($0) } ?? 100
     let wanted = arguments.dropFirst()
     var isRight = true
+    for build in NestingBuild.patterns where wanted.isEmpty || wanted.contains(where: { build.name.hasPrefix($0) }) {
+      do {
+        let table = try build.patternTable()
+        print("patterns, \(build.name): \(table)")
+        if !table.wrong.isEmpty { isRight = false }
+      } catch {
+        print("patterns, \(build.name): \(error)")
+        isRight = false
+      }
+      fflush(nil)
+    }
     for build in NestingBuild.all where wanted.isEmpty || wanted.contains(where: { build.name.hasPrefix($0) }) {
       do {
         let score = try build.score(snapshots: snapshots)

@@ -3,9 +3,9 @@ import LockjawInspect
 import LockjawModel
 
 /// The words of the locks that the test programs use, as far as the search needs them: who holds, and how many.
-enum LockWords {
+package enum LockWords {
   /// `nil` where the lock is free.
-  static func expected(_ semantics: LockSemantics, memory: any MemoryReader) -> ExpectedHolders? {
+  package static func expected(_ semantics: LockSemantics, memory: any MemoryReader) -> ExpectedHolders? {
     func word(_ offset: UInt64 = 0) -> UInt64 {
       memory.load(UInt32.self, at: Address(semantics.address.rawValue + offset)).map { UInt64($0) } ?? 0
     }

@@ -14,19 +14,86 @@ package struct NestingBuild: CustomStringConvertible, Sendable {
     NestingBuild(name: "std debug", source: "nestings.rs", flags: []),
     NestingBuild(name: "std panic=abort", source: "nestings.rs", flags: ["-O", "-C", "panic=abort"]),
     NestingBuild(
-      name: "std fat LTO", source: "nestings.rs", flags: ["-C", "opt-level=3", "-C", "lto=fat", "-C", "codegen-units=1"]),
+      name: "std fat LTO", source: "nestings.rs",
+      flags: ["-C", "opt-level=3", "-C", "lto=fat", "-C", "codegen-units=1"]),
     NestingBuild(name: "std release, stripped", source: "nestings.rs", flags: ["-O", "-C", "strip=symbols"]),
   ]
 
-  package static let all = rustStd
+  /// parking_lot 0.12.1 as Debian packages its source.
+  package static let parkingLot: [NestingBuild] = [
+    NestingBuild(name: "parking_lot release", source: "nestings.rs", flags: ["opt-level=3"]),
+    NestingBuild(name: "parking_lot debug", source: "nestings.rs", flags: ["opt-level=0"]),
+    NestingBuild(name: "parking_lot panic=abort", source: "nestings.rs", flags: ["opt-level=3", "panic=\"abort\""]),
+    NestingBuild(
+      name: "parking_lot fat LTO", source: "nestings.rs", flags: ["opt-level=3", "lto=\"fat\"", "codegen-units=1"]),
+    NestingBuild(
+      name: "parking_lot release, stripped", source: "nestings.rs", flags: ["opt-level=3", "strip=\"symbols\""]),
+  ]
+
+  package static let cpp: [NestingBuild] = [
+    NestingBuild(name: "g++ -O2", source: "nestings.cpp", flags: ["g++", "-O2"]),
+    NestingBuild(name: "g++ -O0", source: "nestings.cpp", flags: ["g++", "-O0"]),
+    NestingBuild(name: "g++ -O2 -fno-exceptions", source: "nestings.cpp", flags: ["g++", "-O2", "-fno-exceptions"]),
+    NestingBuild(name: "g++ -O2, stripped", source: "nestings.cpp", flags: ["g++", "-O2", "-s"]),
+    NestingBuild(name: "clang++ -O2", source: "nestings.cpp", flags: ["clang++", "-O2"]),
+  ]
+
+  /// One of each family, and each of the ways a hold is found.
+  package static let shortForm = [rustStd[0], rustStd[1], rustStd[2], parkingLot[0], cpp[0], cpp[2]]
+
+  /// The program of patterns, in the builds whose frames differ.
+  package static let patterns = (rustStd[0...3] + parkingLot[0...3]).map { build in
+    var build = build
+    build.source = "patterns.rs"
+    return build
+  }
+
+  package static let all = rustStd + parkingLot + cpp
 
   /// Sources stand beside this file.
-  static let sources = String(#filePath.prefix(upTo: #filePath.lastIndex(of: "/") ?? #filePath.startIndex)) + "/Programs"
+  static let sources = directory(of: #filePath) + "/Programs"
+
+  package static func directory(of path: String) -> String {
+    path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
+  }
 
   func compile(into directory: TemporaryDirectory) throws -> String {
     let path = "\(directory.path)/nestings"
-    try Command.succeed(["rustc", "--edition", "2021", "-o", path, "\(Self.sources)/\(source)"] + flags)
+    let file = "\(Self.sources)/\(source)"
+    if source.hasSuffix(".cpp") {
+      try Command.succeed([flags[0], "-std=c++20", "-pthread", "-o", path, file] + flags.dropFirst())
+    } else if name.hasPrefix("parking_lot") {
+      let manifest = "\(directory.path)/Cargo.toml"
+      try Program.write(
+        """
+        [package]
+        name = "nestings"
+        version = "0.1.0"
+        edition = "2021"
+        [[bin]]
+        name = "nestings"
+        path = "\(file)"
+        [dependencies]
+        parking_lot = "=0.12.1"
+        [profile.release]
+        \(flags.joined(separator: "\n"))
+        """, to: manifest)
+      try Command.succeed([
+        "env", "RUSTFLAGS=--cfg pl", "cargo", "build", "--quiet", "--offline", "--release", "--manifest-path", manifest,
+        "--target-dir", "\(directory.path)/target", "--config", "source.crates-io.replace-with=\"debian\"",
+        "--config", "source.debian.directory=\"/usr/share/cargo/registry\"",
+      ])
+      return "\(directory.path)/target/release/nestings"
+    } else {
+      try Command.succeed(["rustc", "--edition", "2021", "-o", path, file] + flags)
+    }
     return path
+  }
+
+  /// Builds the program of patterns and compares.
+  package func patternTable() throws -> PatternProgram.Table {
+    let directory = try TemporaryDirectory()
+    return try PatternProgram.table(path: compile(into: directory))
   }
 
   /// Two programs with fresh seeds, half the snapshots each.

@@ -20,6 +20,7 @@ package final class NestingProgram {
     package var snapshots = 0
     package var runs = 0
     package var instructions = 0
+    package var medians = [Int]()
     package var nanoseconds: UInt64 = 0
     /// What the wrong and missed ones were, for whoever looks into them.
     package var notes: [String] = []
@@ -32,7 +33,7 @@ package final class NestingProgram {
       return
         "\(holds) holds in \(snapshots) snapshots: before the count \(missedBefore) missed, \(wrongBefore) false; after "
         + "\(missed) missed, \(wrong) false; \(byPad * 100 / found) % by landing pad, \(byRun * 100 / found) % by forward run; "
-        + "\(runs) runs of \(instructions / max(runs, 1)) instructions, mean \((each * 10).rounded() / 10) µs"
+        + "\(runs) runs of \(instructions / max(runs, 1)) instructions (median below \(medians.sorted()[medians.count / 2])), mean \((each * 10).rounded() / 10) µs"
     }
   }
 
@@ -125,13 +126,17 @@ package final class NestingProgram {
     score.runs += search.statistics.runs
     score.instructions += search.statistics.instructions
     score.snapshots += 1
+    score.medians.append(search.statistics.medianInstructions)
     let noted = score.notes.count
     compare(found, snapshot, byThread, into: &score)
     if score.notes.count > noted, getenv("LOCKJAW_EXPLAIN") != nil {
       for (tid, lock) in lastNoted {
-        guard let thread = searched.first(where: { $0.tid == tid }), let lock = taken.first(where: { $0.semantics.address == lock })
+        guard let thread = searched.first(where: { $0.tid == tid }),
+          let lock = taken.first(where: { $0.semantics.address == lock })
         else { continue }
-        print("thread \(tid), lock \(lock.semantics.kind) \(lock.semantics.address), awaits \(thread.awaits.map { "\($0)" } ?? "nothing")")
+        print(
+          "thread \(tid), lock \(lock.semantics.kind) \(lock.semantics.address), awaits \(thread.awaits.map { "\($0)" } ?? "nothing")"
+        )
         let symbolizer = Symbolizer(modules: snapshot.modules, files: files)
         for (line, frame) in zip(search.explanation(of: thread, lock: lock), thread.frames) {
           let name = symbolizer.frames(at: frame.pc, isReturnAddress: frame.isReturnAddress)
@@ -179,7 +184,9 @@ package final class NestingProgram {
       score.byPad += holds.count { $0.rung == .landingPad }
       score.byRun += holds.count { $0.rung == .forwardRun }
     }
-    for (claim, what) in truth.subtracting(after).map({ ($0, "missed") }) + after.subtracting(truth).map({ ($0, "wrong") }) {
+    for (claim, what) in truth.subtracting(after).map({ ($0, "missed") })
+      + after.subtracting(truth).map({ ($0, "wrong") })
+    {
       guard score.notes.count < 20 else { break }
       let answer = found.first { $0.lock == claim.lock }
       lastNoted.append((claim.tid, claim.lock))

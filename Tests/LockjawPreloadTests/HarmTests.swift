@@ -17,7 +17,8 @@ import Testing
     #expect(directory.entries.count == 1, "nobody may remove it any more")
   }
 
-  @Test("A sandbox that the kernel refuses, or a child's, does not make the shim quiet", arguments: ["refused", "vfork"])
+  @Test(
+    "A sandbox that the kernel refuses, or a child's, does not make the shim quiet", arguments: ["refused", "vfork"])
   func noSandbox(mode: String) async throws {
     let directory = try ScratchDirectory()
     let outcome = try await runPreloaded("sandbox.c", [mode], directory: directory)

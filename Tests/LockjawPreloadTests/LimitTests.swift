@@ -241,7 +241,8 @@ import Testing
     }
     let last = try await runPreloaded("remains.c", ["deadlock"], directory: scratch)
     #expect(last.status == 137, "\(last)")
-    #expect(scratch.entries.contains("lockjaw-4194304-1-0.arena") && scratch.entries.contains("lockjaw-4194305-1-0.arena"))
+    #expect(
+      scratch.entries.contains("lockjaw-4194304-1-0.arena") && scratch.entries.contains("lockjaw-4194305-1-0.arena"))
   }
 
   private func setAge(_ seconds: Int, moving name: String, to other: String, in scratch: ScratchDirectory) throws {

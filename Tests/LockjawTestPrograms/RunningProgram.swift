@@ -28,9 +28,16 @@ package final class RunningProgram {
   package func kill() {
     guard !isReaped else { return }
     Glibc.kill(pid, SIGKILL)
+    _ = reap()
+  }
+
+  /// Waits for its end.
+  /// - Returns: its status, as `waitpid` has it.
+  func reap() -> Int32 {
     var status: Int32 = 0
     while waitpid(pid, &status, 0) < 0, errno == EINTR {}
     isReaped = true
+    return status
   }
 
   /// Reads what it prints up to the next newline.

@@ -28,7 +28,7 @@ package final class SnapshotTarget: Target {
     self.diagnostics = diagnostics + [isDated ? Self.lowerBounds : Self.undated]
     made = TargetSymbols(
       unwinder: StackUnwinder(modules: snapshot.modules, files: files),
-      symbolizer: Symbolizer(modules: snapshot.modules, files: files), files: files)
+      symbolizer: Symbolizer(modules: snapshot.modules, files: files, cache: .standard), files: files)
   }
 
   private static let lowerBounds =

@@ -1,3 +1,4 @@
+import LockjawGraph
 import LockjawInspect
 import LockjawModel
 import LockjawSymbols
@@ -69,17 +70,19 @@ struct SnapshotWaits {
   }
 }
 
-extension Instant {
-  /// The beginning of a wait that nobody dated.
-  package static let unknown = Instant(nanoseconds: .max)
-  package var isKnown: Bool { self != .unknown }
-}
-
 extension Examination {
   /// What a snapshot shows by itself, for a process without an arena.
   package static func glance(_ target: SnapshotTarget) -> Glance {
     let threads = SnapshotWaits(target).threads
-    return Glance(threads: threads, now: target.snapshot.takenAt, waits: keys(of: threads), listsEveryThread: true)
-      .interpreting(target, arena: nil, snapshot: target.snapshot, olderThan: 0)
+    // Of an rwlock's readers nobody keeps the names: they are looked for in the frames, as far as the word counts some.
+    let words = WaitForGraph.locksToDecode(threads).reduce(into: [Address: LockWord]()) { words, lock in
+      guard lock.type == .rwlock else { return }
+      words[lock.object] = GlibcWord.decode(.rwlock, at: lock.object) { target.memory.bytes(at: $0, count: $1) }
+    }
+    return Glance(
+      threads: threads, now: target.snapshot.takenAt, waits: keys(of: threads), listsEveryThread: true, words: words
+    )
+    .interpreting(target, arena: nil, snapshot: target.snapshot, olderThan: 0)
+    .findingHolders(target, arena: nil) { target.snapshot }
   }
 }

@@ -15,7 +15,9 @@ extension WaitDecoder {
     return thread.stack.prefix(3).contains { Self.muslFunctions.contains($0.function ?? "") }
   }
 
-  private static let muslFunctions: Set<String> = ["__syscall_cp_c", "__timedwait_cp", "__timedwait", "__syscall_cp_asm"]
+  private static let muslFunctions: Set<String> = [
+    "__syscall_cp_c", "__syscall_cp_asm", "__timedwait", "__timedwait_cp",
+  ]
   /// Bytes above the stack pointer in which the innermost frames' own variables lie.
   private static let ownFrames: UInt64 = 4096
 
@@ -55,6 +57,7 @@ extension WaitDecoder {
     }
     // Both sides sleep on the same word: a reader can only be waiting for a writer.
     let isReader = futex.expected == .max
-    return wait(.rwlock, isReader ? .read : .write, futex.word, isReader ? "an rwlock, to read, or to write behind a writer" : "an rwlock, to write")
+    let purpose = isReader ? "an rwlock, to read (or to write, behind a writer)" : "an rwlock, to write"
+    return wait(.rwlock, isReader ? .read : .write, futex.word, purpose)
   }
 }

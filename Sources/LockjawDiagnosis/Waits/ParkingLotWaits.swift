@@ -70,7 +70,8 @@ extension WaitDecoder {
     var text = "Thread \(thread.tid) is parked for key \(Address(record.key)) (its record at \(record.address)"
     text += record.token == 0 ? ")" : ", token \(record.token))"
     if type == .rwlock {
-      text += record.token == ParkingRecord.upgradable ? ", an upgradable reader" : mode == .read ? ", a reader" : ", a writer"
+      let isUpgradable = record.token == ParkingRecord.upgradable
+      text += isUpgradable ? ", an upgradable reader" : mode == .read ? ", a reader" : ", a writer"
       if record.key != lock.rawValue { text += " that waits for readers to leave" }
     }
     if function == nil { text += "; no function on its stack has a name" }
@@ -90,7 +91,9 @@ extension WaitDecoder {
     }
     switch function?.type {
     case .mutex, .once: return function.map { ($0.type, key) }
-    case .condition: return isCondition(key) ? (.condition, key) : (.mutex, key)  // Requeued: woken, in line for the mutex.
+    case .condition:
+      // A notification moves waiters into the queue of their mutex.
+      return isCondition(key) ? (.condition, key) : (.mutex, key)
     case nil: break
     default: return nil
     }

@@ -49,7 +49,10 @@ struct WaitFunction: Sendable {
   }
 
   private func matches(_ name: SimpleName) -> Bool {
-    names.contains(name.last) && name.path.hasPrefix(prefix) && (fragment.isEmpty || name.path.contains(fragment))
+    guard names.contains(name.last) else { return false }
+    // A C function has no path: "Queue::sem_wait" is the program's own.
+    if prefix.isEmpty { return name.path == name.last }
+    return name.path.hasPrefix(prefix) && (fragment.isEmpty || name.path.contains(fragment))
   }
 
   // MARK: the table
@@ -60,7 +63,9 @@ struct WaitFunction: Sendable {
     .init(.rustStd, .mutex, .exclusive, .below(0), "std::sys", "Mutex", ["lock_contended"]),
     .init(.rustStd, .rwlock, .read, .below(0), "std::sys", "RwLock", ["read_contended"]),
     .init(.rustStd, .rwlock, .write, .below(4), "std::sys", "RwLock", ["write_contended"]),
-    .init(.rustStd, .condition, .signal, .below(0), "std::sys", "Condvar", ["wait_optional_timeout", "wait", "wait_timeout"]),
+    .init(
+      .rustStd, .condition, .signal, .below(0), "std::sys", "Condvar",
+      ["wait_optional_timeout", "wait", "wait_timeout"]),
     .init(.rustStd, .once, .exclusive, .below(0), "std::sys", "once::futex::Once", ["call", "wait"]),
     .init(.rustStd, .futex, .signal, .ownWord, "std::", "", ["park", "park_timeout"]),
     .init(.rustStd, .futex, .signal, .ownWord, "std::sys", "Parker", ["park", "park_timeout"]),
@@ -68,7 +73,9 @@ struct WaitFunction: Sendable {
 
   private static let parkingLot: [WaitFunction] = [
     .init(.parkingLot, .mutex, .exclusive, .parkingRecord, "parking_lot::", "RawMutex", ["lock_slow"]),
-    .init(.parkingLot, .rwlock, .read, .parkingRecord, "parking_lot::", "RawRwLock", ["lock_shared_slow", "lock_upgradable_slow"]),
+    .init(
+      .parkingLot, .rwlock, .read, .parkingRecord, "parking_lot::", "RawRwLock",
+      ["lock_shared_slow", "lock_upgradable_slow"]),
     .init(
       .parkingLot, .rwlock, .write, .parkingRecord, "parking_lot::", "RawRwLock",
       ["lock_exclusive_slow", "upgrade_slow", "wait_for_readers"]),
@@ -81,7 +88,6 @@ struct WaitFunction: Sendable {
     .init(
       .abseil, .rwlock, .write, .abseilRecord, "absl::", "Mutex",
       ["LockSlowLoop", "LockSlow", "LockSlowWithDeadline", "AwaitCommon", "Block"]),
-    .init(.abseil, .condition, .signal, .abseilRecord, "AbslInternalPerThreadSemWait", "", []),
   ]
 
   private static let swift: [WaitFunction] = [
@@ -98,14 +104,22 @@ struct WaitFunction: Sendable {
   private static let glibc: [WaitFunction] = [
     .init(
       .glibc, .mutex, .exclusive, .below(0), "", "",
-      ["pthread_mutex_lock", "pthread_mutex_timedlock", "pthread_mutex_clocklock", "pthread_mutex_lock_full",
-        "pthread_mutex_clocklock_common", "pthread_mutex_cond_lock"]),
+      [
+        "pthread_mutex_lock", "pthread_mutex_timedlock", "pthread_mutex_clocklock", "pthread_mutex_lock_full",
+        "pthread_mutex_clocklock_common", "pthread_mutex_cond_lock",
+      ]),
     .init(
       .glibc, .rwlock, .read, .below(8), "", "",
-      ["pthread_rwlock_rdlock", "pthread_rwlock_timedrdlock", "pthread_rwlock_clockrdlock", "pthread_rwlock_rdlock_full64"]),
+      [
+        "pthread_rwlock_rdlock", "pthread_rwlock_timedrdlock", "pthread_rwlock_clockrdlock",
+        "pthread_rwlock_rdlock_full64",
+      ]),
     .init(
       .glibc, .rwlock, .write, .aligned(even: 8, odd: 12), "", "",
-      ["pthread_rwlock_wrlock", "pthread_rwlock_timedwrlock", "pthread_rwlock_clockwrlock", "pthread_rwlock_wrlock_full64"]),
+      [
+        "pthread_rwlock_wrlock", "pthread_rwlock_timedwrlock", "pthread_rwlock_clockwrlock",
+        "pthread_rwlock_wrlock_full64",
+      ]),
     .init(
       .glibc, .condition, .signal, .aligned(even: 40, odd: 44), "", "",
       ["pthread_cond_wait", "pthread_cond_timedwait", "pthread_cond_clockwait", "pthread_cond_wait_common"]),

@@ -34,7 +34,8 @@ package struct AbseilMutexWord: Hashable, Sendable {
       policy: .prefersWriters, hasPendingWriter: hasWaiters ? value & Self.writerWaits != 0 : false,
       variant: "absl::Mutex", description: text, byteCount: Self.byteCount, library: .abseil, hasWaiters: hasWaiters)
     if isWritten, isRead {
-      word.declareImpossible("0x" + String(value, radix: 16) + " (locked for reading and writing at once)", "absl::Mutex")
+      let value = "0x" + String(value, radix: 16)
+      word.declareImpossible("\(value) (locked for reading and writing at once)", "absl::Mutex")
     }
     return word
   }

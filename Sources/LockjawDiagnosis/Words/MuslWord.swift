@@ -27,7 +27,8 @@ package enum MuslWord {
       library: .musl, hasWaiters: lock & waiters != 0)
     if type & 4 != 0 { word.variant = base + ", robust" }
     word.description =
-      field == 0 ? "free" : word.owner.map { "locked by thread \($0)" } ?? "locked; a normal mutex of musl records no owner"
+      field == 0
+      ? "free" : word.owner.map { "locked by thread \($0)" } ?? "locked; a normal mutex of musl records no owner"
     if lock & ownerDied != 0 { word.description += ", left by an owner that died" }
     if lock & waiters != 0 { word.description += ", perhaps with waiters" }
     return word

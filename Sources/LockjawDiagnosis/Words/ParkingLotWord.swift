@@ -78,7 +78,8 @@ package enum ParkingLotWord {
     var word = LockWord(
       address: address, type: .once, recordsOwner: false, isTaken: isRunning, description: "", byteCount: 1,
       library: .parkingLot, hasWaiters: isParked)
-    word.description = isRunning ? "being initialised" : value & 1 != 0 ? "done" : value & 2 != 0 ? "poisoned" : "not begun"
+    word.description =
+      isRunning ? "being initialised" : value & 1 != 0 ? "done" : value & 2 != 0 ? "poisoned" : "not begun"
     if isParked { word.description += ", waiters parked" }
     if value > 15 || (value & 1 != 0 && isRunning) {
       word.declareImpossible("0x" + String(value, radix: 16), "parking_lot::Once")
@@ -96,10 +97,11 @@ package enum ParkingLotWord {
 }
 
 extension LockWord {
-  /// Says in words that no sequence of correct operations leads to this value. The counts mean nothing then.
+  /// Says in words that no sequence of correct operations leads to this value. Counts mean nothing then, and
+  /// nobody waits behind anybody.
   mutating func declareImpossible(_ value: String, _ type: String) {
     let sentence = "\(value): impossible state of \(type)"
     (impossibility, description) = (sentence, sentence)
-    (readerCount, hasPendingWriter) = (nil, nil)
+    (readerCount, hasPendingWriter, policy) = (nil, nil, nil)
   }
 }

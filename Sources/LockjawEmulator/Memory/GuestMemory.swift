@@ -156,7 +156,8 @@ final class GuestMemory {
     for index in 0..<MemoryLayout<T>.size {
       let at = address &+ UInt64(index)
       guard let bytes = writable(at & ~Self.pageMask) else { continue }
-      bytes[Int(truncatingIfNeeded: at & Self.pageMask)] = UInt8(truncatingIfNeeded: value >> T(truncatingIfNeeded: 8 * index))
+      bytes[Int(truncatingIfNeeded: at & Self.pageMask)] = UInt8(
+        truncatingIfNeeded: value >> T(truncatingIfNeeded: 8 * index))
     }
   }
 

@@ -27,7 +27,9 @@ struct DynamicSymbols {
   /// `nil` for a module without a dynamic section.
   /// - Parameter memory: where the module is loaded.
   init?(dynamic: UInt64, size: UInt64, module: Module, bias: UInt64, memory: any MemoryReader) {
-    guard size >= 16, size <= 1 << 16, let entries = memory.bytes(at: Address(dynamic), count: Int(size)) else { return nil }
+    guard size >= 16, size <= 1 << 16, let entries = memory.bytes(at: Address(dynamic), count: Int(size)) else {
+      return nil
+    }
     var tags: [UInt64: UInt64] = [:]
     for at in stride(from: 0, to: entries.count - 15, by: 16) {
       let tag = entries.word(at)

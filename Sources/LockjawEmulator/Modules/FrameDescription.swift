@@ -45,7 +45,8 @@ struct FrameDescription {
         augmentation.append(UInt8(character))
         guard augmentation.count <= 8 else { return nil }
       }
-      guard cursor.uleb() != nil, cursor.sleb() != nil, version == 1 ? cursor.fixed(1) != nil : cursor.uleb() != nil else {
+      guard cursor.uleb() != nil, cursor.sleb() != nil, version == 1 ? cursor.fixed(1) != nil : cursor.uleb() != nil
+      else {
         return nil
       }
       guard let first = augmentation.first else { return }
@@ -86,7 +87,9 @@ enum CallSiteTable {
     }
     guard let typeEncoding = head.fixed(1) else { return nil }
     if typeEncoding != 0xFF, head.uleb() == nil { return nil }
-    guard let encoding = head.fixed(1), let bytes = head.uleb(), bytes > 0, bytes <= UInt64(longestTable) else { return nil }
+    guard let encoding = head.fixed(1), let bytes = head.uleb(), bytes > 0, bytes <= UInt64(longestTable) else {
+      return nil
+    }
     var cursor = TableCursor(memory, at: head.address, count: Int(bytes))
     let within = pc &- function
     let form = UInt8(encoding) & 0x0F

@@ -183,26 +183,27 @@ extension Processor {
   }
 
   private mutating func divide(_ divisor: UInt64, _ width: Int, _ i: Instruction) {
-    guard divisor != 0 else { return pending = .trap }
+    guard divisor != 0 else { return stop(.trap) }
     if width == 8 {
-      guard registers[2] < divisor else { return pending = .trap }
+      guard registers[2] < divisor else { return stop(.trap) }
       let (quotient, remainder) = divisor.dividingFullWidth((registers[2], registers[0]))
       (registers[0], registers[2]) = (quotient, remainder)
       return
     }
-    let dividend = width == 1 ? registers[0] & 0xFFFF : register(2, width, i) << UInt64(8 * width) | register(0, width, i)
-    guard dividend / divisor <= Width.mask(width) else { return pending = .trap }
+    let dividend =
+      width == 1 ? registers[0] & 0xFFFF : register(2, width, i) << UInt64(8 * width) | register(0, width, i)
+    guard dividend / divisor <= Width.mask(width) else { return stop(.trap) }
     setQuotient(dividend / divisor, dividend % divisor, width, i)
   }
 
   private mutating func divideSigned(_ value: UInt64, _ width: Int, _ i: Instruction) {
     let divisor = Int64(bitPattern: Width.signExtend(value, width))
-    guard divisor != 0 else { return pending = .trap }
+    guard divisor != 0 else { return stop(.trap) }
     let dividend: Int64
     if width == 8 {
       // A dividend that needs more than 64 bits is not met in compiled code.
       dividend = Int64(bitPattern: registers[0])
-      guard registers[2] == (dividend < 0 ? ~0 : 0) else { return pending = .unknownInstruction }
+      guard registers[2] == (dividend < 0 ? ~0 : 0) else { return stop(.unknownInstruction) }
     } else if width == 1 {
       dividend = Int64(bitPattern: Width.signExtend(registers[0], 2))
     } else {
@@ -211,7 +212,7 @@ extension Processor {
     }
     let (quotient, overflow) = dividend.dividedReportingOverflow(by: divisor)
     guard !overflow, Int64(bitPattern: Width.signExtend(UInt64(bitPattern: quotient), width)) == quotient else {
-      return pending = .trap
+      return stop(.trap)
     }
     setQuotient(UInt64(bitPattern: quotient), UInt64(bitPattern: dividend % divisor), width, i)
   }

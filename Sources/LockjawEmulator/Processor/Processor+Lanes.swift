@@ -14,7 +14,7 @@ extension Processor {
 
   mutating func laneArithmetic(_ i: inout Instruction) {
     operands(&i)
-    guard i.variant == .p66 else { return pending = .unknownInstruction }
+    guard i.variant == .p66 else { return stop(.unknownInstruction) }
     switch i.opcode {
     case 0x64: combine(i, SIMD16<Int8>.self) { Self.ones($0 .> $1) }
     case 0x65: combine(i, SIMD8<Int16>.self) { Self.ones($0 .> $1) }
@@ -42,7 +42,8 @@ extension Processor {
   }
 
   // A compare's lanes: all bits set where it holds.
-  private static func ones<V: SIMD>(_ mask: SIMDMask<V.MaskStorage>) -> V where V.Scalar: SignedInteger & FixedWidthInteger {
+  private static func ones<V: SIMD>(_ mask: SIMDMask<V.MaskStorage>) -> V
+  where V.Scalar: SignedInteger & FixedWidthInteger {
     V.zero.replacing(with: -1, where: mask)
   }
 
@@ -86,7 +87,7 @@ extension Processor {
   }
 
   mutating func unpackByOpcode(_ i: inout Instruction, isHigh: Bool) {
-    guard i.variant == .p66 else { return pending = .unknownInstruction }
+    guard i.variant == .p66 else { return stop(.unknownInstruction) }
     switch i.opcode & 0xF {
     case 0x0, 0x8: unpack(&i, SIMD16<UInt8>.self, isHigh: isHigh)
     case 0x1, 0x9: unpack(&i, SIMD8<UInt16>.self, isHigh: isHigh)
@@ -119,7 +120,7 @@ extension Processor {
   /// PACKSSWB, PACKUSWB, PACKSSDW.
   mutating func pack(_ i: inout Instruction) {
     operands(&i)
-    guard i.variant == .p66 else { return pending = .unknownInstruction }
+    guard i.variant == .p66 else { return stop(.unknownInstruction) }
     let (a, b) = (vectors[i.reg & 15], vectorSource(i))
     if i.opcode == 0x6B {
       let (x, y) = (lanes(a, SIMD4<Int32>.self), lanes(b, SIMD4<Int32>.self))
@@ -147,7 +148,7 @@ extension Processor {
   mutating func shiftByConstant(_ i: inout Instruction) {
     operands(&i, trailing: 1)
     let count = immediate(&i, 1) & 0xFF
-    guard i.variant == .p66, !i.isMemory else { return pending = .unknownInstruction }
+    guard i.variant == .p66, !i.isMemory else { return stop(.unknownInstruction) }
     let number = i.rm & 15
     switch (i.opcode, i.reg & 7) {
     case (0x73, 3), (0x73, 7): vectors[number] = shiftBytes(vectors[number], left: i.reg & 7 == 7, Int(min(count, 16)))
@@ -160,7 +161,7 @@ extension Processor {
 
   mutating func shiftByRegister(_ i: inout Instruction) {
     operands(&i)
-    guard i.variant == .p66 else { return pending = .unknownInstruction }
+    guard i.variant == .p66 else { return stop(.unknownInstruction) }
     let count = vectorSource(i)[0]
     let width = i.opcode & 3 == 1 ? 2 : i.opcode & 3 == 2 ? 4 : 8
     let operation = i.opcode < 0xE0 ? 2 : i.opcode < 0xF0 ? 4 : 6
@@ -179,7 +180,9 @@ extension Processor {
         switch operation {
         case 2: shifted = count < bits ? element >> count : 0
         case 6: shifted = count < bits ? element << count : 0
-        default: shifted = UInt64(bitPattern: Int64(bitPattern: Width.signExtend(element, width)) >> Int64(min(count, bits - 1)))
+        default:
+          shifted = UInt64(
+            bitPattern: Int64(bitPattern: Width.signExtend(element, width)) >> Int64(min(count, bits - 1)))
         }
         result[half] |= (shifted & Width.mask(width)) << place
       }

@@ -9,7 +9,11 @@ extension Processor {
     let count = Int(amount & (width == 8 ? 63 : 31))
     let operation = i.reg & 7
     let before = destination(i, width, before: .other)
-    guard count > 0 else { return }
+    guard count > 0 else {
+      // Nothing is shifted, but the upper half of a 32-bit register is cleared all the same.
+      if !i.isMemory { finish(i, width, before) }
+      return
+    }
     let result =
       switch operation {
       case 0, 1: rotate(before, left: operation == 0, count, width)
@@ -89,7 +93,10 @@ extension Processor {
     let amount = isConstant ? immediate(&i, 1) : registers[Self.rcx]
     let count = amount & (width == 8 ? 63 : 31)
     let bits = UInt64(8 * width)
-    guard count > 0, count < bits else { return }
+    guard count > 0, count < bits else {
+      if !i.isMemory { finish(i, width, register(i.rm, width, i)) }
+      return
+    }
     let (a, b) = (destination(i, width, before: .other), register(i.reg, width, i))
     let isLeft = i.opcode < 0xA8
     let result = (isLeft ? a << count | b >> (bits - count) : a >> count | b << (bits - count)) & Width.mask(width)
@@ -120,6 +127,8 @@ extension Processor {
     if flags.zero {
       finish(i, width, new)
     } else {
+      // A register is written back too, which clears the upper half of a 32-bit one.
+      if !i.isMemory { finish(i, width, before) }
       setRegister(0, width, before, i)
     }
   }
@@ -143,7 +152,7 @@ extension Processor {
     let isConstant = i.opcode == 0xBA
     operands(&i, trailing: isConstant ? 1 : 0)
     let operation = isConstant ? i.reg & 7 : Int(i.opcode >> 3 & 3) + 4
-    guard operation >= 4 else { return pending = .unknownInstruction }
+    guard operation >= 4 else { return stop(.unknownInstruction) }
     var number: UInt64
     if isConstant {
       number = immediate(&i, 1) & (bits - 1)

@@ -7,7 +7,7 @@ extension Processor {
     let width = i.opcode & 1 == 0 ? 1 : i.width
     let step = flags.direction ? 0 &- UInt64(width) : UInt64(width)
     guard i.repeatPrefix != 0 else { return once(i, width, step) }
-    guard registers[Self.rcx] <= Self.longestRepeat else { return pending = .unknownInstruction }
+    guard registers[Self.rcx] <= Self.longestRepeat else { return stop(.unknownInstruction) }
     let compares = i.opcode & 0xF6 == 0xA6  // A6 A7 AE AF
     let wanted = i.repeatPrefix == 0xF3
     var rounds = 0

@@ -68,8 +68,8 @@ extension Processor {
       return
     }
     flags.zero = value == 0
-    // Of zero the result is undefined; processors leave the register as it is.
-    guard value != 0 else { return }
+    // Of zero the result is undefined; processors leave the register as it is, but for the upper half of a 32-bit one.
+    guard value != 0 else { return setRegister(i.reg, width, register(i.reg, width, i), i) }
     setRegister(i.reg, width, UInt64(isForward ? value.trailingZeroBitCount : bits - 1 - leading), i)
   }
 
@@ -87,7 +87,7 @@ extension Processor {
   /// CMPXCHG8B, CMPXCHG16B.
   private mutating func compareExchangeWide(_ i: inout Instruction) {
     operands(&i)
-    guard i.isMemory, i.reg & 7 == 1 else { return pending = .unknownInstruction }
+    guard i.isMemory, i.reg & 7 == 1 else { return stop(.unknownInstruction) }
     let width = i.rex & 8 != 0 ? 8 : 4
     let low = old(i.address, width, before: .other)
     let high = old(i.address &+ UInt64(width), width, before: .other)

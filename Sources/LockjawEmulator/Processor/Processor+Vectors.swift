@@ -72,10 +72,10 @@ extension Processor {
   /// MOVLPS, MOVHPS and their register forms MOVHLPS, MOVLHPS.
   private mutating func moveHalf(_ i: inout Instruction) {
     operands(&i)
-    guard i.repeatPrefix == 0 else { return pending = .unknownInstruction }
+    guard i.repeatPrefix == 0 else { return stop(.unknownInstruction) }
     let lane = i.opcode >= 0x16 ? 1 : 0
     if i.opcode & 1 == 1 {
-      guard i.isMemory else { return pending = .unknownInstruction }
+      guard i.isMemory else { return stop(.unknownInstruction) }
       store(i.address, 8, vectors[i.reg & 15][lane])
     } else {
       vectors[i.reg & 15][lane] = i.isMemory ? load(i.address, 8) : vectors[i.rm & 15][1 - lane]
@@ -85,13 +85,13 @@ extension Processor {
   private mutating func moveLoad(_ i: inout Instruction) {
     operands(&i)
     // 0F 6F without a prefix is MMX.
-    guard i.opcode == 0x28 || i.variant != .plain, i.variant != .f2 else { return pending = .unknownInstruction }
+    guard i.opcode == 0x28 || i.variant != .plain, i.variant != .f2 else { return stop(.unknownInstruction) }
     vectors[i.reg & 15] = vectorSource(i)
   }
 
   private mutating func moveStore(_ i: inout Instruction) {
     operands(&i)
-    guard i.opcode < 0x30 || i.variant != .plain, i.variant != .f2 else { return pending = .unknownInstruction }
+    guard i.opcode < 0x30 || i.variant != .plain, i.variant != .f2 else { return stop(.unknownInstruction) }
     setVectorDestination(i, vectors[i.reg & 15])
   }
 
@@ -126,7 +126,7 @@ extension Processor {
   /// PMOVMSKB.
   private mutating func moveMask(_ i: inout Instruction) {
     operands(&i)
-    guard requires66(i), !i.isMemory else { return pending = .unknownInstruction }
+    guard requires66(i), !i.isMemory else { return stop(.unknownInstruction) }
     let bytes = unsafeBitCast(vectors[i.rm & 15], to: SIMD16<UInt8>.self)
     var mask: UInt64 = 0
     for lane in 0..<16 where bytes[lane] >= 0x80 { mask |= 1 << UInt64(lane) }
@@ -136,7 +136,7 @@ extension Processor {
   /// MOVMSKPS, MOVMSKPD.
   private mutating func moveSignsOfFloats(_ i: inout Instruction) {
     operands(&i)
-    guard !i.isMemory, i.repeatPrefix == 0 else { return pending = .unknownInstruction }
+    guard !i.isMemory, i.repeatPrefix == 0 else { return stop(.unknownInstruction) }
     let value = vectors[i.rm & 15]
     let (lower, upper) = (value[0] >> 63, value[1] >> 63)
     var mask = lower | (upper << 1)
@@ -158,7 +158,7 @@ extension Processor {
   private mutating func extractWord(_ i: inout Instruction) {
     operands(&i, trailing: 1)
     let lane = Int(immediate(&i, 1) & 7)
-    guard requires66(i), !i.isMemory else { return pending = .unknownInstruction }
+    guard requires66(i), !i.isMemory else { return stop(.unknownInstruction) }
     setRegister(i.reg, 8, UInt64(unsafeBitCast(vectors[i.rm & 15], to: SIMD8<UInt16>.self)[lane]), i)
   }
 
@@ -166,7 +166,7 @@ extension Processor {
 
   private mutating func bitLogic(_ i: inout Instruction) {
     operands(&i)
-    guard i.repeatPrefix == 0, i.opcode < 0x60 || i.variant == .p66 else { return pending = .unknownInstruction }
+    guard i.repeatPrefix == 0, i.opcode < 0x60 || i.variant == .p66 else { return stop(.unknownInstruction) }
     let (a, b) = (vectors[i.reg & 15], vectorSource(i))
     vectors[i.reg & 15] =
       switch i.opcode {

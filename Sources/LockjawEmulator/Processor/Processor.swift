@@ -37,6 +37,8 @@ struct Processor {
     var rbx, rbp, r12, r13, r14, r15: UInt64
     /// The count of instructions at which it has taken too long.
     var deadline: Int
+    /// How often it has been given more, because something that it called was given up.
+    var extensions = 0
   }
 
   // Registers, by the numbers instructions use: rax rcx rdx rbx rsp rbp rsi rdi r8…r15.
@@ -61,6 +63,8 @@ struct Processor {
   /// What a call of the frame itself may take; one within it half of that, and so on. The innermost is given up first: a
   /// function that takes a guard along and loses itself in something else must still come to its end, where it drops it.
   var callLimit = 5_000
+  static let extraTime = 300
+  static let extensionLimit = 3
   /// Calls deeper than this are part of their caller.
   static let depthLimit = 5
   static let unmappedLimit = 64
@@ -134,6 +138,10 @@ struct Processor {
     frameEnd = .max
     codePage = 1
   }
+
+  /// Ends the run behind this instruction.
+  @inline(__always)
+  mutating func stop(_ reason: Stop) { pending = reason }
 
   /// Goes on from `rip` until something stops it. After `stub`, `systemCall`, `topCall`, `callLimit` it can be called again.
   mutating func run() -> Stop {
@@ -220,6 +228,10 @@ struct Processor {
 
   /// Gives up the innermost call that is noted: back behind it, with `result` in rax and the registers that a callee keeps.
   mutating func abandonCall(result: UInt64) -> Bool {
+    // One that goes on calling what takes too long is given up itself.
+    if let hopeless = calls.firstIndex(where: { executed >= $0.deadline && $0.extensions >= Self.extensionLimit }) {
+      calls.removeLast(calls.count - 1 - hopeless)
+    }
     guard let call = calls.popLast() else { return false }
     rip = call.returnAddress
     registers[Self.rsp] = call.stackPointer
@@ -228,8 +240,11 @@ struct Processor {
     (registers[12], registers[13]) = (call.r12, call.r13)
     (registers[14], registers[15]) = (call.r14, call.r15)
     registers[Self.rax] = result
-    // Its caller gets as much again as it had when it made the call, or it would be given up at once.
-    if let last = calls.indices.last { calls[last].deadline = executed &+ callLimit >> last }
+    // Its callers get the little that dropping a guard takes, or they would be given up at once.
+    for index in calls.indices where calls[index].deadline < executed &+ Self.extraTime {
+      calls[index].deadline = executed &+ Self.extraTime
+      calls[index].extensions += 1
+    }
     return true
   }
 

@@ -27,12 +27,15 @@ enum CountCheck {
       result.holds = holds
       return result
     }
-    if holds.count > count {
-      // A run forward from a blocked call begins with a return that never was: what it finds is the weakest.
-      let waiting = Set(threads.filter { $0.awaits != nil }.map(\.tid))
-      dismiss(&holds, &result.dismissed) { $0.rung == .forwardRun && waiting.contains($0.tid) }
+    // The weakest go first, and of those the ones of threads that wait: a run forward from a blocked call begins with a
+    // return that never was.
+    let waiting = Set(threads.filter { $0.awaits != nil }.map(\.tid))
+    for strength in [FoundHold.Strength.unfinishedRun, .run, .chainedRun] {
+      if holds.count > count {
+        dismiss(&holds, &result.dismissed) { $0.strength == strength && waiting.contains($0.tid) }
+      }
+      if holds.count > count { dismiss(&holds, &result.dismissed) { $0.strength == strength } }
     }
-    if holds.count > count { dismiss(&holds, &result.dismissed) { $0.rung == .forwardRun } }
     if holds.count > count {
       result.check = .contradicted(found: holds.count, counted: count)
       result.dismissed += holds
@@ -62,7 +65,8 @@ enum CountCheck {
     return kept
   }
 
-  private static func dismiss(_ holds: inout [FoundHold], _ dismissed: inout [FoundHold], _ isWeak: (FoundHold) -> Bool) {
+  private static func dismiss(_ holds: inout [FoundHold], _ dismissed: inout [FoundHold], _ isWeak: (FoundHold) -> Bool)
+  {
     dismissed += holds.filter(isWeak)
     holds.removeAll(where: isWeak)
   }

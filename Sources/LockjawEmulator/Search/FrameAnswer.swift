@@ -10,6 +10,10 @@ struct FrameAnswer: Hashable {
     var isChained = false
     /// The run reached its end: locks it did not touch are not held by the frame.
     var isComplete: Bool { end == .complete }
+    var strength: FoundHold.Strength {
+      if rung == .landingPad { return .landingPad }
+      return isChained ? .chainedRun : isComplete ? .run : .unfinishedRun
+    }
   }
   var parts: [Part] = []
 
@@ -26,8 +30,9 @@ struct FrameAnswer: Hashable {
   ) -> [FoundHold] {
     let awaited = thread.awaits?.lock == locks[lock].address ? thread.awaits : nil
     var holds = [FoundHold]()
-    // Acquires that the chained runs have seen and no release has paid for.
+    // Acquires that no release has paid for yet. The awaited one may go unseen: a lock can be handed over by its holder.
     var owed = 0
+    var mayBeHandedOver = awaited != nil
     for (index, answer) in answers {
       // Of a run that was cut short what it did is true, and what it did not do says nothing.
       guard let part = answer.parts.first(where: { $0.isComplete || $0.events.contains { $0.lock == lock } }) else {
@@ -41,9 +46,14 @@ struct FrameAnswer: Hashable {
         case .acquire:
           guard part.isChained else { break events }
           owed += 1
+          mayBeHandedOver = false
         case .release(let mode):
           if part.isChained, owed > 0 {
             owed -= 1
+            continue
+          }
+          if part.isChained, mayBeHandedOver, mode == nil || mode == awaited?.mode {
+            mayBeHandedOver = false
             continue
           }
           if excused > 0, mode == nil || mode == awaited?.mode {
@@ -52,7 +62,8 @@ struct FrameAnswer: Hashable {
           }
           holds.append(
             FoundHold(
-              tid: thread.tid, frame: index, mode: mode ?? .read, rung: part.rung, releasedAt: Address(event.pc),
+              tid: thread.tid, frame: index, mode: mode ?? .read, rung: part.rung, strength: part.strength,
+              releasedAt: Address(event.pc),
               scopeEndsAt: Address(event.ownPC), scopeEndIsReturnAddress: event.ownPC != event.pc))
           // A frame is asked for one hold of a lock: a second release may follow an acquire that was not seen.
           break events

@@ -25,8 +25,11 @@ struct FrameRun {
   /// From HOLDERS.md, rule 5: what a callee may take before it is given up.
   private static let padCallLimit = 5_000
   private static let forwardCallLimit = 4_000
+  private static let instructionLimit = 24_000
+  /// Of the attempts after the first: the frame is known to circle.
+  private static let furtherLimit = 8_000
   /// Calls that are given up before the run is.
-  private static let abandonedLimit = 24
+  private static let abandonedLimit = 200
 
   private var processor: Processor
   private let tables: ExceptionTables
@@ -59,9 +62,10 @@ struct FrameRun {
   /// As if the callee had returned `result`.
   /// - Parameter flippedBranch: the frame's own conditional branch, counted from 1, that goes the other way; 0: none.
   mutating func forward(
-    _ frame: Frame, result: UInt64, flippedBranch: Int = 0, watching locks: [LockSemantics]
+    _ frame: Frame, result: UInt64, flippedBranch: Int = 0, isFirst: Bool, watching locks: [LockSemantics]
   ) -> Outcome {
     begin(frame, at: frame.returnAddress, locks, callLimit: Self.forwardCallLimit)
+    if !isFirst { processor.instructionLimit = Self.furtherLimit }
     processor.registers[Processor.rax] = result
     processor.flippedBranch = flippedBranch
     return drive()
@@ -70,6 +74,7 @@ struct FrameRun {
   /// As if the callee had returned, up to the first call that has a landing pad, and from there as if that had thrown.
   mutating func forwardToPad(_ frame: Frame, watching locks: [LockSemantics]) -> Outcome {
     begin(frame, at: frame.returnAddress, locks, callLimit: Self.forwardCallLimit)
+    processor.instructionLimit = Self.furtherLimit
     processor.stopsAtTopCalls = true
     return drive()
   }
@@ -86,7 +91,6 @@ struct FrameRun {
     guard var index = frames.indices.first else { return [] }
     begin(frames[index], at: frames[index].returnAddress, locks, callLimit: Self.forwardCallLimit)
     processor.instructionLimit = Self.chainedFrameLimit
-    defer { processor.instructionLimit = Self.instructionLimit }
     processor.registers[Processor.rax] = result
     processor.flippedBranch = flippedBranch
     if let futex { processor.rawStore(futex, 4, 0) }
@@ -107,7 +111,7 @@ struct FrameRun {
     return passed
   }
 
-  private static let instructionLimit = 60_000
+  /// A frame that has not come to its end by then circles; what it holds it has mostly shown.
   private static let chainedFrameLimit = 20_000
 
   private mutating func begin(_ frame: Frame, at start: UInt64, _ locks: [LockSemantics], callLimit: Int) {
@@ -120,6 +124,7 @@ struct FrameRun {
     processor.frameEnd = frame.end
     processor.rip = start
     processor.callLimit = callLimit
+    processor.instructionLimit = Self.instructionLimit
   }
 
   /// Runs on through everything that is done in a function's place.

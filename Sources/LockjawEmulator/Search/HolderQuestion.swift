@@ -66,11 +66,23 @@ package struct FoundHold: Hashable, Sendable {
     case landingPad = "landing-pad"
     case forwardRun = "forward-run"
   }
+  /// How far a find is to be trusted where there are more of them than the word counts.
+  package enum Strength: Int, Hashable, Comparable, Sendable {
+    /// A forward run that never came to its end.
+    case unfinishedRun
+    /// One that began with a return which never was: what the callee would have left there is stale.
+    case run
+    /// One that came from the callee's own end.
+    case chainedRun
+    case landingPad
+    package static func < (a: Strength, b: Strength) -> Bool { a.rawValue < b.rawValue }
+  }
   package var tid: ThreadID
   /// Index into the thread's frames.
   package var frame: Int
   package var mode: LockMode
   package var rung: Rung
+  package var strength: Strength
   /// The instruction that would release the lock, which may be in a function that the frame calls.
   package var releasedAt: Address
   /// The same in the frame's own code: its line is where the guard's scope ends. `isReturnAddress` tells whether it lies

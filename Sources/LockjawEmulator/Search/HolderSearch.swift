@@ -12,6 +12,17 @@ package final class HolderSearch {
     package var runs = 0
     package var instructions = 0
     package var frames = 0
+    /// Runs by instructions: element n counts those of 2ⁿ to 2ⁿ⁺¹-1.
+    package var runsByMagnitude = [Int](repeating: 0, count: 24)
+    /// Instructions of the median run, to the next power of two.
+    package var medianInstructions: Int {
+      var rest = runs / 2
+      for (magnitude, count) in runsByMagnitude.enumerated() {
+        if rest < count { return 2 << magnitude }
+        rest -= count
+      }
+      return 0
+    }
   }
   package private(set) var statistics = Statistics()
 
@@ -76,7 +87,8 @@ package final class HolderSearch {
 
   /// What each of the thread's frames has told, by its index, innermost first.
   private func answers(_ thread: SearchedThread, locks: [LockSemantics]) -> [(index: Int, answer: FrameAnswer)] {
-    let frames = thread.frames.indices.compactMap { index in frame(index, of: thread).map { (index: index, frame: $0) } }
+    let frames = thread.frames.indices.compactMap { index in frame(index, of: thread).map { (index: index, frame: $0) }
+    }
     var answers = frames.map { (index: $0.index, answer: padAnswer($0.frame, locks: locks)) }
     guard answers.contains(where: { !$0.answer.isComplete }) else { return answers }
     // The frames below the first that is not the program's adjoin; what called back from a library is another matter.
@@ -101,6 +113,7 @@ package final class HolderSearch {
   private func countRun() {
     statistics.runs += 1
     statistics.instructions += run.instructions
+    statistics.runsByMagnitude[min(63 - max(run.instructions, 1).leadingZeroBitCount, 23)] += 1
   }
 
   private func padAnswer(_ frame: FrameRun.Frame, locks: [LockSemantics]) -> FrameAnswer {
@@ -130,13 +143,14 @@ package final class HolderSearch {
 
   private func runForward(_ frame: FrameRun.Frame, _ locks: [LockSemantics], into answer: inout FrameAnswer) {
     for result in [UInt64(0), 1] {
-      note(.forwardRun, run.forward(frame, result: result, watching: locks), in: &answer)
+      note(.forwardRun, run.forward(frame, result: result, isFirst: result == 0, watching: locks), in: &answer)
       if answer.isComplete { return }
     }
     // It never returns: a loop. One of its branches leads out.
     let branches = min(run.ownBranches, Self.flippedBranches)
     for branch in stride(from: 1, through: branches, by: 1) where !answer.isComplete {
-      note(.forwardRun, run.forward(frame, result: 0, flippedBranch: branch, watching: locks), in: &answer)
+      note(
+        .forwardRun, run.forward(frame, result: 0, flippedBranch: branch, isFirst: false, watching: locks), in: &answer)
     }
     if !answer.isComplete { note(.forwardRun, run.forwardToPad(frame, watching: locks), in: &answer) }
   }

@@ -1,7 +1,7 @@
 import CLockjawNative
 import Glibc
 
-/// The pages of a process' arena that are in use, out of its file: reading the mapping itself would allocate those that
+/// What of a process' arena is in use, out of its file: reading the mapping itself would allocate those that
 /// are not.
 final class ArenaPages {
   struct Piece {
@@ -13,7 +13,11 @@ final class ArenaPages {
   let path: String
   private(set) var pieces: [Piece] = []
   private let fd: Int32
-  private static let pageBytes = 4096
+  /// A cache line: pieces begin at multiples of it.
+  static let lineBytes = 64
+  /// A new piece costs a program header of 56 bytes.
+  private static let longestZeroes = 256
+  private static let chunkBytes = 1 << 20
 
   /// `nil` where the process has no arena mapped, or its file is gone.
   init?(_ map: MemoryMap, _ process: LiveProcess) {
@@ -45,21 +49,34 @@ final class ArenaPages {
     }
   }
 
-  /// Pages are allocated some at a time; those still all zero say nothing.
+  /// A slot is two pages of which a thread with few locks uses some hundred bytes: runs of zeroes are left out, since a
+  /// reader finds zeroes where a core has nothing.
   private func addUsed(_ entry: MemoryMapEntry, from start: UInt64, count: Int) {
     var open: Piece?
-    for at in stride(from: 0, to: count, by: Self.pageBytes) {
-      let offset = start + UInt64(at)
-      let length = min(Self.pageBytes, count - at)
-      if bytes(at: offset, count: length).contains(where: { $0 != 0 }) {
-        if open == nil { open = Piece(address: entry.start + (offset - entry.offset), offset: offset, count: 0) }
-        open?.count += length
-      } else if let piece = open {
-        pieces.append(piece)
-        open = nil
+    var zeroes = 0
+    var at = 0
+    while at < count {
+      let chunk = bytes(at: start + UInt64(at), count: min(Self.chunkBytes, count - at))
+      guard !chunk.isEmpty else { break }
+      for line in stride(from: 0, to: chunk.count, by: Self.lineBytes) {
+        let length = min(Self.lineBytes, chunk.count - line)
+        let offset = start + UInt64(at + line)
+        if chunk[line..<line + length].allSatisfy({ $0 == 0 }) {
+          zeroes += length
+          continue
+        }
+        if var piece = open, zeroes < Self.longestZeroes {
+          piece.count += zeroes + length
+          open = piece
+        } else {
+          if let open { pieces.append(open) }
+          open = Piece(address: entry.start + (offset - entry.offset), offset: offset, count: length)
+        }
+        zeroes = 0
       }
+      at += chunk.count
     }
-    if let piece = open { pieces.append(piece) }
+    if let open { pieces.append(open) }
   }
 
   func bytes(at offset: UInt64, count: Int) -> [UInt8] {

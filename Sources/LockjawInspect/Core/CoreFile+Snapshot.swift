@@ -9,14 +9,14 @@ extension CoreFile {
       let kept = note?.threads[status.tid]
       return Snapshot.Thread(
         tid: ThreadID(status.tid), name: kept?.name ?? "", registers: status.registers, stack: nil,
-        callNumber: status.callNumber, threadPointer: status.threadPointer,
+        callNumber: status.callNumber,
         sleptNanoseconds: kept?.sleptNanoseconds,
         kernelState: ThreadActivity(status.registers, callNumber: status.callNumber).kernelState, missing: nil)
     }
     let unstoppable = (note?.threadIDs ?? []).compactMap { tid -> Snapshot.Thread? in
       guard let thread = note?.threads[tid], let missing = thread.missing else { return nil }
       return Snapshot.Thread(
-        tid: ThreadID(tid), name: thread.name, registers: nil, stack: nil, callNumber: .max, threadPointer: 0,
+        tid: ThreadID(tid), name: thread.name, registers: nil, stack: nil, callNumber: .max,
         sleptNanoseconds: nil, kernelState: .unknown(reason: missing), missing: missing)
     }
     let modules = modules(files)
@@ -31,7 +31,8 @@ extension CoreFile {
 
   /// The file of an arena that the process had mapped, and where; the lowest address first.
   package func mappedFile(suffix: String) -> (path: String, start: Address, byteCount: UInt64)? {
-    guard let first = mappedFiles.first(where: { $0.path.hasSuffix(suffix) || $0.path.hasSuffix(suffix + " (deleted)") })
+    guard
+      let first = mappedFiles.first(where: { $0.path.hasSuffix(suffix) || $0.path.hasSuffix(suffix + " (deleted)") })
     else { return nil }
     let all = mappedFiles.filter { $0.path == first.path }
     let end = all.map { $0.offset &+ ($0.end &- $0.start) }.max() ?? 0

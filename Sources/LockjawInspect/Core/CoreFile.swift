@@ -108,7 +108,8 @@ package final class CoreFile {
         }
       }
       guard !statuses.isEmpty else {
-        throw ELFHeader.Refusal(reason: "it has no thread in it; a core that was cut off near its beginning looks like that")
+        throw ELFHeader.Refusal(
+          reason: "it has no thread in it; a core that was cut off near its beginning looks like that")
       }
     }
   }

@@ -10,15 +10,12 @@ struct CoreThreadStatus: Hashable {
   var registers: Registers
   /// `orig_rax`: number of the system call the thread is in; all ones: in none.
   var callNumber: UInt64
-  /// `fs_base`.
-  var threadPointer: UInt64
 
-  init(tid: Int32, signal: Int16, registers: Registers, callNumber: UInt64, threadPointer: UInt64) {
+  init(tid: Int32, signal: Int16, registers: Registers, callNumber: UInt64) {
     self.tid = tid
     self.signal = signal
     self.registers = registers
     self.callNumber = callNumber
-    self.threadPointer = threadPointer
   }
 
   private static let tidOffset: UInt64 = 32
@@ -40,7 +37,7 @@ struct CoreThreadStatus: Hashable {
     (found.rsi, found.rdi) = (register(13), register(14))
     callNumber = register(15)
     (found.rip, found.rsp) = (register(16), register(19))
-    threadPointer = register(21)
+    found.fsBase = register(21)
     registers = found
   }
 
@@ -63,7 +60,7 @@ struct CoreThreadStatus: Hashable {
       r.r15, r.r14, r.r13, r.r12, r.rbp, r.rbx, r.r11, r.r10, r.r9, r.r8, r.rax, r.rcx, r.rdx, r.rsi, r.rdi,
     ]
     for value in general { out.append(value) }
-    for value in [callNumber, r.rip, Self.codeSegment, Self.flags, r.rsp, Self.stackSegment, threadPointer] {
+    for value in [callNumber, r.rip, Self.codeSegment, Self.flags, r.rsp, Self.stackSegment, r.fsBase] {
       out.append(value)
     }
     out.append([UInt8](repeating: 0, count: 5 * 8))  // gs_base, ds, es, fs, gs

@@ -62,7 +62,8 @@ package struct Minicore {
 
   /// Writable, or read-only since relocation: neither is what the file says.
   private func isPrivateData(_ entry: MemoryMapEntry) -> Bool {
-    guard !entry.isExecutable, entry.offset != 0, let end = map.entry(containing: entry.end) ?? map.entry(containing: entry.start)
+    guard !entry.isExecutable, entry.offset != 0,
+      let end = map.entry(containing: entry.end) ?? map.entry(containing: entry.start)
     else { return false }
     return entry.isWritable || (end.isWritable && end.path == entry.path)
   }
@@ -82,6 +83,11 @@ package struct Minicore {
       /// Read from the arena's file.
       case arena(offset: UInt64, count: Int)
     }
+    /// Where it begins in the file, a multiple of `alignment`, as its address is.
+    var offset: UInt64 = 0
+    var alignment: UInt64 {
+      if case .arena = content { UInt64(ArenaPages.lineBytes) } else { PageSet.pageBytes }
+    }
     var fileSize: UInt64 {
       switch content {
       case .copied(_, let count), .arena(_, let count): UInt64(count)
@@ -95,12 +101,17 @@ package struct Minicore {
   /// - Throws: `system` where it cannot be written; nothing is left behind then.
   package func write(to path: String) throws(InspectError) -> Int {
     let arena = ArenaPages(map, process)
-    let (copies, loads) = layOut(arena)
+    var (copies, loads) = layOut(arena)
     let notes = notes()
     // Numbers that do not fit 16 bits go into a section header (gABI, "ELF Header").
     let segmentCount = loads.count + 1
     let headerBytes = ELFHeader.byteCount + segmentCount * ELFHeader.programHeaderBytes + ELFHeader.sectionHeaderBytes
-    let dataStart = (UInt64(headerBytes + notes.count) + 4095) & ~4095
+    var end = UInt64(headerBytes + notes.count)
+    for index in loads.indices {
+      let mask = loads[index].alignment - 1
+      loads[index].offset = (end + mask) & ~mask
+      end = loads[index].offset + loads[index].fileSize
+    }
 
     var out = LittleEndianBytes()
     appendHeader(segmentCount, to: &out)
@@ -108,25 +119,23 @@ package struct Minicore {
     appendSegment(
       type: ELFSegment.note, flags: 4, offset: noteOffset, address: 0, fileSize: UInt64(notes.count), memorySize: 0,
       alignment: 4, to: &out)
-    var offset = dataStart
     for load in loads {
       appendSegment(
-        type: ELFSegment.load, flags: load.flags, offset: offset, address: load.start, fileSize: load.fileSize,
-        memorySize: load.memorySize, alignment: 4096, to: &out)
-      offset += (load.fileSize + 4095) & ~4095
+        type: ELFSegment.load, flags: load.flags, offset: load.offset, address: load.start, fileSize: load.fileSize,
+        memorySize: load.memorySize, alignment: load.alignment, to: &out)
     }
     appendSectionHeader(segmentCount, to: &out)
     out.append(notes)
 
     let file = try PartialFile(path)
     try file.append(out.bytes)
-    try file.skip(to: dataStart)
-    for load in loads {
+    for load in loads where load.fileSize > 0 {
+      try file.skip(to: load.offset)
       switch load.content {
-      case .copied(let at, let count): try copies.withBytes { bytes throws(InspectError) in try file.append(bytes[at..<at + count]) }
+      case .copied(let at, let count):
+        try copies.withBytes { bytes throws(InspectError) in try file.append(bytes[at..<at + count]) }
       case .arena(let at, let count): try file.append(arena?.bytes(at: at, count: count) ?? [])
       }
-      try file.skip(to: (file.position + 4095) & ~4095)
     }
     return try file.finish()
   }
@@ -140,7 +149,8 @@ package struct Minicore {
       if own.first?.lowerBound != entry.start, entry.isFileOfModule, entry.isExecutable { runs.append((entry, nil)) }
       for run in own { runs.append((entry, run)) }
     }
-    let copies = PageCopies(runs.compactMap(\.run), from: memory.task, overlay: snapshot.words + snapshot.threads.compactMap(\.stack))
+    let copies = PageCopies(
+      runs.compactMap(\.run), from: memory.task, overlay: snapshot.words + snapshot.threads.compactMap(\.stack))
     var loads: [Load] = []
     var index = 0
     for (position, item) in runs.enumerated() {
@@ -213,8 +223,7 @@ package struct Minicore {
     let ordered = stopped.filter { $0.tid.rawValue == pid } + stopped.filter { $0.tid.rawValue != pid }
     let statuses = ordered.map { thread in
       CoreThreadStatus(
-        tid: thread.tid.rawValue, signal: 0, registers: thread.registers ?? Registers(), callNumber: thread.callNumber,
-        threadPointer: thread.threadPointer)
+        tid: thread.tid.rawValue, signal: 0, registers: thread.registers ?? Registers(), callNumber: thread.callNumber)
     }
     let name = CoreProcessName(
       pid: pid, parent: outline.parent, userID: outline.userID, name: outline.name, arguments: outline.command)

@@ -26,7 +26,8 @@ import Testing
 
   @Test(
     "musl's waiters are told by the values they sleep on, for their stacks have no names",
-    .enabled(if: hasMusl, "musl-gcc is not installed; Tools/install-packages test"), arguments: [[], ["-static"], ["-static", "-s"]])
+    .enabled(if: hasMusl, "musl-gcc is not installed; Tools/install-packages test"),
+    arguments: [[], ["-static"], ["-static", "-s"]])
   func musl(flags: [String]) throws {
     let name = (["musl"] + flags).joined(separator: "")
     let path = try WaitPrograms.c(
@@ -73,12 +74,16 @@ import Testing
 
   /// The static archives want each other in no fixed order.
   private func abseilLibraries(isStatic: Bool) throws -> [String] {
-    let libraries = try Command.succeed(["pkg-config", "--libs", "absl_synchronization"]).split(whereSeparator: \.isWhitespace)
-      .map(String.init)
-    return isStatic ? ["-Wl,-Bstatic", "-Wl,--start-group"] + libraries + ["-Wl,--end-group", "-Wl,-Bdynamic"] : libraries
+    let libraries = try Command.succeed(["pkg-config", "--libs", "absl_synchronization"]).split(
+      whereSeparator: \.isWhitespace
+    )
+    .map(String.init)
+    return isStatic
+      ? ["-Wl,-Bstatic", "-Wl,--start-group"] + libraries + ["-Wl,--end-group", "-Wl,-Bdynamic"] : libraries
   }
 
-  @Test("C++'s mutexes are glibc's, and a static that is being initialised is told by its guard", arguments: ["-O0", "-O2"])
+  @Test(
+    "C++'s mutexes are glibc's, and a static that is being initialised is told by its guard", arguments: ["-O0", "-O2"])
   func cxx(level: String) throws {
     let path = try WaitPrograms.c(
       "cxx" + level, compiler: ["g++", "-std=c++20", "-pthread", level], source: WaitPrograms.cxxSource, file: "cpp")
@@ -95,7 +100,8 @@ import Testing
   func swift(flags: [String]) throws {
     let name = (["swift"] + flags).joined(separator: "")
     let path = try WaitPrograms.c(
-      name, compiler: ["swiftc", "-parse-as-library", "-swift-version", "6", "-Xcc", "-D_GNU_SOURCE"] + flags, source: WaitPrograms.swiftSource,
+      name, compiler: ["swiftc", "-parse-as-library", "-swift-version", "6", "-Xcc", "-D_GNU_SOURCE"] + flags,
+      source: WaitPrograms.swiftSource,
       file: "swift")
     let scene = try WaitScene([path])
     let isNamed = !flags.contains("-s")

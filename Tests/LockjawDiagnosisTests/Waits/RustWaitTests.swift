@@ -5,7 +5,9 @@ import Testing
 
 /// Real programs, without a shim: what their sleeping threads wait for, against what the programs say.
 @Suite struct RustWaitTests {
-  @Test("Every wait on a lock of Rust's standard library is told by its function's name", arguments: [WaitPrograms.Build.release, .debug])
+  @Test(
+    "Every wait on a lock of Rust's standard library is told by its function's name",
+    arguments: [WaitPrograms.Build.release, .debug])
   func standardLibrary(build: WaitPrograms.Build) throws {
     let scene = try WaitScene([WaitPrograms.rust(build)])
     try expectNoMistakes(scene, library: .rustStd)
@@ -25,7 +27,8 @@ import Testing
   }
 
   @Test(
-    "So are those of another release of Rust", .enabled(if: WaitPrograms.otherRustc != nil, "LOCKJAW_OTHER_RUSTC names none"),
+    "So are those of another release of Rust",
+    .enabled(if: WaitPrograms.otherRustc != nil, "LOCKJAW_OTHER_RUSTC names none"),
     arguments: WaitPrograms.Build.allCases)
   func otherRelease(build: WaitPrograms.Build) throws {
     let compiler = try #require(WaitPrograms.otherRustc)
@@ -53,7 +56,9 @@ import Testing
     }
   }
 
-  @Test("parking_lot's waiters are led to their locks through their parking records", arguments: WaitPrograms.Build.allCases)
+  @Test(
+    "parking_lot's waiters are led to their locks through their parking records", arguments: WaitPrograms.Build.allCases
+  )
   func parkingLot(build: WaitPrograms.Build) throws {
     let scene = try WaitScene([WaitPrograms.parkingLot(build)])
     try expectNoMistakes(scene, library: .parkingLot)

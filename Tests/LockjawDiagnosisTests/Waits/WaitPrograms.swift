@@ -37,7 +37,10 @@ enum WaitPrograms {
       parking_lot = "0.12"
       """, to: "\(path)/Cargo.toml")
     try Command.succeed(
-      ["cargo", "build", "--quiet", "--offline", "--manifest-path", "\(path)/Cargo.toml", "--target-dir", "\(path)/target"]
+      [
+        "cargo", "build", "--quiet", "--offline", "--manifest-path", "\(path)/Cargo.toml", "--target-dir",
+        "\(path)/target",
+      ]
         + ["--config", "source.crates-io.replace-with=\"debian\""]
         + ["--config", "source.debian.directory=\"/usr/share/cargo/registry\""]
         + (build == .debug ? [] : ["--release"]))
@@ -47,7 +50,9 @@ enum WaitPrograms {
     return "\(path)/stripped"
   }
 
-  static func c(_ name: String, compiler: [String], source: String, file: String, libraries: [String] = [], strip: Bool = false) throws -> String {
+  static func c(
+    _ name: String, compiler: [String], source: String, file: String, libraries: [String] = [], strip: Bool = false
+  ) throws -> String {
     let path = try directory.get().path + "/" + name
     try Program.write(source, to: "\(path).\(file)")
     try Command.succeed(compiler + ["\(path).\(file)", "-o", path] + libraries)

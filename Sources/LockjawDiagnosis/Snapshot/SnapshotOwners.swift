@@ -1,0 +1,52 @@
+import LockjawInspect
+import LockjawModel
+
+/// Who holds what, and since when, as far as one moment and the locks' own words tell.
+///
+/// An arena records what each thread took, and the owner that a waiter saw. Without one there is the owner in a word, and
+/// two things to date it by:
+///
+/// - A thread asleep in a wait for a lock whose word names itself had it before: it could not have taken it asleep.
+/// - An owner that sleeps took the lock before it fell asleep. Where that was before a wait began, it was the owner then.
+///
+/// Any other owner may have taken the lock a moment ago, from somebody who had it before: a lock that is passed on is
+/// contended, and nobody keeps it.
+struct SnapshotOwners {
+  let words: [Address: LockWord]
+  let snapshot: Snapshot
+
+  /// No thread has this id: some owner, but nobody knows which.
+  private static let somebody = ThreadID(0)
+
+  /// The threads with the locks that words say they own, and each wait with the owner it began under.
+  func adding(to threads: [ThreadState]) -> [ThreadState] {
+    var owned: [ThreadID: [Held]] = [:]
+    for word in words.values.sorted(by: { $0.address < $1.address }) {
+      guard let owner = word.owner else { continue }
+      owned[owner, default: []].append(
+        Held(
+          object: word.address, type: word.type, mode: word.type == .rwlock ? .write : .exclusive,
+          site: CallSite(address: Address(0)), since: asleepSince(owner), evidence: .ownerField))
+    }
+    return threads.map { thread in
+      var thread = thread
+      // What was found out of its frames says more than the word.
+      let known = Set(thread.held.map(\.object))
+      thread.held += (owned[thread.tid] ?? []).filter { !known.contains($0.object) }
+      if var wait = thread.wait, let owner = words[wait.object]?.owner {
+        let hadItBefore = owner == thread.tid || asleepSince(owner).map { $0 <= wait.since } ?? false
+        wait.ownerAtBegin = hadItBefore ? owner : Self.somebody
+        thread.wait = wait
+      }
+      return thread
+    }
+  }
+
+  private func asleepSince(_ tid: ThreadID) -> Instant? {
+    guard let thread = snapshot.thread(tid), thread.blockingCall != nil, let slept = thread.sleptNanoseconds else {
+      return nil
+    }
+    let now = snapshot.takenAt.nanoseconds
+    return Instant(nanoseconds: now - min(slept, now))
+  }
+}
