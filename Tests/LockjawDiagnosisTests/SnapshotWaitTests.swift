@@ -171,6 +171,13 @@ struct SnapshotWaitTests {
     let other = try Self(flags: ["-O2", "-s"])
     other.check(
       SnapshotTarget(running: try Snapshot.take(pid: other.running.pid), process: other.process), "stripped")
+    // Threads that were stopped run for a moment before they sleep again; what runs cannot be read without stopping it.
+    let clock = ContinuousClock()
+    let limit = clock.now + .seconds(10)
+    while clock.now < limit, other.process.threadIDs.contains(where: { other.process.kernelState(of: $0) == .running })
+    {
+      usleep(1000)
+    }
     other.check(
       SnapshotTarget(running: try Snapshot.takeWithoutStopping(pid: other.running.pid), process: other.process),
       "not stopped")
