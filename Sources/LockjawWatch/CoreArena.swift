@@ -1,3 +1,4 @@
+import CLockjawABI
 import Glibc
 import LockjawArena
 import LockjawInspect
@@ -10,14 +11,22 @@ package enum CoreArena {
   package static func find(_ core: CoreFile) -> ArenaReader? {
     guard let mapped = core.mappedFile(suffix: ".arena") else { return nil }
     let pid = core.snapshot().identity.pid
-    if let copy = inside(core, mapped.start, mapped.byteCount), copy.header.identity.pid == pid { return copy }
+    if let copy = inside(core, mapped), copy.header.identity.pid == pid { return copy }
     guard let file = try? ArenaReader(path: mapped.path), file.header.identity.pid == pid else { return nil }
     return file
   }
 
+  private static let fileBytesOffset = UInt64(
+    MemoryLayout<lj_arena_header>.offset(of: \lj_arena_header.file_bytes) ?? 0)
+
   /// Readers want a file, so the core's bytes are put into one that has no name; a sparse one, as the original.
-  private static func inside(_ core: CoreFile, _ start: Address, _ byteCount: UInt64) -> ArenaReader? {
-    guard byteCount >= 8192, byteCount <= 1 << 32, core.memory.bytes(at: start, count: 64) != nil else { return nil }
+  ///
+  /// A process maps its arena in chunks; how long the file is, its header says.
+  private static func inside(_ core: CoreFile, _ mapped: CoreFile.MappedFile) -> ArenaReader? {
+    guard let head = mapped.parts.first(where: { $0.offset == 0 }),
+      let byteCount = core.memory.load(UInt64.self, at: Address(head.start.rawValue &+ fileBytesOffset)),
+      byteCount >= 8192, byteCount <= 1 << 32
+    else { return nil }
     var template = Array("/tmp/lockjaw-arena-XXXXXX".utf8CString)
     let fd = mkstemp(&template)
     guard fd >= 0 else { return nil }
@@ -27,10 +36,12 @@ package enum CoreArena {
       unlink(path)
     }
     guard ftruncate(fd, off_t(byteCount)) == 0 else { return nil }
-    for piece in core.memory.pieces(from: start, byteCount: byteCount) {
-      guard let bytes = core.memory.bytes(at: piece.address, count: piece.count) else { return nil }
-      let offset = off_t(piece.address.rawValue - start.rawValue)
-      guard pwrite(fd, bytes, bytes.count, offset) == bytes.count else { return nil }
+    for part in mapped.parts {
+      for piece in core.memory.pieces(from: part.start, byteCount: part.byteCount) {
+        guard let bytes = core.memory.bytes(at: piece.address, count: piece.count) else { return nil }
+        let offset = part.offset &+ (piece.address.rawValue - part.start.rawValue)
+        guard offset <= byteCount, pwrite(fd, bytes, bytes.count, off_t(offset)) == bytes.count else { return nil }
+      }
     }
     return try? ArenaReader(path: path)
   }

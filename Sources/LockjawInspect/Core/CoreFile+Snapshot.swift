@@ -29,14 +29,28 @@ extension CoreFile {
   /// Whether waits can be dated: only our own minicores say how long each thread had slept.
   package var tellsDurations: Bool { note != nil }
 
-  /// The file of an arena that the process had mapped, and where; the lowest address first.
-  package func mappedFile(suffix: String) -> (path: String, start: Address, byteCount: UInt64)? {
+  /// A file that the process had mapped, perhaps in parts.
+  package struct MappedFile: Hashable, Sendable {
+    package struct Part: Hashable, Sendable {
+      package var start: Address
+      package var byteCount: UInt64
+      /// Where in the file the part begins.
+      package var offset: UInt64
+    }
+    package var path: String
+    /// By address.
+    package var parts: [Part]
+  }
+
+  /// The first file with this ending.
+  package func mappedFile(suffix: String) -> MappedFile? {
     guard
       let first = mappedFiles.first(where: { $0.path.hasSuffix(suffix) || $0.path.hasSuffix(suffix + " (deleted)") })
     else { return nil }
-    let all = mappedFiles.filter { $0.path == first.path }
-    let end = all.map { $0.offset &+ ($0.end &- $0.start) }.max() ?? 0
-    return (first.path, Address(first.start &- first.offset), end)
+    let parts = mappedFiles.filter { $0.path == first.path && $0.end > $0.start }.map {
+      MappedFile.Part(start: Address($0.start), byteCount: $0.end - $0.start, offset: $0.offset)
+    }
+    return MappedFile(path: first.path, parts: parts)
   }
 
   private func outline(_ modules: [Module]) -> ProcessOutline {
