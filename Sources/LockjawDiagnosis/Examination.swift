@@ -36,13 +36,16 @@ package struct Examination {
     package let words: [Address: LockWord]
     /// What the interpretation of a thread's wait rests on, a sentence each.
     package let grounds: [ThreadID: String]
+    /// Threads whose waits only values in memory tell: nothing that rests on them is more than suspect.
+    package let guesses: Set<ThreadID>
     /// Holders of such locks; see `findingHolders`.
     package let owners: [Address: LockOwners]
     package init(
       threads: [ThreadState], now: Instant, waits: [WaitKey], listsEveryThread: Bool = false,
       refused: Set<ThreadID> = [], words: [Address: LockWord] = [:], grounds: [ThreadID: String] = [:],
-      owners: [Address: LockOwners] = [:]
+      owners: [Address: LockOwners] = [:], guesses: Set<ThreadID> = []
     ) {
+      self.guesses = guesses
       self.owners = owners
       self.words = words
       self.grounds = grounds
@@ -133,6 +136,7 @@ package struct Examination {
     let confirmed =
       (secondLook.map { look in diagnosis.keeping { look.confirms($0) } } ?? diagnosis)
       .adding(Self.lockFindings(glance, arena: arena, target: target))
+      .doubting(glance.guesses)
     wasOvertaken = diagnosis.findings.contains { $0.kind == .orphanedLock && !confirmed.findings.contains($0) }
     self.diagnosis = confirmed
   }

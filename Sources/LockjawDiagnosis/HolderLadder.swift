@@ -83,7 +83,7 @@ extension Examination.Glance {
     }
     return Examination.Glance(
       threads: threads, now: now, waits: waits, listsEveryThread: listsEveryThread, refused: refused, words: words,
-      grounds: grounds, owners: found.mapValues(\.owners))
+      grounds: grounds, owners: found.mapValues(\.owners), guesses: guesses)
   }
 }
 

@@ -26,6 +26,7 @@ extension Examination.Glance {
     let interpreter = WaitInterpreter(target, arena: arena, snapshot: snapshot)
     var words = words
     var grounds = grounds
+    var guesses = guesses
     let threads = threads.map { thread in
       guard isDue(thread, after: younger), let reading = interpreter.reading(of: thread) else { return thread }
       var thread = thread
@@ -35,11 +36,12 @@ extension Examination.Glance {
       if let joined = reading.joined { thread.wait?.companion = Address(UInt64(UInt32(bitPattern: joined.rawValue))) }
       if let lock = reading.lock, let word = interpreter.word(of: reading) { words[lock] = word }
       grounds[thread.tid] = reading.evidence
+      if reading.basis == .pattern { guesses.insert(thread.tid) }
       return thread
     }
     return Examination.Glance(
       threads: threads, now: now, waits: waits, listsEveryThread: listsEveryThread, refused: refused, words: words,
-      grounds: grounds)
+      grounds: grounds, guesses: guesses)
   }
 }
 

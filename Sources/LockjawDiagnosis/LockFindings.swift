@@ -16,15 +16,16 @@ extension Examination {
     return glance.words.values.sorted { $0.address < $1.address }.compactMap { word in
       guard let asleep = waiters[word.address] else { return nil }
       let facts = LockFacts(
-        word: word, waiters: asleep.compactMap(lockWaiter), holders: glance.owners[word.address]?.account,
+        word: word, waiters: asleep.compactMap { lockWaiter($0, isGuess: glance.guesses.contains($0.tid)) },
+        holders: glance.owners[word.address]?.account,
         aliveThreads: target.threadIDs, secondLook: secondLook(word, asleep, arena, target))
       return facts.finding(now: glance.now, firstLook: firstLook)
     }
   }
 
-  private static func lockWaiter(_ thread: ThreadState) -> LockWaiter? {
+  private static func lockWaiter(_ thread: ThreadState, isGuess: Bool) -> LockWaiter? {
     thread.wait.map {
-      LockWaiter(thread: thread.tid, mode: $0.mode, since: $0.since, hasTimeLimit: $0.deadline != nil)
+      LockWaiter(thread: thread.tid, mode: $0.mode, since: $0.since, hasTimeLimit: $0.deadline != nil, isGuess: isGuess)
     }
   }
 

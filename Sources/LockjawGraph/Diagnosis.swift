@@ -70,6 +70,19 @@ package struct Diagnosis: Hashable, Sendable {
     return kept.count == findings.count ? self : Diagnosis(verdict: Self.verdict(of: kept), findings: kept)
   }
 
+  /// Hangs that rest on the wait of one of these threads are suspect: what it waits for is a guess.
+  package func doubting(_ guesses: Set<ThreadID>) -> Diagnosis {
+    guard !guesses.isEmpty else { return self }
+    let doubted = findings.map { finding in
+      guard finding.kind.isHang, finding.edges.contains(where: { guesses.contains($0.waiter) }) else { return finding }
+      var finding = finding
+      finding.certainty = .suspect
+      finding.evidence.append("That all of these threads wait for these locks is told by values in memory only.")
+      return finding
+    }
+    return Diagnosis(verdict: Self.verdict(of: doubted), findings: doubted)
+  }
+
   /// With findings about single locks. A hang of which nothing was known is replaced by one that says what it is, and a
   /// lock of a cycle needs no other explanation.
   package func adding(_ others: [RawFinding]) -> Diagnosis {

@@ -87,23 +87,4 @@ package enum Inventory {
   private static func health(_ report: Report) -> String {
     report.findingsBySeverity.first?.summary ?? Summary.headline(of: report)
   }
-
-  /// Removes arenas of processes that are gone, oldest first, until at most `count` files and `bytes` allocated bytes
-  /// of them are left.
-  package static func prune(_ directory: ArenaDirectory, count: Int = 32, bytes: Int = 256 << 20) {
-    var remains: [(path: String, modified: Int, bytes: Int)] = []
-    for entry in directory.entries() where !ArenaSearch.isAlive(entry.identity) {
-      var status = stat()
-      guard lstat(entry.path, &status) == 0 else { continue }
-      remains.append((entry.path, status.st_mtim.tv_sec, Int(status.st_blocks) * 512))
-    }
-    remains.sort { ($0.modified, $0.path) > ($1.modified, $1.path) }
-    var kept = 0
-    var keptBytes = 0
-    for one in remains {
-      kept += 1
-      keptBytes += one.bytes
-      if kept > count || keptBytes > bytes { unlink(one.path) }
-    }
-  }
 }

@@ -81,6 +81,9 @@ struct Comparison {
     found += mismatch(of: edge.waitsAt, line: wait.line, what: "\(who) waits at").map { [$0] } ?? []
     // An inlined acquire is nobody's record: who holds the lock is told by the frames, where it was taken is not.
     let isFoundByFrames = ["landing-pad", "forward-run"].contains(edge.holderEvidence)
+    if isFoundByFrames, edge.heldIn?.fileName != fileName {
+      found.append("\(list(holders)) holds it in \(edge.heldIn?.function ?? "nowhere"), which is not in \(fileName)")
+    }
     if isHolderOwed, !isFoundByFrames, let holder = holders.first,
       let line = truth.line(where: holder, acquiredFor: wait)
     {

@@ -20,6 +20,7 @@ struct ReportDocument: Decodable {
     var holderEvidence: String
     var waitsAt: Frame?
     var heldSinceAt: Frame?
+    var heldIn: Frame?
     var waitingForSeconds: Double
   }
 
