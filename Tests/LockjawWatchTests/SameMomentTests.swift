@@ -24,11 +24,13 @@ struct SameMomentTests {
     }
     static void *alice(void *x) { pthread_setname_np(pthread_self(), "alice"); transfer(&a, &b); return x; }
     static void *bob(void *x) { pthread_setname_np(pthread_self(), "bob"); transfer(&b, &a); return x; }
-    static void *late(void *x) { pthread_setname_np(pthread_self(), "late"); pthread_mutex_lock(&a); return x; }
+    static void *late(void *x) {  // after alice has a
+      pthread_setname_np(pthread_self(), "late"); pthread_barrier_wait(&both); pthread_mutex_lock(&a); return x;
+    }
     static void *reload(void *x) { pthread_setname_np(pthread_self(), "reload"); pthread_rwlock_wrlock(&settings); return x; }
     static void *reader(void *x) { pthread_setname_np(pthread_self(), "reader"); char c; read(ends[0], &c, 1); return x; }
     int main(void) {
-      pthread_t t; pipe(ends); pthread_barrier_init(&both, NULL, 2); pthread_rwlock_rdlock(&settings);
+      pthread_t t; pipe(ends); pthread_barrier_init(&both, NULL, 3); pthread_rwlock_rdlock(&settings);
       void *(*bodies[])(void *) = {alice, bob, late, reload, reader};
       for (int i = 0; i < 5; i++) pthread_create(&t, NULL, bodies[i], NULL);
       puts("ready"); fflush(stdout);
