@@ -8,7 +8,7 @@ struct ProcessThreads {
     var tid: pid_t
     /// As samples call it: the first thread is "main".
     var name: String
-    /// Asleep in a futex system call.
+    /// Asleep in a futex system call that has no time limit. One with a limit may be any of a thousand short attempts.
     var isInFutexWait: Bool
   }
 
@@ -16,12 +16,14 @@ struct ProcessThreads {
     let tasks = "/proc/\(pid)/task"
     return ((try? FileManager.default.contentsOfDirectory(atPath: tasks)) ?? []).compactMap { directory in
       guard let tid = pid_t(directory), let comm = read("\(tasks)/\(directory)/comm") else { return nil }
-      let call = read("\(tasks)/\(directory)/syscall")?.split(separator: " ").first
-      return Entry(tid: tid, name: tid == pid ? "main" : comm, isInFutexWait: call == "\(futexSystemCall)")
+      // The call's number, then its six arguments; the fourth is the time limit's address.
+      let call = read("\(tasks)/\(directory)/syscall")?.split(separator: " ") ?? []
+      let waits = call.count > 4 && call[0] == "\(futexSystemCall)" && call[4] == "0x0"
+      return Entry(tid: tid, name: tid == pid ? "main" : comm, isInFutexWait: waits)
     }
   }
 
-  /// Whether each of `names` is a thread, and asleep in a futex wait.
+  /// Whether each of `names` is a thread, and asleep in a futex wait without a time limit.
   func areAllInFutexWait(_ names: Set<String>) -> Bool {
     names.isSubset(of: Set(list().lazy.filter(\.isInFutexWait).map(\.name)))
   }
