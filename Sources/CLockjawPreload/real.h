@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <stddef.h>
+#include <threads.h>
 #include <time.h>
 
 typedef struct lj_real_table {

@@ -10,6 +10,7 @@
 #include <linux/futex.h>
 
 #include "foreign.h"
+#include "level.h"
 #include "modules.h"
 #include "once.h"
 #include "process.h"
@@ -142,6 +143,7 @@ void lj_wait_begin(lj_wait_scope *scope, lj_slot *slot, const lj_wait_spec *spec
     scope->sequence = seq + 1;
     // Release: pairs with the reader's acquire load of `seq`; the fields are written before it is odd.
   } while (!__atomic_compare_exchange_n(&slot->wait.seq, &seq, seq + 1, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
+  if (lj_is_detailed() && !spec->quiet) lj_level_wait_begins(slot, &slot->wait);
   // The exchange above is a full fence: it pairs with the one of a collector that sets `wake_mask` and then looks for
   // waits once more. One of the two sees the other.
   lj_ring_bell(spec->wake);
@@ -169,6 +171,8 @@ lj_slot *lj_wait_end(lj_wait_scope *scope, uint8_t outcome, uint64_t *now_ns) {
   // Even already: a longjmp out of a handler inside this wait made somebody else end it.
   if (slot->wait.seq & 1) {
     lj_finish_event(slot, slot->wait.event, slot->wait.since_ns, outcome, now);
+    if (lj_is_detailed() && !scope->quiet)
+      lj_level_wait_ended(slot, &slot->wait, outcome, now > slot->wait.since_ns ? now - slot->wait.since_ns : 0);
     lj_store_release64(&slot->wait.seq, slot->wait.seq + 1);
     __atomic_thread_fence(__ATOMIC_RELEASE); // as in lj_wait_abandon
   }
