@@ -5,7 +5,7 @@ import LockjawInspect
 ///
 /// Rules of this room. The code and the data are hostile: every number wraps, every memory access goes through
 /// `GuestMemory`, and each of the limits ends a run. A run that cannot go on says why (`Stop`) and never guesses.
-struct Processor {
+struct Processor: ~Copyable {
   /// Why `run` came back.
   enum Stop: Hashable {
     /// As many instructions as `instructionLimit` allows.

@@ -3,7 +3,7 @@ import LockjawModel
 
 /// Runs one frame on a copy, in the two ways that tell what it holds: through the landing pad that the unwinder would
 /// take, or forward from the address its callee returns to.
-struct FrameRun {
+struct FrameRun: ~Copyable {
   /// A frame whose callee has not returned.
   struct Frame: Hashable {
     var returnAddress: UInt64
