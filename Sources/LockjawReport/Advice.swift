@@ -12,7 +12,8 @@ struct Advice {
   var steps: [String] {
     let fix: [String] =
       switch finding.kind {
-      case .deadlock: finding.edges.count == 1 ? selfDeadlock : lockOrder
+      case .deadlock:
+        finding.edges.count == 1 ? selfDeadlock : isOverProcesses ? ProcessAdvice(finding: finding, index: index).steps : lockOrder
       case .selfDeadlock: selfDeadlock
       case .upgradeDeadlock: upgrade
       case .recursiveReadDeadlock: recursiveRead
