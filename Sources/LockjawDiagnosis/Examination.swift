@@ -152,6 +152,7 @@ package struct Examination {
   private static func throughSurroundings(_ diagnosis: Diagnosis, _ surroundings: Surroundings?) -> Diagnosis {
     guard let surroundings else { return diagnosis }
     return diagnosis.keeping { surroundings.concernsItself($0) && surroundings.confirms($0) }
+      .noting { surroundings.touches($0) && $0.kind.isHang ? Surroundings.stillness : nil }
       .doubting(surroundings.alarmed, because: Surroundings.alarm)
   }
 

@@ -234,12 +234,17 @@ package struct ReportBuilder {
     if case .exitedHolding = thread.phase {
       return ThreadReport(
         tid: tid, name: name(of: tid), state: "ended without releasing what it held", stack: [],
-        holds: thread.held.compactMap { lockIDs[$0.object] })
+        holds: holds(thread))
     }
     return ThreadReport(
       tid: tid, name: name(of: tid), state: thread.wait.map(waiting) ?? activity(tid),
-      stack: reader(of: tid).stack(of: thread), holds: thread.held.compactMap { lockIDs[$0.object] },
+      stack: reader(of: tid).stack(of: thread), holds: holds(thread),
       waitsFor: thread.wait.flatMap { lockIDs[$0.object] }, process: thread.process)
+  }
+
+  /// Nobody says of a process that it holds its own life, or the end of a pipe.
+  private func holds(_ thread: ThreadState) -> [String] {
+    thread.held.filter { !$0.type.isKernelObject || $0.type == .fileLock }.compactMap { lockIDs[$0.object] }
   }
 
   private func waiting(_ wait: Wait) -> String {

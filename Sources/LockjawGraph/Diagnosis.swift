@@ -70,6 +70,13 @@ package struct Diagnosis: Hashable, Sendable {
     return kept.count == findings.count ? self : Diagnosis(verdict: Self.verdict(of: kept), findings: kept)
   }
 
+  /// With a sentence more among the evidence of some findings.
+  package func noting(_ sentence: (RawFinding) -> String?) -> Diagnosis {
+    var noted = self
+    for index in findings.indices { noted.findings[index].evidence += sentence(findings[index]).map { [$0] } ?? [] }
+    return noted
+  }
+
   /// Hangs that rest on the wait of one of these threads are suspect.
   /// - Parameter reason: a sentence; what it waits for is a guess, where nothing else is said.
   package func doubting(

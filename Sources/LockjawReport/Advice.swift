@@ -40,8 +40,9 @@ struct Advice {
   private var restart: [String] {
     guard finding.kind.isHang, finding.kind != .hangUnknown, finding.certainty != .suspect else { return [] }
     guard index.report.source == "live" else { return [] }
+    let others = index.report.processes.map { " or \($0.pid)" }.joined()
     return [
-      "Only a restart of process \(index.report.process.pid) ends it. Keep this report: it has what the fix needs."
+      "Only a restart of process \(index.report.process.pid)\(others) ends it. Keep this report: it has what the fix needs."
     ]
   }
 

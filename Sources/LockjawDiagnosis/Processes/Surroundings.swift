@@ -141,8 +141,12 @@ package final class Surroundings {
     }
   }
 
+  /// What `confirms` has found out, for the evidence.
+  static let stillness =
+    "kernel: each of these threads was asleep before locks and holders were read for the last time, and has not run since."
+
   /// The finding has to do with another process, or with what only the kernel keeps.
-  func touches(_ finding: RawFinding) -> Bool {
+  package func touches(_ finding: RawFinding) -> Bool {
     let threads = finding.members + finding.edges.map(\.waiter) + finding.edges.flatMap(\.holders)
     return threads.contains { neighbour(of: $0) != nil } || finding.edges.contains { $0.type.isKernelObject }
   }

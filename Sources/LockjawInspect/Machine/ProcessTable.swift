@@ -26,6 +26,20 @@ package final class ProcessTable {
   /// Children that have not ended, in the order of their numbers.
   package func children(of pid: Int32) -> [Int32] { pids.filter { parents[$0] == pid } }
 
+  /// Children, their children and so on, nearest first.
+  package func descendants(of pid: Int32, limit: Int) -> [Int32] {
+    var found: [Int32] = []
+    var seen: Set<Int32> = [pid]
+    var queue = [pid][...]
+    while let one = queue.popFirst(), found.count < limit {
+      for child in children(of: one) where seen.insert(child).inserted {
+        found.append(child)
+        queue.append(child)
+      }
+    }
+    return Array(found.prefix(limit))
+  }
+
   package func parent(of pid: Int32) -> Int32? { parents[pid] }
 
   /// Who has what `target` names, as `/proc/PID/fd` writes it: `pipe:[4711]`, `socket:[815]`, a path.
