@@ -73,7 +73,7 @@ package struct ReportBuilder {
     if source == "live" { timing["pause"] = snapshot?.pauseMilliseconds ?? 0 }
     return Report(
       verdict: examination.diagnosis.verdict, signature: "", process: process, findings: findings, locks: locks,
-      threads: threads, history: history,
+      threads: threads, history: history, modules: stackReader.coverage,
       diagnostics: target.diagnostics + (arena?.quietness.map { [$0] } ?? []) + stackReader.diagnostics
         + unlisted(threads), losses: losses, timing: timing,
       source: source)
