@@ -83,6 +83,7 @@ static void lj_slot_clear(lj_slot *slot) {
   slot->exited_ns = 0;
   __builtin_memset(slot->foreign, 0, sizeof slot->foreign);
   slot->uses_semaphores = 0;
+  slot->breadcrumb = (lj_breadcrumb){0};
   __builtin_memset(slot->permits, 0, sizeof slot->permits);
   __builtin_memset(slot->posts, 0, sizeof slot->posts);
 }

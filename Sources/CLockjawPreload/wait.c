@@ -101,14 +101,26 @@ static void lj_fill_wait(lj_slot *slot, lj_wait_scope *scope, const lj_wait_spec
   slot->interrupted = 0;
 }
 
+// Waits for custom locks and C++ statics are recorded as such and then sleep in whatever way they like: that is not
+// another wait. A lock that is taken in between is.
+static bool lj_is_means_of(const lj_wait *outer, const lj_wait_spec *inner) {
+  if (outer->kind == LJ_KIND_CXX_GUARD) return inner->kind == LJ_KIND_FUTEX && inner->object == outer->object;
+  return outer->kind == LJ_KIND_CUSTOM && (inner->kind == LJ_KIND_FUTEX || inner->kind == LJ_KIND_COND ||
+                                           inner->kind == LJ_KIND_SEM || inner->kind == LJ_KIND_BARRIER);
+}
+
 void lj_wait_begin(lj_wait_scope *scope, lj_slot *slot, const lj_wait_spec *spec) {
   scope->slot = slot;
   scope->epoch = lj_thread.epoch;
   scope->nested = false;
+  scope->hidden = false;
   scope->quiet = spec->quiet;
   if (slot->wait.seq & 1) {
     if (lj_wait_is_over(slot, scope->context.sp)) {
       lj_wait_abandon(slot);
+    } else if (lj_is_means_of(&slot->wait, spec)) {
+      scope->hidden = true;
+      return;
     } else {
       // The outer wait goes on below the handler that runs now, but what this thread waits for is the inner one.
       scope->nested = true;
@@ -158,7 +170,7 @@ static void lj_resume_outer(lj_slot *slot, lj_wait_scope *scope) {
   wait->seq = seq;
   wait->stack_bytes = lj_copy_stack(slot, wait->context.sp);
   slot->interrupted = scope->outer_interrupted;
-  ((lj_wait_scope *)wait->frame)->sequence = seq + 1;
+  if (wait->frame) ((lj_wait_scope *)wait->frame)->sequence = seq + 1;
   lj_store_release64(&wait->seq, seq + 1);
 }
 
@@ -168,6 +180,7 @@ lj_slot *lj_wait_end(lj_wait_scope *scope, uint8_t outcome, uint64_t *now_ns) {
   if (scope->epoch != lj_epoch_page.epoch) return NULL;
   uint64_t now = lj_monotonic_ns();
   *now_ns = now;
+  if (scope->hidden) return slot;
   // Even already: a longjmp out of a handler inside this wait made somebody else end it.
   if (slot->wait.seq & 1) {
     lj_finish_event(slot, slot->wait.event, slot->wait.since_ns, outcome, now);

@@ -17,6 +17,8 @@ extension LockType {
     case LJ_KIND_FUTEX: self = .futex
     case LJ_KIND_PI_FUTEX: self = .piFutex
     case LJ_KIND_ONCE: self = .once
+    case LJ_KIND_CXX_GUARD: self = .staticGuard
+    case LJ_KIND_CUSTOM: self = .custom
     default: return nil
     }
   }
@@ -101,5 +103,5 @@ extension RecordedOperation.Kind {
 /// The names under which losses appear in reports, by `LJ_LOSS_*` index.
 let lossNames: [String] = [
   "no-slot", "held-overflow", "reentrant", "foreign-release", "modules", "before-set-up", "after-exit",
-  "permit-evicted", "no-memory", "uncounted", "no-ring",
+  "permit-evicted", "no-memory", "uncounted", "no-ring", "annotations",
 ]

@@ -80,6 +80,8 @@ enum {
   LJ_HISTORY_UNIT = 8192,
   LJ_HISTORY_UNITS_MAX = 262144, /* 2 GiB of the file's length */
   LJ_SITE_TABLES = 5,   /* the last one is for LJ_ANY_OBJECT alone */
+  LJ_HEARTBEATS = 16,
+  LJ_NAMES_PER_UNIT = 127,
   LJ_RING_SMALLEST = 256,   /* operations */
   LJ_RING_LARGEST = 131072,
 };
@@ -156,6 +158,7 @@ enum {
   LJ_LOSS_NO_MEMORY = 8,     // a page of the arena could not be allocated
   LJ_LOSS_UNCOUNTED = 9,     // operations that found no place in their thread's tables of sites
   LJ_LOSS_NO_RING = 10,      // operations at level `all` of threads for which no ring could be had
+  LJ_LOSS_ANNOTATIONS = 11,  // names, breadcrumbs or heartbeats of lockjaw.h that found no place
   LJ_LOSS_COUNT = 16,
 };
 
@@ -221,6 +224,18 @@ enum {
   LJ_HELD_SAMPLED = 8,   // levels above `state`: an uncontended acquire whose `since_ns` is set, to time its hold
 };
 
+// A loop of the program's that says regularly that it is alive (lockjaw.h), from whichever thread. Written by the
+// program's threads with relaxed stores; `state` is set last, once.
+typedef struct lj_heartbeat {
+  uint32_t state;     // 0 free, 1 being claimed, 2 in use
+  uint32_t within_ms; // the next one comes within this time; 0: no more are expected
+  uint64_t last_ns;
+  uint64_t beats;
+  uint32_t tid;       // of the last
+  uint32_t pad;
+  char name[64];
+} lj_heartbeat;
+
 typedef struct lj_arena_header {
   uint64_t magic;
   uint32_t version;
@@ -269,6 +284,7 @@ typedef struct lj_arena_header {
   uint32_t history_units;    // units ever handed out
   uint32_t ring_mode;        // LJ_RING_*
   uint32_t pad_history;
+  lj_heartbeat heartbeats[LJ_HEARTBEATS];
 } lj_arena_header;
 
 typedef struct lj_collector_page {
@@ -341,7 +357,7 @@ typedef struct lj_wait {
   uint32_t depth;        // >1: waits inside signal handlers inside a wait
   uint64_t event;        // this wait's number in the history: its entry is ring[event % ring_capacity]
   uint64_t held_mark;    // held_count when the wait began: entries below it are frozen (shim's own use)
-  uint64_t frame;        // the wait's record in the waiter's stack (shim's own use)
+  uint64_t frame;        // the wait's record in the waiter's stack, 0: a custom lock's has none (shim's own use)
   uint64_t reserved[4];
 } lj_wait;
 
@@ -434,8 +450,33 @@ typedef struct lj_history {
   uint32_t pad;
   uint64_t tables_address[LJ_SITE_TABLES];  // in the program's memory (shim's own use)
   uint64_t clock_ticks;         // of the newest LJ_OP_CLOCK (shim's own use)
-  uint64_t reserved[1];
+  uint64_t names_offset;        // first lj_names of the slot's threads; 0: none
 } lj_history;
+
+// Names that the program gave to locks (lockjaw.h): a chain of units of the history for each slot. Of two for one lock
+// the later counts. An entry whose `object` is set is complete.
+typedef struct lj_name {
+  uint64_t object;
+  uint64_t named_ns;
+  char text[48];
+} lj_name;
+
+typedef struct lj_names {
+  uint64_t next_offset;  // from the start of the file; 0 ends the chain
+  uint64_t next_address; // in the program's memory (shim's own use)
+  uint32_t count;        // published
+  uint32_t pad;
+  uint64_t reserved[5];
+  lj_name names[LJ_NAMES_PER_UNIT];
+} lj_names;
+
+// What the thread works on, in the program's own words (lockjaw.h). Odd `sequence`: it is being written.
+typedef struct lj_breadcrumb {
+  uint32_t sequence; // 0: there has been none
+  uint32_t pad;
+  uint64_t since_ns;
+  char text[112];    // empty: on nothing any more
+} lj_breadcrumb;
 
 typedef struct lj_slot {
   // identity, 128 bytes
@@ -471,10 +512,11 @@ typedef struct lj_slot {
   lj_permit permits[LJ_PERMITS];
   lj_post posts[LJ_POSTS];
   lj_history history;
-  uint64_t reserved_page0[4];
+  uint64_t names_address; // of the chain's first unit, in the program's memory (shim's own use)
+  uint64_t reserved_page0[3];
   // page 1
   lj_event ring[LJ_RING_INLINE];
-  uint64_t reserved_page1[16];
+  lj_breadcrumb breadcrumb;
   uint8_t stack[LJ_STACK_BYTES];
 } lj_slot;
 

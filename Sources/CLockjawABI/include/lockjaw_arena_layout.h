@@ -55,7 +55,16 @@ LJ_AT(lj_arena_header, history_offset, 2088);
 LJ_AT(lj_arena_header, history_capacity, 2096);
 LJ_AT(lj_arena_header, history_units, 2100);
 LJ_AT(lj_arena_header, ring_mode, 2104);
-LJ_SIZE(lj_arena_header, 2112);
+LJ_AT(lj_arena_header, heartbeats, 2112);
+LJ_SIZE(lj_arena_header, 3648);
+
+LJ_AT(lj_heartbeat, state, 0);
+LJ_AT(lj_heartbeat, within_ms, 4);
+LJ_AT(lj_heartbeat, last_ns, 8);
+LJ_AT(lj_heartbeat, beats, 16);
+LJ_AT(lj_heartbeat, tid, 24);
+LJ_AT(lj_heartbeat, name, 32);
+LJ_SIZE(lj_heartbeat, 96);
 
 LJ_AT(lj_collector_page, bell, 0);
 LJ_AT(lj_collector_page, wake_mask, 4);
@@ -177,7 +186,21 @@ LJ_AT(lj_history, operations_offset, 8);
 LJ_AT(lj_history, operations_capacity, 16);
 LJ_AT(lj_history, tables_offset, 40);
 LJ_AT(lj_history, tables_capacity, 80);
+LJ_AT(lj_history, names_offset, 152);
 LJ_SIZE(lj_history, 160);
+
+LJ_AT(lj_name, object, 0);
+LJ_AT(lj_name, named_ns, 8);
+LJ_AT(lj_name, text, 16);
+LJ_SIZE(lj_name, 64);
+LJ_AT(lj_names, next_offset, 0);
+LJ_AT(lj_names, count, 16);
+LJ_AT(lj_names, names, 64);
+LJ_SIZE(lj_names, LJ_HISTORY_UNIT);
+LJ_AT(lj_breadcrumb, sequence, 0);
+LJ_AT(lj_breadcrumb, since_ns, 8);
+LJ_AT(lj_breadcrumb, text, 16);
+LJ_SIZE(lj_breadcrumb, 128);
 
 LJ_AT(lj_slot, phase, 0);
 LJ_AT(lj_slot, tid, 4);
@@ -205,6 +228,7 @@ LJ_AT(lj_slot, permits, 3520);
 LJ_AT(lj_slot, posts, 3776);
 LJ_AT(lj_slot, history, 3904);
 LJ_AT(lj_slot, ring, 4096);
+LJ_AT(lj_slot, breadcrumb, 6016);
 LJ_AT(lj_slot, stack, 6144);
 LJ_SIZE(lj_slot, 8192);
 LJ_AT(lj_extent, held, 64);
