@@ -60,6 +60,21 @@ wrong() { # WHAT [FILE]...: keeps the evidence
   return 0
 }
 
+http_answers() { # PORT
+  local reply
+  reply=$(exec 7<>"/dev/tcp/127.0.0.1/$1" && printf 'GET / HTTP/1.0\r\n\r\n' >&7 && timeout 5 cat <&7 | tail -n 1)
+  [[ $reply == hello ]]
+}
+
+http_load() { # PORT SECONDS
+  local end=$((SECONDS + $2)) rate
+  while ((SECONDS < end)); do
+    rate=$(timeout -k 5 60 ab -q -r -n 2000 -c 16 "http://127.0.0.1:$1/" | sed -nE 's/^Requests per second: *([0-9]+).*/\1/p')
+    [[ -n $rate ]] || return 1
+  done
+  echo "$rate"
+}
+
 source "$tools/looks.sh"
 source "$tools/shimmed.sh"
 
