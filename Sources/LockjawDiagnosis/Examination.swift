@@ -24,7 +24,7 @@ package struct Examination {
 
   /// What the first pass alone says: cheap, and enough to know that there is nothing to examine.
   package struct Glance {
-    package let threads: [ThreadState]
+    package var threads: [ThreadState]
     package let now: Instant
     /// Waits by slot and sequence, in slot order: equal lists mean that nothing has changed.
     package let waits: [WaitKey]
@@ -32,14 +32,15 @@ package struct Examination {
     package let listsEveryThread: Bool
     /// Threads of a dead process that were refused the wait they are shown with; see `remains`.
     package let refused: Set<ThreadID>
-    /// Words of locks that are not glibc's, which only their waiters' stacks could tell; see `interpreting`.
-    package let words: [Address: LockWord]
+    /// Words of locks whose waits were told by stacks and words; see `interpreting`. Of a process without an arena: of every
+    /// lock that somebody waits for.
+    package var words: [Address: LockWord]
     /// What the interpretation of a thread's wait rests on, a sentence each.
-    package let grounds: [ThreadID: String]
+    package var grounds: [ThreadID: String]
     /// Threads whose waits only values in memory tell: nothing that rests on them is more than suspect.
-    package let guesses: Set<ThreadID>
+    package var guesses: Set<ThreadID>
     /// Holders of such locks; see `findingHolders`.
-    package let owners: [Address: LockOwners]
+    package var owners: [Address: LockOwners]
     package init(
       threads: [ThreadState], now: Instant, waits: [WaitKey], listsEveryThread: Bool = false,
       refused: Set<ThreadID> = [], words: [Address: LockWord] = [:], grounds: [ThreadID: String] = [:],
@@ -91,10 +92,7 @@ package struct Examination {
         GlibcWord.decode(lock.type, at: lock.object) { memory.bytes(at: $0, count: $1) }
         ?? Self.rememberedWord(lock.object, glance.threads)
     }
-    var first = glance.threads
-    if arena == nil, let snapshot = (target as? SnapshotTarget)?.snapshot {
-      first = SnapshotOwners(words: words, snapshot: snapshot).adding(to: first)
-    }
+    let first = glance.threads
 
     var kernel: [ThreadID: KernelState] = [:]
     for thread in Self.wokenConditionWaiters(first, words) { kernel[thread] = target.kernelState(of: thread) }

@@ -97,12 +97,12 @@ package struct NestingBuild: CustomStringConvertible, Sendable {
   }
 
   /// Two programs with fresh seeds, half the snapshots each.
-  package func score(snapshots: Int) throws -> NestingProgram.Score {
+  package func score(snapshots: Int, threads: Int = 8) throws -> NestingProgram.Score {
     let directory = try TemporaryDirectory()
     let path = try compile(into: directory)
     var score = NestingProgram.Score()
     for _ in 0..<2 {
-      let program = try NestingProgram(path: path, seed: UInt64.random(in: 1...1 << 30))
+      let program = try NestingProgram(path: path, seed: UInt64.random(in: 1...1 << 30), threads: threads)
       for _ in 0..<(snapshots + 1) / 2 {
         // Between two looks the threads move on: by how much is chance.
         usleep(UInt32.random(in: 2_000...20_000))

@@ -3,7 +3,7 @@ import LockjawModel
 
 /// Runs one frame on a copy, in the two ways that tell what it holds: through the landing pad that the unwinder would
 /// take, or forward from the address its callee returns to.
-struct FrameRun {
+struct FrameRun: ~Copyable {
   /// A frame whose callee has not returned.
   struct Frame: Hashable {
     var returnAddress: UInt64
@@ -55,6 +55,7 @@ struct FrameRun {
   mutating func landingPad(_ pad: UInt64, of frame: Frame, watching locks: [LockSemantics]) -> Outcome {
     begin(frame, at: pad, locks, callLimit: Self.padCallLimit)
     isInPad = true
+    processor.endsCircling = false
     processor.registers[Processor.rax] = GuestMemory.scratch.lowerBound
     return drive()
   }
@@ -158,7 +159,7 @@ struct FrameRun {
       case .callLimit, .unknownInstruction, .leftCode:
         guard abandoned < Self.abandonedLimit, processor.abandonCall(result: 0) else { return .cut(stop) }
         abandoned += 1
-      case .instructionLimit, .unmappedMemory: return .cut(stop)
+      case .instructionLimit, .unmappedMemory, .circling: return .cut(stop)
       }
     }
   }
@@ -166,11 +167,12 @@ struct FrameRun {
   private mutating func goToPad(_ pad: UInt64) {
     while processor.abandonCall(result: GuestMemory.scratch.lowerBound) {}
     processor.registers[Processor.rdx] = 0
+    processor.endsCircling = false
     processor.rip = pad
   }
 
   /// The function that was just reached was called by the frame itself.
-  private var isOwnCall: Bool { processor.calls.count <= 1 }
+  private var isOwnCall: Bool { processor.callCount <= 1 }
 
   // MARK: Functions that are not run
 
