@@ -96,7 +96,7 @@ package struct Examination {
     var words = glance.words
     for lock in WaitForGraph.locksToDecode(glance.threads) where words[lock.object] == nil {
       words[lock.object] =
-        GlibcWord.decode(lock.type, at: lock.object) { memory.bytes(at: $0, count: $1) }
+        LibraryWord.decodeRecorded(lock.type, at: lock.object, memory: memory)
         ?? Self.rememberedWord(lock.object, glance.threads)
     }
     var first = glance.threads
@@ -144,9 +144,9 @@ package struct Examination {
     }
     let confirmed = Self.throughSurroundings(
       (secondLook.map { look in diagnosis.keeping { look.confirms($0) } } ?? diagnosis)
-      .adding(Self.lockFindings(glance, arena: arena, target: target))
-      .doubting(glance.guesses)
-      .keeping { $0.kind != .idle || !Self.someoneRuns(target) }, glance.surroundings)
+        .adding(Self.lockFindings(glance, arena: arena, target: target))
+        .doubting(glance.guesses)
+        .keeping { $0.kind != .idle || !Self.someoneRuns(target) }, glance.surroundings)
     wasOvertaken = diagnosis.findings.contains { $0.kind == .orphanedLock && !confirmed.findings.contains($0) }
     self.diagnosis = confirmed
   }

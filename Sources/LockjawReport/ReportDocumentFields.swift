@@ -31,7 +31,7 @@ enum LockField: String, CodingKey {
 }
 
 enum ThreadField: String, CodingKey {
-  case tid, name, state, stack, holds, process
+  case tid, name, state, stack, holds, process, breadcrumb
   case waitsFor = "waits_for"
 }
 
