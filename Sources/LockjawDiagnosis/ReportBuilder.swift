@@ -75,7 +75,7 @@ package struct ReportBuilder {
       verdict: examination.diagnosis.verdict, signature: "", process: process, findings: findings, locks: locks,
       threads: threads, history: history,
       diagnostics: target.diagnostics + (arena?.quietness.map { [$0] } ?? []) + stackReader.diagnostics
-        + unlisted(threads), losses: losses, timing: timing,
+        + runtimeLimits + unlisted(threads), losses: losses, timing: timing,
       source: source)
   }
 
@@ -201,6 +201,10 @@ package struct ReportBuilder {
       limit = order.count
     }
     return order.prefix(limit).map(threadReport)
+  }
+
+  private var runtimeLimits: [String] {
+    RuntimeLimits.sentences(target.modules, files: target.symbols().files, hasArena: arena != nil)
   }
 
   private func unlisted(_ threads: [ThreadReport]) -> [String] {

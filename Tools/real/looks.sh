@@ -2,7 +2,7 @@
 # Looking at a program that was never preloaded: attach, attach --all-stacks, attach --no-stop, dump and analyze.
 
 # One look. Whatever ends with anything but 0 (no hang), took 20 seconds or claims what is not so is kept. A process
-# that ends meanwhile is no failure: 125 and a sentence, or a report of what was left.
+# that ends meanwhile is no failure, nor one that another tracer has, if a sentence says so.
 one_look() { # PID KIND
   local pid=$1 kind=$2 report=$work/look.json errors=$work/look.err core=$work/look.core status=0 began judged
   rm -f "$report" "$core"
@@ -21,9 +21,15 @@ one_look() { # PID KIND
     judged=$("$tools/judge.py" "${may[@]/#/--may=}" "$report" 2>&1)
   fi
   ((++looked))
-  if ((status == 125)) && [[ -s $errors ]] && ! is_really_there "$pid"; then
-    verdicts[gone]=$((${verdicts[gone]:-0} + 1))
-    return 0
+  if ((status == 125)) && grep -q '^lockjaw: ' "$errors"; then
+    local excuse=''
+    is_really_there "$pid" || excuse=gone
+    # gdb's own program: the kernel allows one tracer.
+    ! grep -q 'is being traced by' "$errors" || excuse=refused
+    if [[ -n $excuse ]]; then
+      verdicts[$excuse]=$((${verdicts[$excuse]:-0} + 1))
+      return 0
+    fi
   fi
   if ((status != 0)) || [[ $judged != ok\ * ]]; then
     ((++bad))

@@ -8,6 +8,8 @@
 #   load N       bounded load on a server for N seconds; prints requests or transactions per second
 #   result       (optional) what of a job's output must be the same with and without lockjaw
 #   may          (optional) further verdicts that are true of this program
+#   environment  (optional) array: a command in front of the program's
+#   preloads     (optional) array: values of LD_PRELOAD that have the shim in them
 #   targets      (optional) the processes to look at, given the first one's pid
 #
 # A program file without `answers` is a job.
@@ -19,6 +21,7 @@ prepare() { :; }
 result() { cat "$1"; }
 targets() { echo "$1"; }
 environment=()
+preloads=("$shim")
 
 # Which port is free right now.
 free_port() { /usr/bin/python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
@@ -91,10 +94,10 @@ trial() {
   if declare -F answers >/dev/null; then
     if [[ ,$phases, == *,look,* ]]; then look_at_server; fi
     if [[ ,$phases, == *,run,* ]]; then run_server; fi
-    if [[ ,$phases, == *,env,* ]]; then follow_server; fi
+    if [[ ,$phases, == *,env,* ]]; then for preload in "${preloads[@]}"; do follow_server; done; fi
   else
     if [[ ,$phases, == *,look,* ]]; then look_at_job; fi
     if [[ ,$phases, == *,run,* ]]; then run_job; fi
-    if [[ ,$phases, == *,env,* ]]; then preload_job; fi
+    if [[ ,$phases, == *,env,* ]]; then for preload in "${preloads[@]}"; do preload_job; done; fi
   fi
 }
