@@ -17,7 +17,8 @@ enum RuntimeLimits {
   private static let limits: [Limit] = [
     Limit(
       modules: ["libjvm.so"],
-      sentence: "Java: monitors (synchronized) and the locks of java.util.concurrent are objects of the JVM. A thread that "
+      sentence:
+        "Java: monitors (synchronized) and the locks of java.util.concurrent are objects of the JVM. A thread that "
         + "waits for one is seen waiting on a condition of its own; for which lock and whose, and a deadlock of Java "
         + "threads, is not seen. Ask the JVM: 'jstack PID', or kill -QUIT PID."),
     Limit(
@@ -26,7 +27,8 @@ enum RuntimeLimits {
         + "condition of its own; for which lock and whose is not seen. Ask the runtime: 'dotnet-stack report -p PID'."),
     Limit(
       modules: [], section: ".note.go.buildid",
-      sentence: "Go: goroutines that wait for a mutex or a channel are no threads and are not seen; the library reaches no "
+      sentence:
+        "Go: goroutines that wait for a mutex or a channel are no threads and are not seen; the library reaches no "
         + "Go lock, since Go calls the kernel by itself. Ask the program: kill -QUIT PID prints every goroutine and ends it."
     ),
     Limit(
@@ -35,7 +37,8 @@ enum RuntimeLimits {
         + "'observer', or erlang:process_info/2."),
     Limit(
       modules: ["libruby"],
-      sentence: "Ruby: a thread that waits for a Mutex or Queue is seen waiting on a condition of its own; whose the Mutex "
+      sentence:
+        "Ruby: a thread that waits for a Mutex or Queue is seen waiting on a condition of its own; whose the Mutex "
         + "is, Ruby keeps to itself. Ask Ruby: Thread.list.map(&:backtrace) in a signal handler."),
     Limit(
       modules: ["python3", "libpython3"],

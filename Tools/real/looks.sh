@@ -122,7 +122,7 @@ look_at_job() {
     result "$work/out" >"$work/result"
     if ((status != 0)) || ! cmp -s "$work/result.bare" "$work/result"; then
       ((++bad))
-      wrong "status $status, or another result, while lockjaw looked" "$work/err" "$work/result"
+      wrong "status $status, or another result, while lockjaw looked" "$work/err" "$work/out"
     fi
     ((looked > began)) || break
   done
