@@ -110,7 +110,8 @@ look_at_job() {
   # Again and again until there were enough looks.
   while ((looked < looks * 4)); do
     status=0
-    "${environment[@]}" "${command[@]}" >"$work/out" 2>"$work/err" </dev/null &
+    # bash ignores SIGINT for what it starts in the background, and programs inherit that.
+    env --default-signal=INT,QUIT "${environment[@]}" "${command[@]}" >"$work/out" 2>"$work/err" </dev/null &
     job=$!
     began=$looked
     while is_really_there "$job"; do
