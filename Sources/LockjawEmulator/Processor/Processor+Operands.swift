@@ -114,11 +114,9 @@ extension Processor {
 
   @inline(never)
   private mutating func observed(_ access: LockAccess, _ address: UInt64, _ width: Int) -> UInt64 {
-    let ownPC = topReturn ?? rip
-    guard let presented = watch.observe(access, at: address, width: width, pc: rip, ownPC: ownPC) else {
-      return raw(address, width)
-    }
-    return presented & Width.mask(width)
+    let word = watch.observe(
+      access, at: address, width: width, word: raw(address, width), pc: rip, ownPC: topReturn ?? rip)
+    return word & Width.mask(width)
   }
 
   @inline(__always)

@@ -69,13 +69,16 @@ struct Processor: ~Copyable {
   /// Instructions so far.
   var executed = 0
   var instructionLimit = 60_000
-  /// What a call of the frame itself may take; one within it half of that, and so on. The innermost is given up first: a
-  /// function that takes a guard along and loses itself in something else must still come to its end, where it drops it.
+  /// What a call of the frame itself may take; one within it four fifths of that, and so on. The innermost is given up
+  /// first: a function that takes a guard along and loses itself in something else must still come to its end, where it
+  /// drops it. Code that was not optimised calls ten functions deep to unlock, and each needs room.
   var callLimit = 5_000
   static let extraTime = 300
   static let extensionLimit = 3
   /// Calls deeper than this are part of their caller.
-  static let depthLimit = 5
+  static let depthLimit = 10
+  /// Of `callLimit`, by depth, in thousandths.
+  private static let share = [1000, 800, 640, 512, 410, 328, 262, 210, 168, 134]
   static let unmappedLimit = 64
   private var nextCheck = 0
 
@@ -229,7 +232,7 @@ struct Processor: ~Copyable {
     calls[callCount] = Call(
       returnAddress: next, stackPointer: registers[Self.rsp], rbx: registers[Self.rbx], rbp: registers[Self.rbp],
       r12: registers[12], r13: registers[13], r14: registers[14], r15: registers[15],
-      deadline: min(executed &+ callLimit >> callCount, outer))
+      deadline: min(executed &+ callLimit * Self.share[callCount] / 1000, outer))
     callCount += 1
     scheduleCheck()
   }

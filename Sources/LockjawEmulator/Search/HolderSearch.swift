@@ -47,7 +47,7 @@ package final class HolderSearch {
       let answers = answers(thread, locks: semantics)
       for (_, answer) in answers {
         statistics.frames += 1
-        if !answer.isComplete { unanswered += 1 }
+        if !answer.parts.contains(where: \.hasEnded) { unanswered += 1 }
       }
       for lock in locks.indices {
         found[lock] += FrameAnswer.holds(of: lock, in: thread, answers: answers, locks: semantics)
@@ -155,7 +155,7 @@ package final class HolderSearch {
       }
       note(.forwardRun, outcome, in: &answer)
       branches = max(branches, run.ownBranches)
-      return answer.isComplete ? .leadsOut : .circles
+      return answer.hasForwardRun ? .leadsOut : .circles
     }
   }
 
