@@ -12,7 +12,11 @@
 #   preloads     (optional) array: values of LD_PRELOAD that have the shim in them
 #   targets      (optional) the processes to look at, given the first one's pid
 #
-# A program file without `answers` is a job.
+#   provoke      makes a server hang that is known to work; returns once it does
+#   says, tells  then: what the verdicts are without the shim (a regular expression), and what the report has in it
+#   says_run     the verdict under `lockjaw run`; empty: no finding
+#
+# A program file without `answers` is a job, one with `provoke` a hang.
 
 needs='' packages='' command=() may=()
 work=$place/$name
@@ -22,6 +26,7 @@ result() { cat "$1"; }
 targets() { echo "$1"; }
 environment=()
 preloads=("$shim")
+stall=10 says='' tells='' says_run=''
 
 # Which port is free right now.
 free_port() { /usr/bin/python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
@@ -80,6 +85,7 @@ http_load() { # PORT SECONDS
 
 source "$tools/looks.sh"
 source "$tools/shimmed.sh"
+source "$tools/hangs.sh"
 
 trial() {
   local need
@@ -91,7 +97,10 @@ trial() {
   trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
   cd "$work"
   prepare >"$work/prepare.log" 2>&1 || { cat "$work/prepare.log" >&2; return 1; }
-  if declare -F answers >/dev/null; then
+  if declare -F provoke >/dev/null; then
+    if [[ ,$phases, == *,look,* ]]; then look_at_hang; fi
+    if [[ ,$phases, == *,run,* ]]; then run_hang; fi
+  elif declare -F answers >/dev/null; then
     if [[ ,$phases, == *,look,* ]]; then look_at_server; fi
     if [[ ,$phases, == *,run,* ]]; then run_server; fi
     if [[ ,$phases, == *,env,* ]]; then for preload in "${preloads[@]}"; do follow_server; done; fi
