@@ -86,7 +86,8 @@ extension EndToEnd {
       }
       var kills = 0
       for round in 0..<60 where kills < 4 {
-        let command = round % 2 == 0 ? ["attach", "\(program.pid)"] : ["dump", "\(program.pid)", "-o", place.path("core")]
+        let command =
+          round % 2 == 0 ? ["attach", "\(program.pid)"] : ["dump", "\(program.pid)", "-o", place.path("core")]
         let observer = try ChildProcess([Checkout.lockjaw.path] + command, environment: place.environment)
         // On a busy machine this look may come too late; then the next round has another chance.
         let isStopped = try await firstValue(within: .seconds(20)) { () -> Bool? in

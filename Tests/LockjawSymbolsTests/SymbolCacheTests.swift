@@ -140,7 +140,8 @@ struct SymbolCacheTests {
     #expect(names.allSatisfy { offset, frames in frames.map(\.function) == ["f\(offset)"] })
   }
 
-  @Test("What killed writers have left is removed after an hour, what nobody has written to after a season, the rest stays")
+  @Test(
+    "What killed writers have left is removed after an hour, what nobody has written to after a season, the rest stays")
   func upkeep() throws {
     cache.store("aa", Self.names)
     cache.store("old", Self.names)
