@@ -94,7 +94,7 @@ package struct Examination {
     }
     let first = glance.threads
 
-    var kernel: [ThreadID: KernelState] = [:]
+    var kernel = target.kernelStates
     for thread in Self.wokenConditionWaiters(first, words) { kernel[thread] = target.kernelState(of: thread) }
     let alive = Self.aliveThreads(first, words, target, now: glance.now, stall: stall)
     let isSemaphoreWaitedFor = first.contains { $0.wait?.type == .semaphore }
