@@ -191,6 +191,7 @@ extension LockSemantics.Kind {
     case (.parkingLot, .mutex): self = .parkingLotMutex
     case (.parkingLot, .rwlock): self = .parkingLotRwLock
     case (.glibc, .rwlock): self = .glibcRwlock
+    case (.abseil, .rwlock): self = .abseilMutex
     default: return nil
     }
   }

@@ -14,11 +14,14 @@ extension Examination {
       grouping: glance.threads.filter { $0.wait != nil && glance.words[$0.wait?.object ?? Address(0)] != nil },
       by: { $0.wait?.object ?? Address(0) })
     return glance.words.values.sorted { $0.address < $1.address }.compactMap { word in
+      // Another process' own lock is that one's business.
+      guard !ObjectNumbers.isOutside(word.address) else { return nil }
       guard let asleep = waiters[word.address] else { return nil }
       let facts = LockFacts(
         word: word, waiters: asleep.compactMap { lockWaiter($0, isGuess: glance.guesses.contains($0.tid)) },
         holders: glance.owners[word.address]?.account,
-        aliveThreads: target.threadIDs, secondLook: secondLook(word, asleep, arena, target))
+        aliveThreads: glance.surroundings.map { SurroundedTarget(target, $0).threadIDs } ?? target.threadIDs,
+        secondLook: secondLook(word, asleep, arena, target))
       return facts.finding(now: glance.now, firstLook: firstLook)
     }
   }

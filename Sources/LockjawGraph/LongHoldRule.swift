@@ -50,14 +50,14 @@ extension Survey {
     var isWeak = false
     var areDated = false
     var objects: Set<Address> = []
-    for gate in Set(nodes.gatesBlocked(by: culprit).map(Int.init)).sorted() where nodes.gates[gate].type != .join {
+    for gate in Set(nodes.gatesBlocked(by: culprit).map(Int.init)).sorted() where nodes.gates[gate].type.isForShortWaits {
       let stalled = nodes.waiters(of: gate).map(Int.init).filter { isStalled($0) && !isExplained[$0] }
       let age = holdSeconds(of: culprit, at: gate)
       let isUndated = stalled.allSatisfy(isUndated)
       guard !stalled.isEmpty, isUndated ? isAsleep(culprit) : age >= stall else { continue }
       oldest = max(oldest, age)
       areDated = areDated || !isUndated
-      isWeak = isWeak || nodes.gates[gate].opensByAny
+      isWeak = isWeak || nodes.gates[gate].type == .semaphore
       objects.insert(nodes.gates[gate].object)
       waiters += nodes.waiters(of: gate).map(Int.init).filter { !isExplained[$0] }
     }

@@ -129,7 +129,7 @@ extension Report: JSONReadable {
     return Report(
       verdict: try fields.choice(.verdict), signature: try fields.text(.signature), process: try fields.one(.process),
       findings: try fields.many(.findings), locks: try fields.many(.locks), threads: try fields.many(.threads),
-      history: try fields.many(.history), diagnostics: try fields.texts(.diagnostics),
+      processes: try fields.many(.processes), history: try fields.many(.history), diagnostics: try fields.texts(.diagnostics),
       losses: try fields.container.decodeIfPresent([String: UInt64].self, forKey: .losses) ?? [:],
       timing: timing.mapValues { $0 ?? .nan }, source: try fields.textIfKnown(.source) ?? "")
   }
@@ -169,7 +169,8 @@ extension LockReport: JSONReadable {
     LockReport(
       id: try fields.text(.id), address: Address(try fields.hexadecimal(.address)), type: try fields.choice(.type),
       library: try fields.text(.library), name: try fields.textIfKnown(.name), state: try fields.text(.state),
-      initialisedAt: try fields.oneIfKnown(.initialisedAt))
+      initialisedAt: try fields.oneIfKnown(.initialisedAt),
+      process: try fields.container.decodeIfPresent(Int32.self, forKey: .process))
   }
 }
 
@@ -177,7 +178,8 @@ extension ThreadReport: JSONReadable {
   fileprivate static func read(_ fields: Fields<ThreadField>) throws -> ThreadReport {
     ThreadReport(
       tid: ThreadID(try fields.number(.tid)), name: try fields.text(.name), state: try fields.text(.state),
-      stack: try fields.many(.stack), holds: try fields.texts(.holds), waitsFor: try fields.textIfKnown(.waitsFor))
+      stack: try fields.many(.stack), holds: try fields.texts(.holds), waitsFor: try fields.textIfKnown(.waitsFor),
+      process: try fields.container.decodeIfPresent(Int32.self, forKey: .process))
   }
 }
 

@@ -8,11 +8,12 @@ import LockjawModel
 ///
 ///     schema, verdict, signature, +source
 ///     process   pid, command, +executable, build_id?, started?, +condition
+///     +processes?  the same of other processes that findings lead to; `process` in a lock or thread is one of their pids
 ///     findings  kind, certainty, summary, edges, bystanders: [tid], +evidence: [sentence]
 ///       edges   waiter: tid, lock: id, mode, holders: [tid], holder_evidence, +held_mode?,
 ///               waits_at: FRAME or null, held_since_at?, held_in?, released_at?: FRAME, waiting_for_seconds
-///     locks     id, address, type, library, name?, state, initialised_at?: FRAME
-///     threads   tid, name, state, stack: [FRAME], holds: [id], waits_for: id or null
+///     locks     id, address, type, library, name?, state, initialised_at?: FRAME, +process?: pid
+///     threads   tid, name, state, stack: [FRAME], holds: [id], waits_for: id or null, +process?: pid
 ///     +history  thread, thread_name, lock: address, type, mode, site?: FRAME, began_seconds_ago, duration_seconds,
 ///               outcome; newest first
 ///     diagnostics: [sentence], losses: {cause: count}, timing: {step: milliseconds}
@@ -34,6 +35,9 @@ package enum ReportDocument {
       object.put(DocumentField.signature, report.signature)
       object.put(DocumentField.source, report.source)
       object.put(DocumentField.process) { $0.process(report.process) }
+      if !report.processes.isEmpty {
+        object.put(DocumentField.processes) { $0.array(report.processes) { $0.process($1) } }
+      }
       object.put(DocumentField.findings) { $0.array(report.findings) { $0.finding($1) } }
       object.put(DocumentField.locks) { $0.array(report.locks) { $0.lock($1) } }
       object.put(DocumentField.threads) { $0.array(report.threads) { $0.thread($1) } }
@@ -112,6 +116,7 @@ extension JSONWriter {
       object.putIfKnown(LockField.name, lock.name)
       object.put(LockField.state, lock.state)
       object.putIfKnown(LockField.initialisedAt, lock.initialisedAt)
+      if let process = lock.process { object.put(LockField.process, process) }
     }
   }
 
@@ -125,6 +130,7 @@ extension JSONWriter {
       object.put(ThreadField.waitsFor) { writer in
         if let lock = thread.waitsFor { writer.string(lock) } else { writer.null() }
       }
+      if let process = thread.process { object.put(ThreadField.process, process) }
     }
   }
 

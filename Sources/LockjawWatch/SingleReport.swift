@@ -37,6 +37,7 @@ package struct SingleReport {
   private func look(_ arena: ArenaReader, _ target: LiveTarget) -> Examination {
     let glance = Examination.glance(arena).interpreting(target, arena: arena, olderThan: 0)
       .findingHolders(target, arena: arena) { try? Snapshot.take(pid: target.process.pid) }
+      .lookingAround(target.process, target: target, arena: arena)
     return Examination(glance, arena: arena, target: target, stall: stall)
   }
 
@@ -66,13 +67,17 @@ package struct SingleReport {
     let snapshot =
       withoutStopping
       ? try Snapshot.takeWithoutStopping(pid: process.pid) : try Snapshot.take(pid: process.pid)
-    return of(snapshot, of: process, diagnostics: withoutStopping ? [Self.notStopped] : [])
+    return of(
+      snapshot, of: process, diagnostics: withoutStopping ? [Self.notStopped] : [], mayStop: !withoutStopping)
   }
 
   /// The same for a snapshot that was taken before.
-  package func of(_ snapshot: Snapshot, of process: LiveProcess, diagnostics: [String] = []) -> Report {
+  package func of(
+    _ snapshot: Snapshot, of process: LiveProcess, diagnostics: [String] = [], mayStop: Bool = true
+  ) -> Report {
     let target = SnapshotTarget(running: snapshot, process: process, diagnostics: diagnostics)
-    let examination = Examination(Examination.glance(target), arena: nil, target: target, stall: stall)
+    let glance = Examination.glance(target).lookingAround(process, target: target, arena: nil, mayStop: mayStop)
+    let examination = Examination(glance, arena: nil, target: target, stall: stall)
     return Reporting(arena: nil, target: target, source: "live").report(
       examination, stacks: wantsAllStacks ? .all : .involved, condition: "running")
   }

@@ -4,5 +4,6 @@
 #include "lockjaw_dwarf.h"
 #include "lockjaw_gnu.h"
 #include "lockjaw_ptrace.h"
+#include "lockjaw_socket.h"
 #include "lockjaw_symbols.h"
 #include "lockjaw_unwind.h"
