@@ -145,7 +145,8 @@ package struct Examination {
     let confirmed = Self.throughSurroundings(
       (secondLook.map { look in diagnosis.keeping { look.confirms($0) } } ?? diagnosis)
       .adding(Self.lockFindings(glance, arena: arena, target: target))
-      .doubting(glance.guesses), glance.surroundings)
+      .doubting(glance.guesses)
+      .keeping { $0.kind != .idle || !Self.someoneRuns(target) }, glance.surroundings)
     wasOvertaken = diagnosis.findings.contains { $0.kind == .orphanedLock && !confirmed.findings.contains($0) }
     self.diagnosis = confirmed
   }
@@ -156,6 +157,13 @@ package struct Examination {
     return diagnosis.keeping { surroundings.concernsItself($0) && surroundings.confirms($0) }
       .noting { surroundings.touches($0) && $0.kind.isHang ? Surroundings.stillness : nil }
       .doubting(surroundings.alarmed, because: Surroundings.alarm)
+  }
+
+  /// A server whose workers wait for conditions while its main thread computes is not idle. Only a snapshot knows of
+  /// every thread at no cost; who reads an arena would have to ask the kernel about thousands, many times a second.
+  private static func someoneRuns(_ target: any Target) -> Bool {
+    guard let snapshot = (target as? SnapshotTarget)?.snapshot else { return false }
+    return snapshot.threads.contains { $0.kernelState == .running }
   }
 
   private static let absentArena =

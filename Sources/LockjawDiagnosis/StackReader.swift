@@ -124,5 +124,7 @@ struct StackReader {
   /// variable's type is not described.
   func name(of lock: Address) -> String? { symbols.symbolizer.variablePath(at: lock) }
 
+  /// How far symbols went, for everything that was asked until now.
+  var coverage: [ModuleCoverage] { symbols.symbolizer.coverage }
   var diagnostics: [String] { symbols.symbolizer.diagnostics }
 }
