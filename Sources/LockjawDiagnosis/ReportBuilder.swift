@@ -243,7 +243,7 @@ package struct ReportBuilder {
         holds: holds(thread))
     }
     return ThreadReport(
-      tid: tid, name: name(of: tid), state: thread.wait.map(waiting) ?? activity(tid),
+      tid: tid, name: name(of: tid), state: told(thread.wait).map(waiting) ?? activity(tid),
       stack: reader(of: tid).stack(of: thread), holds: holds(thread),
       waitsFor: thread.wait.flatMap { lockIDs[$0.object] }, process: thread.process)
   }
@@ -251,6 +251,12 @@ package struct ReportBuilder {
   /// Nobody says of a process that it holds its own life, or the end of a pipe.
   private func holds(_ thread: ThreadState) -> [String] {
     thread.held.filter { !$0.type.isKernelObject || $0.type == .fileLock }.compactMap { lockIDs[$0.object] }
+  }
+
+  /// A wait for what the kernel keeps, of which no finding speaks, is better told by its system call; a core tells it so, too.
+  private func told(_ wait: Wait?) -> Wait? {
+    guard let wait, wait.type.isKernelObject, lockIDs[wait.object] == nil else { return wait }
+    return nil
   }
 
   private func waiting(_ wait: Wait) -> String {
