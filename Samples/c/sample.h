@@ -14,12 +14,14 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -27,6 +29,12 @@
 /// Ends a forgotten hanging sample after five minutes, unless LOCKJAW_SAMPLE_FOREVER is set.
 static inline void sample_begin(void) {
   if (getenv("LOCKJAW_SAMPLE_FOREVER") == NULL) alarm(300);
+}
+
+/// In a forked child, first: it ends when its parent does, so that a forgotten sample leaves nothing behind.
+static inline void sample_child(void) {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid() == 1) _exit(1);
 }
 
 /// A server's main thread: it does nothing until a signal ends the process.

@@ -17,6 +17,8 @@ package struct Examination {
   package let grounds: [ThreadID: String]
   /// Holders that were found by what frames would release.
   package let owners: [Address: LockOwners]
+  /// Other processes that waits lead to.
+  package let surroundings: Surroundings?
   /// The moment of the first pass.
   package let now: Instant
   /// An orphan's owner turned out to have unlocked before it ended: the whole is worth another look.
@@ -24,7 +26,7 @@ package struct Examination {
 
   /// What the first pass alone says: cheap, and enough to know that there is nothing to examine.
   package struct Glance {
-    package let threads: [ThreadState]
+    package var threads: [ThreadState]
     package let now: Instant
     /// Waits by slot and sequence, in slot order: equal lists mean that nothing has changed.
     package let waits: [WaitKey]
@@ -32,19 +34,23 @@ package struct Examination {
     package let listsEveryThread: Bool
     /// Threads of a dead process that were refused the wait they are shown with; see `remains`.
     package let refused: Set<ThreadID>
-    /// Words of locks that are not glibc's, which only their waiters' stacks could tell; see `interpreting`.
-    package let words: [Address: LockWord]
+    /// Words of locks whose waits were told by stacks and words; see `interpreting`. Of a process without an arena: of every
+    /// lock that somebody waits for.
+    package var words: [Address: LockWord]
     /// What the interpretation of a thread's wait rests on, a sentence each.
-    package let grounds: [ThreadID: String]
+    package var grounds: [ThreadID: String]
     /// Threads whose waits only values in memory tell: nothing that rests on them is more than suspect.
-    package let guesses: Set<ThreadID>
+    package var guesses: Set<ThreadID>
     /// Holders of such locks; see `findingHolders`.
-    package let owners: [Address: LockOwners]
+    package var owners: [Address: LockOwners]
+    /// Other processes that waits lead to; their threads are among `threads`.
+    package let surroundings: Surroundings?
     package init(
       threads: [ThreadState], now: Instant, waits: [WaitKey], listsEveryThread: Bool = false,
       refused: Set<ThreadID> = [], words: [Address: LockWord] = [:], grounds: [ThreadID: String] = [:],
-      owners: [Address: LockOwners] = [:], guesses: Set<ThreadID> = []
+      owners: [Address: LockOwners] = [:], guesses: Set<ThreadID> = [], surroundings: Surroundings? = nil
     ) {
+      self.surroundings = surroundings
       self.guesses = guesses
       self.owners = owners
       self.words = words
@@ -85,6 +91,8 @@ package struct Examination {
   ///   - stall: seconds after which a wait is a finding.
   package init(_ glance: Glance, arena: ArenaReader?, target: any Target, stall: Double) {
     let memory = target.memory
+    let asked: any Target = glance.surroundings.map { SurroundedTarget(target, $0) } ?? target
+    surroundings = glance.surroundings
     var words = glance.words
     for lock in WaitForGraph.locksToDecode(glance.threads) where words[lock.object] == nil {
       words[lock.object] =
@@ -92,23 +100,24 @@ package struct Examination {
         ?? Self.rememberedWord(lock.object, glance.threads)
     }
     var first = glance.threads
-    if arena == nil, let snapshot = (target as? SnapshotTarget)?.snapshot {
-      first = SnapshotOwners(words: words, snapshot: snapshot).adding(to: first)
+    if arena == nil, let surroundings = glance.surroundings, let snapshot = (target as? SnapshotTarget)?.snapshot {
+      // The snapshot's own owners are told already; these are the neighbours'.
+      first = SnapshotOwners(words: words, snapshot: snapshot, surroundings: surroundings).adding(to: first)
     }
 
     var kernel: [ThreadID: KernelState] = [:]
-    for thread in Self.wokenConditionWaiters(first, words) { kernel[thread] = target.kernelState(of: thread) }
-    let alive = Self.aliveThreads(first, words, target, now: glance.now, stall: stall)
+    for thread in Self.wokenConditionWaiters(first, words) { kernel[thread] = asked.kernelState(of: thread) }
+    let alive = Self.aliveThreads(first, words, asked, now: glance.now, stall: stall)
     let isSemaphoreWaitedFor = first.contains { $0.wait?.type == .semaphore }
     let preliminary = WaitForGraph(
       threads: first, words: words, kernel: kernel, aliveThreads: alive, listsEveryThread: glance.listsEveryThread,
       strangersPosts: isSemaphoreWaitedFor ? arena?.strangersPosts() : nil)
     let candidates = preliminary.candidates()
     for candidate in candidates {
-      for member in candidate.members where kernel[member] == nil { kernel[member] = target.kernelState(of: member) }
+      for member in candidate.members where kernel[member] == nil { kernel[member] = asked.kernelState(of: member) }
     }
     for thread in Self.toAsk(preliminary, alive: alive, now: glance.now, stall: stall) where kernel[thread] == nil {
-      kernel[thread] = target.kernelState(of: thread)
+      kernel[thread] = asked.kernelState(of: thread)
     }
 
     let concerned = Self.concerned(first, candidates)
@@ -131,14 +140,30 @@ package struct Examination {
     let diagnosis = Diagnosis.of(graph, witnesses: witnesses, now: glance.now, stall: stall)
     // What a dead process left does not change any more, and a snapshot never did.
     let secondLook = (target is DeadTarget ? nil : arena).map {
-      SecondLook(first: first, words: words, kernel: kernel, arena: $0, target: target)
+      SecondLook(first: first, words: words, kernel: kernel, arena: $0, target: asked)
     }
-    let confirmed =
+    let confirmed = Self.throughSurroundings(
       (secondLook.map { look in diagnosis.keeping { look.confirms($0) } } ?? diagnosis)
       .adding(Self.lockFindings(glance, arena: arena, target: target))
       .doubting(glance.guesses)
+      .keeping { $0.kind != .idle || !Self.someoneRuns(target) }, glance.surroundings)
     wasOvertaken = diagnosis.findings.contains { $0.kind == .orphanedLock && !confirmed.findings.contains($0) }
     self.diagnosis = confirmed
+  }
+
+  /// What leads into other processes counts only where those have stood still, and what is theirs alone is not reported.
+  private static func throughSurroundings(_ diagnosis: Diagnosis, _ surroundings: Surroundings?) -> Diagnosis {
+    guard let surroundings else { return diagnosis }
+    return diagnosis.keeping { surroundings.concernsItself($0) && surroundings.confirms($0) }
+      .noting { surroundings.touches($0) && $0.kind.isHang ? Surroundings.stillness : nil }
+      .doubting(surroundings.alarmed, because: Surroundings.alarm)
+  }
+
+  /// A server whose workers wait for conditions while its main thread computes is not idle. Only a snapshot knows of
+  /// every thread at no cost; who reads an arena would have to ask the kernel about thousands, many times a second.
+  private static func someoneRuns(_ target: any Target) -> Bool {
+    guard let snapshot = (target as? SnapshotTarget)?.snapshot else { return false }
+    return snapshot.threads.contains { $0.kernelState == .running }
   }
 
   private static let absentArena =
@@ -148,7 +173,8 @@ package struct Examination {
   /// The thread as the arena has it now. What was found out about it (how its futex wait reads, what its frames hold)
   /// stays as true as its wait: until that ends it cannot do anything.
   private static func again(_ thread: ThreadState, _ arena: ArenaReader) -> ThreadState? {
-    guard var now = arena.thread(inSlot: thread.slot) else { return thread.slot < 0 ? thread : nil }
+    guard thread.slot >= 0 else { return thread }
+    guard var now = arena.thread(inSlot: thread.slot) else { return nil }
     now.held += thread.held.filter { $0.evidence != .arena }
     if let first = thread.wait, now.wait?.sequence == first.sequence { now.wait = first }
     return now

@@ -14,11 +14,14 @@ extension Examination {
       grouping: glance.threads.filter { $0.wait != nil && glance.words[$0.wait?.object ?? Address(0)] != nil },
       by: { $0.wait?.object ?? Address(0) })
     return glance.words.values.sorted { $0.address < $1.address }.compactMap { word in
+      // Another process' own lock is that one's business.
+      guard !ObjectNumbers.isOutside(word.address) else { return nil }
       guard let asleep = waiters[word.address] else { return nil }
       let facts = LockFacts(
         word: word, waiters: asleep.compactMap { lockWaiter($0, isGuess: glance.guesses.contains($0.tid)) },
         holders: glance.owners[word.address]?.account,
-        aliveThreads: target.threadIDs, secondLook: secondLook(word, asleep, arena, target))
+        aliveThreads: glance.surroundings.map { SurroundedTarget(target, $0).threadIDs } ?? target.threadIDs,
+        secondLook: secondLook(word, asleep, arena, target))
       return facts.finding(now: glance.now, firstLook: firstLook)
     }
   }
@@ -29,7 +32,10 @@ extension Examination {
     }
   }
 
-  /// The word read again, and who is still in the same wait. A dead process and a snapshot do not change.
+  /// The word read again, and who is still in the same wait.
+  ///
+  /// A snapshot is one moment, and reading it twice is no second look: a lock that is handed on is free for moments. Only
+  /// where every thread sleeps will the next moment be like this one. What a dead process left does not change.
   private static func secondLook(
     _ word: LockWord, _ asleep: [ThreadState], _ arena: ArenaReader?, _ target: any Target
   ) -> LockFacts.SecondLook? {
@@ -43,6 +49,7 @@ extension Examination {
         if case .running = target.kernelState(of: thread) { return false }
         return true
       } ?? false
+    if arena == nil, !everybodySleeps { return nil }
     return LockFacts.SecondLook(word: again, stillWaiting: Set(still.map(\.tid)), everybodySleeps: everybodySleeps)
   }
 }

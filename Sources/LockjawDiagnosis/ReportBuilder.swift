@@ -21,6 +21,8 @@ package struct ReportBuilder {
   let process: ProcessReport
   let source: String
   private let stackReader: StackReader
+  /// Of other processes whose threads or locks a finding names, by their place in `Surroundings`.
+  private let otherReaders: [Int: StackReader]
   private let snapshot: Snapshot?
   private let byThread: [ThreadID: ThreadState]
   /// Short names of locks, in the order in which the findings mention them.
@@ -34,12 +36,13 @@ package struct ReportBuilder {
     snapshot: Snapshot? = nil
   ) {
     self.arena = arena
-    self.target = target
+    self.target = examination.surroundings.map { SurroundedTarget(target, $0) } ?? target
     self.examination = examination
     self.process = process
     self.source = source
     self.snapshot = snapshot
     stackReader = StackReader(arena: arena, target: target, snapshot: snapshot)
+    otherReaders = examination.surroundings?.readers(for: examination.diagnosis.findings) ?? [:]
     byThread = Dictionary(examination.threads.map { ($0.tid, $0) }, uniquingKeysWith: { first, _ in first })
 
     var ids: [Address: String] = [:]
@@ -73,9 +76,10 @@ package struct ReportBuilder {
     if source == "live" { timing["pause"] = snapshot?.pauseMilliseconds ?? 0 }
     return Report(
       verdict: examination.diagnosis.verdict, signature: "", process: process, findings: findings, locks: locks,
-      threads: threads, history: history,
+      threads: threads, processes: examination.surroundings?.reports(of: threads, locks) ?? [], history: history,
+      modules: stackReader.coverage,
       diagnostics: target.diagnostics + (arena?.quietness.map { [$0] } ?? []) + stackReader.diagnostics
-        + unlisted(threads), losses: losses, timing: timing,
+        + otherReaders.sorted { $0.key < $1.key }.flatMap(\.value.diagnostics) + unlisted(threads), losses: losses, timing: timing,
       source: source)
   }
 
@@ -111,12 +115,12 @@ package struct ReportBuilder {
 
   private func edge(_ raw: CandidateEdge, _ stackOf: [ThreadID: [Frame]]) -> Edge {
     let stack = stackOf[raw.waiter] ?? []
-    let since = raw.hold.flatMap { stackReader.frame(at: $0.site) }
+    let since = raw.hold.flatMap { hold in raw.holders.first.flatMap { reader(of: $0).frame(at: hold.site) } }
     return Edge(
       waiter: raw.waiter, lock: lockName(raw), mode: raw.mode, holders: raw.holders, evidence: evidence(raw),
-      waitsAt: StackReader.shown(stack) ?? stackReader.frame(at: raw.site), heldSinceAt: since,
+      waitsAt: StackReader.shown(stack) ?? reader(of: raw.waiter).frame(at: raw.site), heldSinceAt: since,
       heldIn: raw.holders.first.flatMap { holder in
-        found(raw).map { stackReader.frame(at: $0.heldIn, isReturnAddress: true) }
+        found(raw).map { reader(of: holder).frame(at: $0.heldIn, isReturnAddress: true) }
           ?? heldIn(since, stackOf[holder] ?? [])
       },
       releasedAt: found(raw).flatMap {
@@ -124,6 +128,11 @@ package struct ReportBuilder {
       },
       heldMode: raw.holderMode,
       waitingForSeconds: raw.since.isKnown ? examination.now.seconds(since: raw.since) : .nan)
+  }
+
+  /// Stacks and names of the process that the thread belongs to.
+  private func reader(of tid: ThreadID) -> StackReader {
+    examination.surroundings?.neighbour(of: tid).flatMap { otherReaders[$0.index] } ?? stackReader
   }
 
   /// The first holder's hold as the search found it.
@@ -152,11 +161,17 @@ package struct ReportBuilder {
   // MARK: - Locks and threads
 
   private func lockReport(_ address: Address, _ type: LockType) -> LockReport {
+    if let other = examination.surroundings?.lockReport(
+      address, type, id: lockIDs[address] ?? "\(address)", word: examination.words[address], readers: otherReaders)
+    {
+      return other
+    }
     let word = examination.words[address]
     return LockReport(
       id: lockIDs[address] ?? "\(address)", address: address, type: type,
       library: word?.library.rawValue ?? library(type), name: stackReader.name(of: address),
-      state: word?.description ?? stateWithoutWord(address, type))
+      state: (word?.description ?? stateWithoutWord(address, type))
+        + (examination.surroundings?.sharing(of: address) ?? ""))
   }
 
   private func stateWithoutWord(_ address: Address, _ type: LockType) -> String {
@@ -215,17 +230,22 @@ package struct ReportBuilder {
   private func threadReport(_ tid: ThreadID) -> ThreadReport {
     guard let thread = byThread[tid] else {
       return ThreadReport(
-        tid: tid, name: name(of: tid), state: activity(tid), stack: stackReader.stack(of: tid))
+        tid: tid, name: name(of: tid), state: activity(tid), stack: reader(of: tid).stack(of: tid))
     }
     if case .exitedHolding = thread.phase {
       return ThreadReport(
         tid: tid, name: name(of: tid), state: "ended without releasing what it held", stack: [],
-        holds: thread.held.compactMap { lockIDs[$0.object] })
+        holds: holds(thread))
     }
     return ThreadReport(
       tid: tid, name: name(of: tid), state: thread.wait.map(waiting) ?? activity(tid),
-      stack: stackReader.stack(of: thread), holds: thread.held.compactMap { lockIDs[$0.object] },
-      waitsFor: thread.wait.flatMap { lockIDs[$0.object] })
+      stack: reader(of: tid).stack(of: thread), holds: holds(thread),
+      waitsFor: thread.wait.flatMap { lockIDs[$0.object] }, process: thread.process)
+  }
+
+  /// Nobody says of a process that it holds its own life, or the end of a pipe.
+  private func holds(_ thread: ThreadState) -> [String] {
+    thread.held.filter { !$0.type.isKernelObject || $0.type == .fileLock }.compactMap { lockIDs[$0.object] }
   }
 
   private func waiting(_ wait: Wait) -> String {
@@ -233,6 +253,8 @@ package struct ReportBuilder {
       switch wait.type {
       case .join: wait.companion.rawValue == 0 ? "for a thread to end" : "for thread \(wait.companion.rawValue) to end"
       case .condition: "on condition \(wait.object)"
+      case .child: "for a child to end"
+      case .pipe, .socket: "for the other end of a \(wait.type.rawValue)"
       default: "for \(wait.type.rawValue) \(lockIDs[wait.object] ?? "\(wait.object)")"
       }
     return "waiting \(what)" + (wait.mode == .read || wait.mode == .write ? " to \(wait.mode.rawValue)" : "")

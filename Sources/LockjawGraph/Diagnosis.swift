@@ -70,14 +70,25 @@ package struct Diagnosis: Hashable, Sendable {
     return kept.count == findings.count ? self : Diagnosis(verdict: Self.verdict(of: kept), findings: kept)
   }
 
-  /// Hangs that rest on the wait of one of these threads are suspect: what it waits for is a guess.
-  package func doubting(_ guesses: Set<ThreadID>) -> Diagnosis {
+  /// With a sentence more among the evidence of some findings.
+  package func noting(_ sentence: (RawFinding) -> String?) -> Diagnosis {
+    var noted = self
+    for index in findings.indices { noted.findings[index].evidence += sentence(findings[index]).map { [$0] } ?? [] }
+    return noted
+  }
+
+  /// Hangs that rest on the wait of one of these threads are suspect.
+  /// - Parameter reason: a sentence; what it waits for is a guess, where nothing else is said.
+  package func doubting(
+    _ guesses: Set<ThreadID>,
+    because reason: String = "That all of these threads wait for these locks is told by values in memory only."
+  ) -> Diagnosis {
     guard !guesses.isEmpty else { return self }
     let doubted = findings.map { finding in
       guard finding.kind.isHang, finding.edges.contains(where: { guesses.contains($0.waiter) }) else { return finding }
       var finding = finding
       finding.certainty = .suspect
-      finding.evidence.append("That all of these threads wait for these locks is told by values in memory only.")
+      finding.evidence.append(reason)
       return finding
     }
     return Diagnosis(verdict: Self.verdict(of: doubted), findings: doubted)

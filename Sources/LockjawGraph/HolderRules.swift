@@ -21,6 +21,9 @@ import LockjawModel
 ///     with a permit, the latest first. One stranger's post, and it is a signal: nobody in particular.
 /// H10. The permit of a thread that waits for the same semaphore again blocks nobody. Collecting the completions of
 ///     workers one after another looks just like that, and is healthy.
+/// H11. What the kernel keeps (a file lock, the other end of a pipe or socket, a child's life) is had by *processes*. Any of
+///     a process' threads can let go of it, so its waiter waits for any thread of any process that has it. Whoever
+///     lists the holders leaves out threads that only their own process can wake: they act after another has.
 extension GraphBuilder {
   mutating func resolve(_ lock: Int) {
     switch locks[lock].type {
@@ -28,6 +31,7 @@ extension GraphBuilder {
     case .rwlock: resolveRwlock(lock)
     case .join: resolveJoin(lock)
     case .semaphore: resolveSemaphore(lock)
+    case .fileLock, .pipe, .socket, .child: resolveKernelObject(lock)
     case .condition, .barrier, .futex: break
     }
   }
@@ -145,6 +149,11 @@ extension GraphBuilder {
     }
     guard let target = target ?? node(ofPthread: locks[lock].object), !nodes.isDead[Int(target)] else { return }
     setBlockers(of: gate, [.init(node: target, held: -1, blocking: .joined)], evidence: .arena)
+  }
+
+  private mutating func resolveKernelObject(_ lock: Int) {
+    setBlockers(
+      of: locks[lock].exclusiveGate, holdings(of: lock).map(blocker), evidence: .kernel, opensByAny: true)
   }
 
   private mutating func resolveSemaphore(_ lock: Int) {

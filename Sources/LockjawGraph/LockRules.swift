@@ -26,7 +26,7 @@ extension LockFacts {
   ///   - firstLook: seconds that one wait must have lasted for the lock to be looked at.
   /// - Returns: `nil` where the lock shows nothing wrong by itself.
   package func finding(now: Instant, firstLook: Double) -> RawFinding? {
-    guard word.type.hasHolder, word.type != .join else { return nil }
+    guard word.type.hasHolder, word.type != .join, !word.type.isKernelObject else { return nil }
     let asleep = waiters.filter { !$0.isWoken }
     let lasting = asleep.filter { now.seconds(since: $0.since) >= firstLook }
     guard !lasting.isEmpty else { return nil }

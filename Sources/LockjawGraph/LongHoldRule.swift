@@ -38,12 +38,12 @@ extension Survey {
     var oldest = 0.0
     var isWeak = false
     var objects: Set<Address> = []
-    for gate in Set(nodes.gatesBlocked(by: culprit).map(Int.init)).sorted() where nodes.gates[gate].type != .join {
+    for gate in Set(nodes.gatesBlocked(by: culprit).map(Int.init)).sorted() where nodes.gates[gate].type.isForShortWaits {
       let stalled = nodes.waiters(of: gate).map(Int.init).filter { isStalled($0) && !isExplained[$0] }
       let age = holdSeconds(of: culprit, at: gate)
       guard !stalled.isEmpty, age >= stall else { continue }
       oldest = max(oldest, age)
-      isWeak = isWeak || nodes.gates[gate].opensByAny
+      isWeak = isWeak || nodes.gates[gate].type == .semaphore
       objects.insert(nodes.gates[gate].object)
       waiters += nodes.waiters(of: gate).map(Int.init).filter { !isExplained[$0] }
     }

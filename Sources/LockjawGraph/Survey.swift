@@ -32,10 +32,10 @@ struct Survey {
     return !since.isKnown || now.seconds(since: since) >= stall
   }
 
-  /// Whether the thread waits for a lock. A join is no lock: `main` joining its workers for hours is nothing unusual.
+  /// Whether the thread waits for a lock. A thread's end, a child's, or data from a peer is none.
   func waitsForLock(_ node: Int) -> Bool {
     guard nodes.gateOf[node] >= 0 else { return false }
-    return nodes.gates[Int(nodes.gateOf[node])].type != .join
+    return nodes.gates[Int(nodes.gateOf[node])].type.isForShortWaits
   }
 
   func hasDeadline(_ node: Int) -> Bool { graph.hasDeadline(node) }

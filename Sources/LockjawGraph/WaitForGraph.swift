@@ -85,7 +85,9 @@ package struct WaitForGraph: Sendable {
       let reference =
         wait.type == .condition
         ? LockReference(object: wait.companion, type: .mutex) : LockReference(object: wait.object, type: wait.type)
-      guard reference.object.rawValue != 0, reference.type.hasHolder, reference.type != .join else { continue }
+      guard reference.object.rawValue != 0, reference.type.hasHolder, reference.type != .join,
+        !reference.type.isKernelObject
+      else { continue }
       if seen.insert(reference).inserted { result.append(reference) }
     }
     return result
@@ -133,7 +135,7 @@ struct EdgeMaker {
     return CandidateEdge(
       waiter: graph.threads[node].tid, object: gate.object, type: gate.type, mode: mode(of: wait, at: gate),
       holders: tids, evidence: evidence(of: hold, at: gate), blocking: first?.blocking ?? .unknown,
-      holderMode: holderMode(of: first, hold, at: gate), hold: hold, isWeak: gate.opensByAny, site: wait.site,
+      holderMode: holderMode(of: first, hold, at: gate), hold: hold, isWeak: gate.opensByAny && gate.type == .semaphore, site: wait.site,
       since: wait.since, deadline: graph.hasDeadline(node) ? wait.deadline : nil)
   }
 

@@ -30,6 +30,8 @@ package struct Judgement: Hashable, Sendable {
 /// W5. No edge is weak, and no member's wait has a deadline.
 /// W6. No thread of the process has ever released a lock that another had taken: where that is done (a mutex used as a
 ///     signal, which glibc allows), somebody outside the cycle may end it.
+/// W7. No member belongs to another process, and none waits for what only the kernel keeps: there is no arena that could
+///     speak of such a wait. That all of them were asleep at one moment is then the kernel's word alone.
 ///
 /// A witness that is missing lowers the certainty to *inferred*; one that dissents, to *suspect*. W5 and W6 lower it
 /// to *inferred*; a semaphore of which it is not known who else has posted it, to *suspect*. A wait that ended between the passes is not a dissent but a refutation: there is nothing to report.
@@ -103,6 +105,7 @@ package struct Witnesses: Sendable {
     guard !second.isEmpty else {
       return hearing.missing("arena: only one pass was made, so that thread \(tid) stays in its wait is not known.")
     }
+    if let state = second[tid], let reason = unrecorded(state) { return hearing.missing(reason) }
     guard let before = first[tid], let state = second[tid], let now = state.wait, before.sequence == now.sequence else {
       return hearing.refuted("arena: the wait of thread \(tid) ended between the two passes.")
     }
@@ -118,8 +121,19 @@ package struct Witnesses: Sendable {
     }
   }
 
+  /// Why no arena could speak of this thread's wait.
+  private func unrecorded(_ state: ThreadState) -> String? {
+    if let process = state.process {
+      return "arena: thread \(state.tid) is one of process \(process); it was seen asleep in the same wait at two looks, and "
+        + "its arena was not heard."
+    }
+    guard state.wait?.isFromKernel ?? false else { return nil }
+    return "arena: no shim records what thread \(state.tid) waits for; the kernel says it, and that the thread did not run "
+      + "between two looks."
+  }
+
   private func hearHolds(of candidate: Candidate, into hearing: inout Hearing) {
-    for edge in candidate.cycle where edge.blocking == .holds && !edge.isWeak {
+    for edge in candidate.cycle where edge.blocking == .holds && !edge.isWeak && !edge.type.isKernelObject {
       guard let holder = edge.holders.first, let state = second[holder] else { continue }
       if state.held.contains(where: { $0.object == edge.object && $0.evidence.isFoundByFrames }) {
         hearing.missing(
@@ -140,7 +154,7 @@ package struct Witnesses: Sendable {
   private func hearWords(of candidate: Candidate, into hearing: inout Hearing) {
     let inside = insideRwlocks(of: candidate)
     var seen: Set<Address> = []
-    for edge in candidate.cycle + candidate.memberEdges where edge.type != .join {
+    for edge in candidate.cycle + candidate.memberEdges where edge.type != .join && !edge.type.isKernelObject {
       // Cycle edges come first: their first holder is the one to check.
       guard seen.insert(edge.object).inserted else { continue }
       let name = "\(edge.type.rawValue) \(edge.object)"
@@ -243,6 +257,10 @@ package struct Witnesses: Sendable {
       }
       return hearing.dissent("kernel: thread \(edge.waiter) is \(state.words), not spinning on \(name).")
     }
+    if edge.type.isKernelObject {
+      if case .systemCall = state { return }
+      return hearing.dissent("kernel: thread \(edge.waiter) is \(state.words), not waiting for a \(name).")
+    }
     guard case .futexWait(let word) = state else {
       return hearing.dissent("kernel: thread \(edge.waiter) is \(state.words), not asleep in a futex wait.")
     }
@@ -259,7 +277,7 @@ package struct Witnesses: Sendable {
     return switch word.type {
     case .rwlock, .semaphore: true
     case .mutex: !(word.variant ?? "").contains("PI") && !(word.variant ?? "").contains("robust")
-    case .spinlock, .condition, .barrier, .join, .futex, .piFutex, .once: false
+    case .spinlock, .condition, .barrier, .join, .futex, .piFutex, .once, .fileLock, .pipe, .socket, .child: false
     }
   }
 }

@@ -17,6 +17,12 @@ extension LiveProcess {
     return activity.futexWait
   }
 
+  /// Where in the kernel the thread is, with its call's arguments; `nil` where it is gone or nobody says.
+  func threadActivity(of thread: ThreadID) -> ThreadActivity? {
+    guard case .activity(let activity) = read(thread) else { return nil }
+    return activity
+  }
+
   /// The same for people: "asleep in read on pipe:[4711] (fd 0)", "waits for child 123 (wait4)", "runs".
   package func activity(of thread: ThreadID) -> String {
     guard let live = self.thread(thread) else { return "has ended" }

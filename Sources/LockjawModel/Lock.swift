@@ -3,13 +3,38 @@ package enum LockType: String, Hashable, Sendable, CaseIterable {
   case mutex, rwlock, spinlock, condition, semaphore, barrier, join, futex
   case piFutex = "pi-futex"
   case once
+  /// A lock on a file (flock, fcntl), which the kernel keeps.
+  case fileLock = "file-lock"
+  /// A pipe or FIFO, waited on until its other end writes, reads or closes.
+  case pipe
+  /// A connected unix socket, likewise.
+  case socket
+  /// A child process, waited for until it ends.
+  case child
 
   /// Whether holding one of these can be told from the outside, so that a wait for it has an edge.
   /// A condition, barrier or plain futex can be ended by anyone.
   package var hasHolder: Bool {
     switch self {
-    case .mutex, .rwlock, .spinlock, .semaphore, .piFutex, .join, .once: true
+    case .mutex, .rwlock, .spinlock, .semaphore, .piFutex, .join, .once, .fileLock, .pipe, .socket, .child: true
     case .condition, .barrier, .futex: false
+    }
+  }
+
+  /// Kept by the kernel and not in a word of memory: other processes can have it, and `/proc` says who does.
+  package var isKernelObject: Bool {
+    switch self {
+    case .fileLock, .pipe, .socket, .child: true
+    default: false
+    }
+  }
+
+  /// Whether a long wait for one is a finding by itself. To join workers for hours, or to read from a peer that has
+  /// nothing to say, is nothing unusual; that makes a hang only as part of a cycle.
+  package var isForShortWaits: Bool {
+    switch self {
+    case .mutex, .rwlock, .spinlock, .semaphore, .piFutex, .once, .fileLock: true
+    case .join, .pipe, .socket, .child, .condition, .barrier, .futex: false
     }
   }
 }
@@ -88,7 +113,7 @@ package struct LockWord: Hashable, Sendable {
       guard let readerCount else { return nil }
       return max(readerCount, 1)
     case .mutex, .spinlock, .piFutex, .once: return 1
-    case .semaphore, .condition, .barrier, .join, .futex: return nil
+    case .semaphore, .condition, .barrier, .join, .futex, .fileLock, .pipe, .socket, .child: return nil
     }
   }
 }

@@ -58,6 +58,8 @@ package enum HolderEvidence: String, Hashable, Sendable {
   case lockWord = "lock-word"
   case landingPad = "landing-pad"
   case forwardRun = "forward-run"
+  /// The kernel's own books say so: of file locks, of open descriptors, of parents and children.
+  case kernel
   case stack
   case none
 
@@ -155,6 +157,7 @@ package struct Finding: Hashable, Sendable {
 package struct LockReport: Hashable, Sendable {
   /// "L1", "L2" …: short, stable within one report.
   package var id: String
+  /// Where it lies in `process`; 0 for what the kernel keeps (file locks, pipes, children).
   package var address: Address
   package var type: LockType
   /// "glibc", "Rust std", "parking_lot", "Swift", …
@@ -164,10 +167,13 @@ package struct LockReport: Hashable, Sendable {
   /// The word, in words.
   package var state: String
   package var initialisedAt: Frame?
+  /// Pid of the process in whose memory it lies, where that is not the report's own.
+  package var process: Int32?
   package init(
     id: String, address: Address, type: LockType, library: String, name: String? = nil, state: String,
-    initialisedAt: Frame? = nil
+    initialisedAt: Frame? = nil, process: Int32? = nil
   ) {
+    self.process = process
     self.id = id
     self.address = address
     self.type = type
@@ -187,9 +193,13 @@ package struct ThreadReport: Hashable, Sendable {
   package var stack: [Frame]
   package var holds: [String]
   package var waitsFor: String?
+  /// Pid of the process it belongs to, where that is one of `Report.processes` and not the report's own.
+  package var process: Int32?
   package init(
-    tid: ThreadID, name: String, state: String, stack: [Frame], holds: [String] = [], waitsFor: String? = nil
+    tid: ThreadID, name: String, state: String, stack: [Frame], holds: [String] = [], waitsFor: String? = nil,
+    process: Int32? = nil
   ) {
+    self.process = process
     self.tid = tid
     self.name = name
     self.state = state
@@ -255,10 +265,14 @@ package struct Report: Hashable, Sendable {
   /// "LJ1-…": equal for the same bug on every host and build.
   package var signature: String
   package var process: ProcessReport
+  /// Other processes that findings lead to.
+  package var processes: [ProcessReport]
   package var findings: [Finding]
   package var locks: [LockReport]
   package var threads: [ThreadReport]
   package var history: [HistoryEntry]
+  /// Of each module that a frame of this report lies in.
+  package var modules: [ModuleCoverage]
   package var diagnostics: [String]
   /// Events that were lost, by cause.
   package var losses: [String: UInt64]
@@ -268,9 +282,11 @@ package struct Report: Hashable, Sendable {
   package var source: String
   package init(
     verdict: FindingKind, signature: String, process: ProcessReport, findings: [Finding], locks: [LockReport],
-    threads: [ThreadReport], history: [HistoryEntry] = [], diagnostics: [String] = [],
+    threads: [ThreadReport], processes: [ProcessReport] = [], history: [HistoryEntry] = [],
+    modules: [ModuleCoverage] = [], diagnostics: [String] = [],
     losses: [String: UInt64] = [:], timing: [String: Double] = [:], source: String
   ) {
+    self.processes = processes
     self.verdict = verdict
     self.signature = signature
     self.process = process
@@ -278,6 +294,7 @@ package struct Report: Hashable, Sendable {
     self.locks = locks
     self.threads = threads
     self.history = history
+    self.modules = modules
     self.diagnostics = diagnostics
     self.losses = losses
     self.timing = timing

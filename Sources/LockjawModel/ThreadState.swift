@@ -38,6 +38,8 @@ package struct Wait: Hashable, Sendable {
   package var ownerAtBegin: ThreadID?
   /// Of an rwlock: whom it prefers, as its word said when the wait began.
   package var policyAtBegin: LockWord.Policy?
+  /// Told by the kernel's account of the thread and not recorded by the shim: `sequence` says nothing.
+  package var isFromKernel: Bool
   /// Of a futex wait: the call's arguments.
   package var futex: FutexWait?
   package var context: WaitContext
@@ -48,7 +50,7 @@ package struct Wait: Hashable, Sendable {
     sequence: UInt64, type: LockType, mode: LockMode, object: Address, companion: Address = Address(0),
     site: CallSite, since: Instant, deadline: Instant? = nil, ownerAtBegin: ThreadID? = nil,
     policyAtBegin: LockWord.Policy? = nil,
-    futex: FutexWait? = nil,
+    isFromKernel: Bool = false, futex: FutexWait? = nil,
     context: WaitContext = WaitContext(ip: 0, sp: 0, bp: 0, bx: 0, r12: 0, r13: 0, r14: 0, r15: 0),
     stackTop: [UInt8] = []
   ) {
@@ -62,6 +64,7 @@ package struct Wait: Hashable, Sendable {
     self.deadline = deadline
     self.ownerAtBegin = ownerAtBegin
     self.policyAtBegin = policyAtBegin
+    self.isFromKernel = isFromKernel
     self.futex = futex
     self.context = context
     self.stackTop = stackTop
@@ -178,11 +181,14 @@ package struct ThreadState: Hashable, Sendable {
   package var isInterrupted: Bool
   package var permits: [Permit]
   package var posts: [Post]
+  /// Pid of its process, where that is not the one the diagnosis is about.
+  package var process: Int32?
   package init(
     tid: ThreadID, name: String, slot: Int, generation: Int = 0, pthread: Address = Address(0), phase: Phase = .live,
     wait: Wait? = nil, held: [Held] = [], heldIsIncomplete: Bool = false, isInterrupted: Bool = false,
-    permits: [Permit] = [], posts: [Post] = []
+    permits: [Permit] = [], posts: [Post] = [], process: Int32? = nil
   ) {
+    self.process = process
     self.tid = tid
     self.name = name
     self.slot = slot

@@ -12,7 +12,8 @@ struct Advice {
   var steps: [String] {
     let fix: [String] =
       switch finding.kind {
-      case .deadlock: finding.edges.count == 1 ? selfDeadlock : lockOrder
+      case .deadlock:
+        finding.edges.count == 1 ? selfDeadlock : isOverProcesses ? ProcessAdvice(finding: finding, index: index).steps : lockOrder
       case .selfDeadlock: selfDeadlock
       case .upgradeDeadlock: upgrade
       case .recursiveReadDeadlock: recursiveRead
@@ -39,8 +40,9 @@ struct Advice {
   private var restart: [String] {
     guard finding.kind.isHang, finding.kind != .hangUnknown, finding.certainty != .suspect else { return [] }
     guard index.report.source == "live" else { return [] }
+    let others = index.report.processes.map { " or \($0.pid)" }.joined()
     return [
-      "Only a restart of process \(index.report.process.pid) ends it. Keep this report: it has what the fix needs."
+      "Only a restart of process \(index.report.process.pid)\(others) ends it. Keep this report: it has what the fix needs."
     ]
   }
 

@@ -105,13 +105,14 @@ struct CycleDrawing {
   private func handOver(_ edge: Edge, to holder: ThreadID, closes: Bool) -> [Span] {
     let others = edge.holders.filter { $0 != holder }
     var spans: [Span]
-    if index.isJoin(edge) {
+    if index.awaitsEnd(edge) {
       spans = closes ? [Span(index.name(holder), .thread), Span(" has not ended")] : [Span("which has not ended")]
     } else if finding.isPendingWriter(holder, of: edge, in: index) {
       spans = [Span(edge.lock, .lock), Span(" lets a waiting writer go first:")]
       if closes { spans += [Span(" "), Span(index.name(holder), .thread)] }
     } else {
-      spans = [Span(edge.lock, .lock), Span(" is held by")]
+      let isEnd = [.pipe, .socket].contains(index.lockType(of: edge))
+      spans = [Span(edge.lock, .lock), Span(isEnd ? " has its other end in" : " is held by")]
       if closes { spans += [Span(" "), Span(index.name(holder), .thread)] }
     }
     if !others.isEmpty {
@@ -199,7 +200,7 @@ struct CycleDrawing {
 
   /// A pending writer and a joined thread stand in the way without holding anything.
   private func holds(_ thread: ThreadID, _ edge: Edge) -> Bool {
-    !index.isJoin(edge) && !finding.isPendingWriter(thread, of: edge, in: index)
+    !index.awaitsEnd(edge) && ![.pipe, .socket].contains(index.lockType(of: edge)) && !finding.isPendingWriter(thread, of: edge, in: index)
   }
 
   // MARK: - Lines

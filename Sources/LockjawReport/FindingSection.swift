@@ -53,7 +53,7 @@ struct FindingSection {
   private var holderSources: String? {
     // A condition, barrier or plain futex has no holder that could be known or unknown.
     let edges = finding.edges.filter { index.lockType(of: $0)?.hasHolder ?? true }
-    guard !edges.isEmpty, edges.contains(where: { !index.isJoin($0) }) else { return nil }
+    guard !edges.isEmpty, edges.contains(where: { !index.awaitsEnd($0) }) else { return nil }
     let known = StackText.unique(edges.filter { !$0.holders.isEmpty }.compactMap { Wording.source($0.evidence) })
     let hasGuess = edges.contains { $0.evidence == .stack && !$0.holders.isEmpty }
     let hasUnknown = edges.contains { $0.holders.isEmpty }

@@ -129,7 +129,8 @@ extension Report: JSONReadable {
     return Report(
       verdict: try fields.choice(.verdict), signature: try fields.text(.signature), process: try fields.one(.process),
       findings: try fields.many(.findings), locks: try fields.many(.locks), threads: try fields.many(.threads),
-      history: try fields.many(.history), diagnostics: try fields.texts(.diagnostics),
+      processes: try fields.many(.processes), history: try fields.many(.history), modules: try fields.many(.modules),
+      diagnostics: try fields.texts(.diagnostics),
       losses: try fields.container.decodeIfPresent([String: UInt64].self, forKey: .losses) ?? [:],
       timing: timing.mapValues { $0 ?? .nan }, source: try fields.textIfKnown(.source) ?? "")
   }
@@ -169,7 +170,8 @@ extension LockReport: JSONReadable {
     LockReport(
       id: try fields.text(.id), address: Address(try fields.hexadecimal(.address)), type: try fields.choice(.type),
       library: try fields.text(.library), name: try fields.textIfKnown(.name), state: try fields.text(.state),
-      initialisedAt: try fields.oneIfKnown(.initialisedAt))
+      initialisedAt: try fields.oneIfKnown(.initialisedAt),
+      process: try fields.container.decodeIfPresent(Int32.self, forKey: .process))
   }
 }
 
@@ -177,7 +179,8 @@ extension ThreadReport: JSONReadable {
   fileprivate static func read(_ fields: Fields<ThreadField>) throws -> ThreadReport {
     ThreadReport(
       tid: ThreadID(try fields.number(.tid)), name: try fields.text(.name), state: try fields.text(.state),
-      stack: try fields.many(.stack), holds: try fields.texts(.holds), waitsFor: try fields.textIfKnown(.waitsFor))
+      stack: try fields.many(.stack), holds: try fields.texts(.holds), waitsFor: try fields.textIfKnown(.waitsFor),
+      process: try fields.container.decodeIfPresent(Int32.self, forKey: .process))
   }
 }
 
@@ -188,6 +191,15 @@ extension HistoryEntry: JSONReadable {
       lock: Address(try fields.hexadecimal(.lock)), type: try fields.choice(.type), mode: try fields.choice(.mode),
       site: try fields.oneIfKnown(.site), beganSecondsAgo: try fields.seconds(.beganSecondsAgo),
       durationSeconds: try fields.seconds(.durationSeconds), outcome: try fields.choice(.outcome))
+  }
+}
+
+extension ModuleCoverage: JSONReadable {
+  fileprivate static func read(_ fields: Fields<ModuleField>) throws -> ModuleCoverage {
+    ModuleCoverage(
+      module: try fields.text(.module), path: try fields.text(.path), buildID: try fields.textIfKnown(.buildID) ?? "",
+      addresses: try fields.number(.addresses), withLine: try fields.number(.withLine),
+      functionOnly: try fields.number(.functionOnly), shortage: try fields.choiceIfKnown(.shortage))
   }
 }
 

@@ -8,13 +8,16 @@ import LockjawModel
 ///
 ///     schema, verdict, signature, +source
 ///     process   pid, command, +executable, build_id?, started?, +condition
+///     +processes?  the same of other processes that findings lead to; `process` in a lock or thread is one of their pids
 ///     findings  kind, certainty, summary, edges, bystanders: [tid], +evidence: [sentence]
 ///       edges   waiter: tid, lock: id, mode, holders: [tid], holder_evidence, +held_mode?,
 ///               waits_at: FRAME or null, held_since_at?, held_in?, released_at?: FRAME, waiting_for_seconds
-///     locks     id, address, type, library, name?, state, initialised_at?: FRAME
-///     threads   tid, name, state, stack: [FRAME], holds: [id], waits_for: id or null
+///     locks     id, address, type, library, name?, state, initialised_at?: FRAME, +process?: pid
+///     threads   tid, name, state, stack: [FRAME], holds: [id], waits_for: id or null, +process?: pid
 ///     +history  thread, thread_name, lock: address, type, mode, site?: FRAME, began_seconds_ago, duration_seconds,
 ///               outcome; newest first
+///     +modules? module, path, build_id?, addresses, with_line, function_only, unnamed, shortage?: how far the symbols of
+///               each module went, over the distinct addresses of this report
 ///     diagnostics: [sentence], losses: {cause: count}, timing: {step: milliseconds}
 ///     FRAME     function or null, file?, line?, module, offset, inlined, +plumbing
 ///
@@ -34,10 +37,16 @@ package enum ReportDocument {
       object.put(DocumentField.signature, report.signature)
       object.put(DocumentField.source, report.source)
       object.put(DocumentField.process) { $0.process(report.process) }
+      if !report.processes.isEmpty {
+        object.put(DocumentField.processes) { $0.array(report.processes) { $0.process($1) } }
+      }
       object.put(DocumentField.findings) { $0.array(report.findings) { $0.finding($1) } }
       object.put(DocumentField.locks) { $0.array(report.locks) { $0.lock($1) } }
       object.put(DocumentField.threads) { $0.array(report.threads) { $0.thread($1) } }
       object.put(DocumentField.history) { $0.array(report.history) { $0.historyEntry($1) } }
+      if !report.modules.isEmpty {
+        object.put(DocumentField.modules) { $0.array(report.modules) { $0.module($1) } }
+      }
       object.put(DocumentField.diagnostics) { $0.array(report.diagnostics) { $0.string($1) } }
       object.put(DocumentField.losses) { writer in
         writer.object { object in
@@ -112,6 +121,7 @@ extension JSONWriter {
       object.putIfKnown(LockField.name, lock.name)
       object.put(LockField.state, lock.state)
       object.putIfKnown(LockField.initialisedAt, lock.initialisedAt)
+      if let process = lock.process { object.put(LockField.process, process) }
     }
   }
 
@@ -125,6 +135,7 @@ extension JSONWriter {
       object.put(ThreadField.waitsFor) { writer in
         if let lock = thread.waitsFor { writer.string(lock) } else { writer.null() }
       }
+      if let process = thread.process { object.put(ThreadField.process, process) }
     }
   }
 
@@ -139,6 +150,19 @@ extension JSONWriter {
       object.put(HistoryField.beganSecondsAgo, entry.beganSecondsAgo)
       object.put(HistoryField.durationSeconds, entry.durationSeconds)
       object.put(HistoryField.outcome, entry.outcome.rawValue)
+    }
+  }
+
+  fileprivate mutating func module(_ module: ModuleCoverage) {
+    object(inline: true) { object in
+      object.put(ModuleField.module, module.module)
+      object.put(ModuleField.path, module.path)
+      object.putIfKnown(ModuleField.buildID, module.buildID.isEmpty ? nil : module.buildID)
+      object.put(ModuleField.addresses, module.addresses)
+      object.put(ModuleField.withLine, module.withLine)
+      object.put(ModuleField.functionOnly, module.functionOnly)
+      object.put(ModuleField.unnamed, module.unnamed)
+      object.putIfKnown(ModuleField.shortage, module.shortage?.rawValue)
     }
   }
 

@@ -30,11 +30,16 @@ struct ReportIndex {
     return edge.lock.hasPrefix("end of thread ") ? .join : nil
   }
   func isJoin(_ edge: Edge) -> Bool { lockType(of: edge) == .join }
+  /// It waits for somebody's end, not for something that somebody has.
+  func awaitsEnd(_ edge: Edge) -> Bool { isJoin(edge) || lockType(of: edge) == .child }
 
   // MARK: - Threads
 
-  /// `4711 "alice"`; the number alone where the thread has no name or is not in the report.
-  func name(_ tid: ThreadID) -> String { Self.name(tid, threads[tid]?.name ?? "") }
+  /// `4711 "alice"`; the number alone where the thread has no name or is not in the report; `4711 "alice" of process 4700`
+  /// where it is another process'.
+  func name(_ tid: ThreadID) -> String {
+    Self.name(tid, threads[tid]?.name ?? "") + (threads[tid]?.process.map { " of process \($0)" } ?? "")
+  }
 
   static func name(_ tid: ThreadID, _ name: String) -> String {
     name.isEmpty ? "\(tid)" : "\(tid) \"\(Printable.shortened(Printable.escaped(name), to: 32))\""
@@ -63,9 +68,10 @@ struct ReportIndex {
   /// `L1 rwlock 0x55d0c0de4080 "table" (parking_lot)`; glibc, the usual case, is not said.
   func lockInFull(_ id: String) -> String {
     guard let lock = locks[id] else { return id }
-    var words = "\(lock.id) \(lock.type.rawValue) \(lock.address)"
+    var words = "\(lock.id) \(lock.type.rawValue)" + (lock.type.isKernelObject ? "" : " \(lock.address)")
     if let name = lock.name { words += " \"\(Printable.shortened(name, to: 48))\"" }
-    if !lock.library.isEmpty, lock.library != "glibc" {
+    if let process = lock.process { words += " of process \(process)" }
+    if !lock.library.isEmpty, lock.library != "glibc", !lock.type.isKernelObject {
       words += lock.library.contains("(") ? ", \(lock.library)" : " (\(lock.library))"
     }
     return words

@@ -47,6 +47,12 @@ package enum TextReport {
     if !process.started.isEmpty { words.append(Span(", started \(process.started)")) }
     if report.verdict.isHang, !report.signature.isEmpty { words.append(Span(", signature \(report.signature)")) }
     page.line(words, rest: [Span("  ")])
+    for other in report.processes {
+      let command = other.command.isEmpty ? other.executable : other.command
+      page.line(
+        [Span("process \(other.pid) "), Span(Printable.shortened(command, to: 200), .function), Span(", \(other.condition)")],
+        first: [Span("and ", .dim)], rest: [Span("  ")])
+    }
     for finding in findings.dropFirst().prefix(alsoLimit) {
       page.line(summary(finding, in: report), first: [Span("also: ", .dim)])
     }

@@ -55,6 +55,7 @@ enum Wording {
     case .lockWord: "the lock's word"
     case .landingPad: "what the holder's frame would release when it unwinds"
     case .forwardRun: "what the holder's frame releases when it is run forward on a copy"
+    case .kernel: "the kernel's books: file locks, descriptors, parents and children"
     case .stack, .none: nil
     }
   }
@@ -68,6 +69,8 @@ enum Wording {
     case .condition: return "waits for a signal on \(lock)"
     case .barrier: return "waits at barrier \(lock)"
     case .futex: return "sleeps on futex \(lock)"
+    case .pipe, .socket: return "waits for the other end of \(lock)"
+    case .child: return "waits for \(lock) to end"
     case .once: return "waits for the one-time initialisation \(lock)"
     default:
       switch edge.mode {

@@ -23,8 +23,10 @@ struct FollowerPass {
   /// How long a cycle is looked at again before it is reported for what it is. One that is not proven: a thread that
   /// has recorded its wait needs some microseconds, on a starved host milliseconds, to fall asleep. A thread that waits
   /// for itself and for other readers: those may be about to ask for the same, and then the hang is theirs as well.
-  private static func patienceMilliseconds(_ finding: RawFinding) -> Double {
+  private static func patienceMilliseconds(_ finding: RawFinding, _ surroundings: Surroundings?) -> Double {
     guard finding.isCycle else { return 0 }
+    // Over process borders two looks have been taken already, and nobody ran between them.
+    if surroundings?.touches(finding) ?? false { return 0 }
     if finding.certainty != .proven { return 40 }
     return finding.kind == .selfDeadlock && finding.edges.contains { $0.holders.count > 1 } ? 15 : 0
   }
@@ -84,10 +86,10 @@ struct FollowerPass {
       return
     }
     refreshModules()
-    let examination = Examination(
-      glance.interpreting(target, arena: arena, olderThan: settings.firstLook)
-        .findingHolders(target, arena: arena) { try? Snapshot.take(pid: target.process.pid) },
-      arena: arena, target: target, stall: settings.stall)
+    var whole = glance.interpreting(target, arena: arena, olderThan: settings.firstLook)
+      .findingHolders(target, arena: arena) { try? Snapshot.take(pid: target.process.pid) }
+    if hasLasting(glance) { whole = whole.lookingAround(target.process, target: target, arena: arena) }
+    let examination = Examination(whole, arena: arena, target: target, stall: settings.stall)
     isOpen = examination.wasOvertaken
     var isFresh = false
     var isRenewal = true
@@ -98,7 +100,7 @@ struct FollowerPass {
       let known = reported[key]
       if let known, known.rank <= finding.certainty.rank { continue }
       // A young cycle may not be all of it yet: look again, a little later, until patience is over.
-      if glance.now.seconds(since: seen) * 1000 < Self.patienceMilliseconds(finding) {
+      if glance.now.seconds(since: seen) * 1000 < Self.patienceMilliseconds(finding, examination.surroundings) {
         isOpen = true
         continue
       }
@@ -114,6 +116,13 @@ struct FollowerPass {
       examination, stacks: .involved, condition: "running", historyLimit: settings.historyLimit,
       detectedAfterMilliseconds: detected)
     outcome.reports.append((.finding(isRenewal: isRenewal), report))
+  }
+
+  /// Some lock has been waited for long enough to ask whether another process has it.
+  private func hasLasting(_ glance: Examination.Glance) -> Bool {
+    glance.threads.contains { thread in
+      thread.wait.map { $0.type.hasHolder && glance.now.seconds(since: $0.since) >= settings.firstLook } ?? false
+    }
   }
 
   private func isReportable(_ finding: RawFinding) -> Bool {
@@ -144,14 +153,14 @@ struct FollowerPass {
     reported = reported.filter { lasts($0.key) }
   }
 
-  /// When the next wait will have lasted for `stall` seconds, or a futex wait for as long as a first look takes.
+  /// When the next wait will have lasted for as long as a first look takes, or for `stall` seconds.
   private func due(_ glance: Examination.Glance) -> Instant? {
     let stall = UInt64(settings.stall * 1e9)
     let firstLook = UInt64(min(settings.firstLook, settings.stall) * 1e9)
     var next: Instant?
     for thread in glance.threads {
       guard let wait = thread.wait, wait.type.hasHolder || wait.type == .futex else { continue }
-      for limit in wait.futex == nil ? [stall] : [firstLook, stall] {
+      for limit in [firstLook, stall] {
         let due = Instant(nanoseconds: wait.since.nanoseconds &+ limit)
         guard due > glance.now else { continue }
         next = next.map { min($0, due) } ?? due

@@ -43,7 +43,10 @@ struct Reporting {
   private func snapshot(_ examination: Examination, _ stacks: ReportBuilder.Stacks) -> Snapshot? {
     if let taken = target as? SnapshotTarget { return taken.snapshot }
     guard let live = target as? LiveTarget, live.process.isAlive else { return nil }
-    var isNeeded = examination.diagnosis.findings.contains { $0.kind == .longHold }
+    var isNeeded = examination.diagnosis.findings.contains { finding in
+      // Nobody recorded the registers of a thread that waits for what the kernel keeps.
+      finding.kind == .longHold || finding.edges.contains { $0.type.isKernelObject }
+    }
     if case .all = stacks { isNeeded = true }
     return isNeeded ? try? Snapshot.take(pid: live.process.pid) : nil
   }

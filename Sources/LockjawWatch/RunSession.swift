@@ -41,6 +41,7 @@ package final class RunSession {
   private let directory: ArenaDirectory
   private let session: String
   private let hasEndedProcess = HangFlag()
+  private let told = ToldCycles()
   private var followed: [ProcessIdentity: Followed] = [:]
   fileprivate var commandPID: pid_t = 0
   private let ownStartTicks = LiveProcess.ownStartTicks
@@ -67,8 +68,10 @@ package final class RunSession {
       command: options.command, additions: environment(), signalMask: relay.originalMask
     ).start()
 
+    var patrol = Patrol(command: commandPID, stall: options.settings.stall)
     while true {
-      let ended = wait(relay, watch)
+      let ended = wait(relay, watch, atMost: patrol.millisecondsToGo())
+      for discovery in patrol.discoveries() { Self.publish(discovery, outlet) }
       for entry in watch.newArenas() { follow(entry) }
       for identity in ended { finish(identity, condition: "gone") }
       if let exit = commandExit(relay) { return close(exit) }
@@ -76,7 +79,7 @@ package final class RunSession {
   }
 
   /// Waits for a signal, a new arena, or the end of a followed process; returns which of those have ended.
-  private func wait(_ relay: SignalRelay, _ watch: ArenaWatch) -> [ProcessIdentity] {
+  private func wait(_ relay: SignalRelay, _ watch: ArenaWatch, atMost milliseconds: Int32) -> [ProcessIdentity] {
     var descriptors = [
       pollfd(fd: relay.descriptor, events: Int16(POLLIN), revents: 0),
       pollfd(fd: watch.descriptor, events: Int16(POLLIN), revents: 0),
@@ -86,7 +89,7 @@ package final class RunSession {
       pair.value.pidfd.map { (pair.key, $0.descriptor) }
     }
     descriptors += others.map { pollfd(fd: $0.1, events: Int16(POLLIN), revents: 0) }
-    while poll(&descriptors, nfds_t(descriptors.count), -1) < 0, errno == EINTR {}
+    while poll(&descriptors, nfds_t(descriptors.count), milliseconds) < 0, errno == EINTR {}
     if descriptors[0].revents != 0 { relay.relay(to: commandPID) }
     return zip(others, descriptors.dropFirst(2)).filter { $0.1.revents != 0 }.map(\.0.0)
   }
@@ -134,7 +137,7 @@ package final class RunSession {
     }
     let pidfd = PidDescriptor(pid: entry.identity.pid)
     let follower: Follower
-    do { follower = try makeFollower(entry, pidfd) } catch {
+    do { follower = try makeFollower(entry) } catch {
       // It has ended since, and its file went with it.
       if case .cannotOpen(_, ENOENT) = error { return }
       return desk.say("lockjaw: \(error)")
@@ -148,16 +151,49 @@ package final class RunSession {
       follower: follower, thread: thread, imageNumber: entry.imageNumber, pidfd: pidfd, arenaPath: entry.path)
   }
 
-  private func makeFollower(_ entry: ArenaDirectory.Entry, _ pidfd: PidDescriptor?) throws(ArenaError) -> Follower {
-    try Follower(arenaPath: entry.path, identity: entry.identity, settings: options.settings) {
-      [desk, options, hasEndedProcess] discovery in
-      let path = desk.show(discovery)
-      guard case .finding = discovery.occasion, discovery.isActionable else { return }
+  private func makeFollower(_ entry: ArenaDirectory.Entry) throws(ArenaError) -> Follower {
+    let outlet = outlet
+    return try Follower(arenaPath: entry.path, identity: entry.identity, settings: options.settings) { discovery in
+      Self.publish(discovery, outlet)
+    }
+  }
+
+  // MARK: - Publishing
+
+  /// What it takes to show a discovery and to act on it, on any thread.
+  fileprivate struct Outlet: Sendable {
+    let desk: ReportDesk
+    let action: HangAction
+    let command: pid_t
+    let hasEndedProcess: HangFlag
+    let told: ToldCycles
+  }
+
+  private var outlet: Outlet {
+    Outlet(
+      desk: desk, action: options.action, command: commandPID, hasEndedProcess: hasEndedProcess, told: told)
+  }
+
+  private static func publish(_ discovery: Discovery, _ outlet: Outlet) {
+    // A cycle of two processes is found from both.
+    guard outlet.told.isNews(discovery) else { return }
+    let path = outlet.desk.show(discovery)
+    guard case .finding = discovery.occasion, discovery.isActionable else { return }
+    var concerned = [discovery.process]
+    if outlet.action.ends, !discovery.report.processes.isEmpty {
+      // Only what this session has started is this session's to end.
+      let started = Set(ProcessTable().descendants(of: outlet.command, limit: 4096) + [outlet.command])
+      concerned += discovery.report.processes.filter { started.contains($0.pid) }.map {
+        ProcessIdentity(pid: $0.pid, startTicks: 0)
+      }
+    }
+    let pidfds = concerned.map { PidDescriptor(pid: $0.pid) }
+    for (process, pidfd) in zip(concerned, pidfds) {
       let verdict = discovery.report.verdict
-      if let said = options.action.act(on: discovery.process, pidfd: pidfd, verdict: verdict, reportPath: path) {
+      if let said = outlet.action.act(on: process, pidfd: pidfd, verdict: verdict, reportPath: path) {
         // It speaks only of a process that it has reached: one that ended by itself was not ended by us.
-        if options.action.ends { hasEndedProcess.raise() }
-        desk.say(said)
+        if outlet.action.ends { outlet.hasEndedProcess.raise() }
+        outlet.desk.say(said)
       }
     }
   }

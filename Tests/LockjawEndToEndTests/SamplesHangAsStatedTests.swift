@@ -20,7 +20,7 @@ extension EndToEnd {
       let program = try ChildProcess([sample.executable.path])
       let threads = ProcessThreads(pid: program.pid)
       let names = Set(places.map(\.thread))
-      let hangs = try await firstValue(within: .seconds(10)) { threads.areAllInFutexWait(names) ? true : nil }
+      let hangs = try await firstValue(within: .seconds(30)) { threads.areAllInFutexWait(names) ? true : nil }
       try #require(hangs == true, "not all of \(names.sorted()) are asleep: \(threads.list())")
 
       let symbols =

@@ -14,6 +14,7 @@ import LockjawModel
 struct SnapshotOwners {
   let words: [Address: LockWord]
   let snapshot: Snapshot
+  var surroundings: Surroundings? = nil
 
   /// No thread has this id: some owner, but nobody knows which.
   private static let somebody = ThreadID(0)
@@ -43,6 +44,10 @@ struct SnapshotOwners {
   }
 
   private func asleepSince(_ tid: ThreadID) -> Instant? {
+    if let neighbour = surroundings?.neighbour(of: tid) {
+      let since = neighbour.sleepsSince(tid, now: .now)
+      return neighbour.kernelWaits[tid] != nil && since.isKnown ? since : nil
+    }
     guard let thread = snapshot.thread(tid), thread.blockingCall != nil, let slept = thread.sleptNanoseconds else {
       return nil
     }

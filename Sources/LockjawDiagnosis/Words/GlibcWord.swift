@@ -26,7 +26,7 @@ package enum GlibcWord {
     case .once: GlibcOnceWord(word).lockWord(at: address)
     case .piFutex: PIFutexWord(word.int32(at: 0)).lockWord(at: address)
     case .futex: plainFutex(word.int32(at: 0), at: address)
-    case .join: nil
+    case .join, .fileLock, .pipe, .socket, .child: nil
     }
   }
 
@@ -41,7 +41,7 @@ package enum GlibcWord {
     case .spinlock: GlibcSpinWord.byteCount
     case .once: GlibcOnceWord.byteCount
     case .piFutex, .futex: 4
-    case .join: nil
+    case .join, .fileLock, .pipe, .socket, .child: nil
     }
   }
 

@@ -7,6 +7,8 @@ struct MemoryMapEntry: Hashable {
   var isReadable: Bool
   var isWritable: Bool
   var isExecutable: Bool
+  /// Writes go to the file or to shared memory, and are seen by every process that maps it.
+  var isShared = false
   var offset: UInt64
   var deviceMajor: UInt32
   var deviceMinor: UInt32
@@ -61,7 +63,7 @@ struct MemoryMap: Hashable {
     let at = rights.startIndex
     return MemoryMapEntry(
       start: start, end: end, isReadable: rights[at] == 0x72, isWritable: rights[at + 1] == 0x77,
-      isExecutable: rights[at + 2] == 0x78, offset: offset, deviceMajor: UInt32(truncatingIfNeeded: major),
+      isExecutable: rights[at + 2] == 0x78, isShared: rights[at + 3] == 0x73, offset: offset, deviceMajor: UInt32(truncatingIfNeeded: major),
       deviceMinor: UInt32(truncatingIfNeeded: minor), inode: inode, path: unescaped(path))
   }
 

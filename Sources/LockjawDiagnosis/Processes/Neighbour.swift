@@ -1,0 +1,209 @@
+import Glibc
+import LockjawArena
+import LockjawGraph
+import LockjawInspect
+import LockjawModel
+
+/// One process of those a chain of waits leads through, with its threads as they stand in its own addresses.
+///
+/// What its threads sleep for in the kernel is read from `/proc`. What those in futex waits sleep for needs their stacks
+/// or their arena: that is read only where the chain can go on through them (`read`).
+final class Neighbour {
+  let process: LiveProcess
+  /// Place in the list; the process that the diagnosis is about is 0.
+  let index: Int
+  /// Processes between it and that one.
+  let hops: Int
+  let mappings: SharedMappings
+  /// What its threads are in, each with the wait if it is in one.
+  private(set) var threads: [ThreadState]
+  private(set) var words: [Address: LockWord] = [:]
+  private(set) var kernelWaits: [ThreadID: KernelWait] = [:]
+  private(set) var target: any Target
+  private(set) var arena: ArenaReader?
+  private(set) var snapshot: Snapshot?
+  private(set) var isRead: Bool
+  /// Why its threads' calls cannot be seen; `nil` where they can.
+  let refusal: String?
+  private var slept: [ThreadID: UInt64] = [:]
+
+  /// More threads than these are not asked one by one; they count as able to go on.
+  static let threadLimit = 4096
+
+  /// The process that the diagnosis is about, of which `glance` has told the waits.
+  init(itself process: LiveProcess, _ glance: Examination.Glance, target: any Target, arena: ArenaReader?) {
+    self.process = process
+    self.target = target
+    self.arena = arena
+    (index, hops, isRead, refusal) = (0, 0, true, nil)
+    mappings = SharedMappings(process)
+    snapshot = (target as? SnapshotTarget)?.snapshot
+    var states = glance.threads
+    let known = Set(states.map(\.tid))
+    for tid in process.threadIDs.prefix(Self.threadLimit) where !known.contains(tid) {
+      states.append(ThreadState(tid: tid, name: "", slot: -1))
+    }
+    threads = states
+    words = glance.words
+    for thread in snapshot?.threads ?? [] { slept[thread.tid] = thread.sleptNanoseconds }
+  }
+
+  /// Another process, seen from outside.
+  init(_ process: LiveProcess, index: Int, hops: Int) {
+    self.process = process
+    self.index = index
+    self.hops = hops
+    isRead = false
+    mappings = SharedMappings(process)
+    target = LiveTarget(process)
+    refusal = process.refusal
+    threads = process.threads.prefix(Self.threadLimit).filter { !$0.hasEnded }.map {
+      ThreadState(tid: $0.tid, name: $0.name, slot: -1, process: process.pid)
+    }
+    for thread in threads { slept[thread.tid] = process.sleptNanoseconds(thread.tid) }
+  }
+
+  var threadIDs: Set<ThreadID> { Set(threads.map(\.tid)) }
+
+  /// Asks the kernel what the threads sleep for that are not known to wait for anything.
+  func askKernel(_ locks: () -> [FileLock]) {
+    guard threads.count <= Self.threadLimit, refusal == nil else { return }
+    for thread in threads where thread.wait == nil {
+      if let snapshot, let seen = snapshot.thread(thread.tid), seen.blockingCall == nil { continue }
+      kernelWaits[thread.tid] = process.kernelWait(of: thread.tid, locks: locks)
+    }
+  }
+
+  /// Some thread is doing, or will by itself soon do, something: it runs, or sleeps in a call that ends by time, by a signal
+  /// or by the world outside.
+  var hasFreeThread: Bool {
+    threads.isEmpty || threads.count > Self.threadLimit || refusal != nil
+      || threads.contains { thread in
+        guard thread.wait == nil, kernelWaits[thread.tid] == nil else { return false }
+        guard let futex = process.futexWait(of: thread.tid) else { return true }
+        return futex.hasTimeLimit
+      }
+  }
+
+  /// Finds out what threads in futex waits wait for and who has it: from the arena, else from a snapshot.
+  /// - Parameter mayStop: else threads are read as they sleep.
+  func read(arena found: ArenaReader?, mayStop: Bool) {
+    guard !isRead, refusal == nil else { return }
+    isRead = true
+    var glance: Examination.Glance
+    if let found {
+      arena = found
+      let begin = Instant.now
+      for thread in threads where process.futexWait(of: thread.tid) != nil { note(thread.tid, until: begin) }
+      glance = Examination.glance(found).interpreting(target, arena: found, olderThan: 0)
+    } else {
+      guard
+        let taken = try? mayStop
+          ? Snapshot.take(pid: process.pid) : Snapshot.takeWithoutStopping(pid: process.pid)
+      else { return }
+      let still = SnapshotTarget(running: taken, process: process)
+      (snapshot, target) = (taken, still)
+      glance = Examination.glance(still)
+    }
+    decodeWords(glance)
+    var states = Dictionary(threads.map { ($0.tid, $0) }, uniquingKeysWith: { first, _ in first })
+    var told = glance.threads
+    if let snapshot { told = SnapshotOwners(words: words, snapshot: snapshot).adding(to: told) }
+    for var state in told {
+      state.slot = -1
+      state.process = process.pid
+      // What the kernel says of its calls has been asked; a wait that is over is none.
+      if kernelWaits[state.tid] != nil { state.wait = nil }
+      states[state.tid] = state
+    }
+    threads = states.values.sorted { $0.tid < $1.tid }
+  }
+
+  /// Registers and stacks of its threads, for a report, where they have not been taken yet.
+  func takeStacks(mayStop: Bool) {
+    guard snapshot == nil, refusal == nil else { return }
+    snapshot = try? mayStop ? Snapshot.take(pid: process.pid) : Snapshot.takeWithoutStopping(pid: process.pid)
+  }
+
+  /// The words of locks that are waited for, as they are now.
+  func decodeWords(_ glance: Examination.Glance? = nil) {
+    if let glance { words.merge(glance.words) { $1 } }
+    let memory = ProcessMemory(process)
+    for lock in WaitForGraph.locksToDecode(glance?.threads ?? threads) where words[lock.object] == nil {
+      words[lock.object] = GlibcWord.decode(lock.type, at: lock.object) { memory.bytes(at: $0, count: $1) }
+    }
+  }
+
+  /// Threads that lock words name as owners and that this process does not have, with the locks, in shared memory.
+  var ownersElsewhere: [(owner: ThreadID, lock: Address, place: SharedPlace)] {
+    let own = threadIDs
+    return threads.compactMap { thread in
+      guard let wait = thread.wait, let owner = words[wait.object]?.owner, !own.contains(owner),
+        let place = mappings.place(of: wait.object)
+      else { return nil }
+      return (owner, wait.object, place)
+    }
+  }
+
+  /// Threads that do not wait for anything another process could end, but for something only this one's own can.
+  func isParked(_ thread: ThreadState) -> Bool {
+    guard let wait = thread.wait, wait.deadline == nil else { return false }
+    switch wait.type {
+    case .condition, .barrier, .futex: return mappings.place(of: wait.object) == nil
+    default: return false
+    }
+  }
+
+  /// The moment since which the thread has slept, as far as the kernel says.
+  func sleepsSince(_ tid: ThreadID, now: Instant) -> Instant {
+    guard let slept = slept[tid] ?? process.sleptNanoseconds(tid) else { return .unknown }
+    return Instant(nanoseconds: now.nanoseconds - min(slept, now.nanoseconds))
+  }
+
+  // MARK: stillness
+
+  private var stillness: [ThreadID: Stillness] = [:]
+  private static let settlingSeconds = 0.2
+
+  /// Notes that the threads which wait are asleep now; a wait that is over by now is dropped.
+  ///
+  /// A stop makes threads run for a moment, so they are given time to fall asleep again.
+  func settle(_ locks: () -> [FileLock]) {
+    let begin = Instant.now
+    for index in threads.indices {
+      let tid = threads[index].tid
+      guard threads[index].wait != nil || kernelWaits[tid] != nil else { continue }
+      // Noted before its arena was read, and that was of this sleep if the thread has not run since.
+      if stillness[tid] == nil { note(tid, until: begin) }
+      if !isInSameCall(threads[index], locks) {
+        threads[index].wait = nil
+        kernelWaits[tid] = nil
+        stillness[tid] = nil
+      }
+    }
+  }
+
+  /// Whether none of these has run since `settle`.
+  func isStill(_ threads: some Sequence<ThreadID>) -> Bool {
+    threads.allSatisfy { tid in stillness[tid].map { process.stillness(of: tid) == $0 } ?? false }
+  }
+
+  private func note(_ tid: ThreadID, until begin: Instant) {
+    repeat {
+      if let still = process.stillness(of: tid) {
+        stillness[tid] = still
+        return
+      }
+      usleep(500)
+    } while Instant.now.seconds(since: begin) < Self.settlingSeconds
+  }
+
+  /// The call in which it sleeps is the one its wait was read from.
+  private func isInSameCall(_ thread: ThreadState, _ locks: () -> [FileLock]) -> Bool {
+    guard stillness[thread.tid] != nil else { return false }
+    if let wait = kernelWaits[thread.tid] { return process.kernelWait(of: thread.tid, locks: locks) == wait }
+    // A wait in an arena has a number, and that is looked at again.
+    guard let seen = snapshot?.thread(thread.tid)?.futexWait else { return arena != nil }
+    return process.futexWait(of: thread.tid)?.word == seen.word
+  }
+}

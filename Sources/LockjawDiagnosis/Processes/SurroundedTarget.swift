@@ -1,0 +1,62 @@
+import LockjawInspect
+import LockjawModel
+
+/// A target that also answers for the threads of the processes around it.
+///
+/// Memory and modules stay the process' own: what others have was read when they were looked into.
+final class SurroundedTarget: Target {
+  private let target: any Target
+  private let surroundings: Surroundings
+
+  init(_ target: any Target, _ surroundings: Surroundings) {
+    self.target = target
+    self.surroundings = surroundings
+  }
+
+  var memory: any MemoryReader { target.memory }
+  var modules: [Module] { target.modules }
+  var threadIDs: Set<ThreadID>? {
+    target.threadIDs.map { own in surroundings.neighbours.dropFirst().reduce(into: own) { $0.formUnion($1.threadIDs) } }
+  }
+  var condition: String { target.condition }
+  var diagnostics: [String] { target.diagnostics + surroundings.diagnostics }
+  func symbols() -> TargetSymbols { target.symbols() }
+
+  func kernelState(of thread: ThreadID) -> KernelState {
+    surroundings.kernelState(of: thread) ?? target.kernelState(of: thread)
+  }
+  func activity(of thread: ThreadID) -> String? {
+    surroundings.neighbour(of: thread).map { $0.process.activity(of: thread) } ?? target.activity(of: thread)
+  }
+  func threadName(_ thread: ThreadID) -> String? {
+    surroundings.neighbour(of: thread).map { $0.process.thread(thread)?.name } ?? target.threadName(thread)
+  }
+  func isAlive(_ thread: ThreadID) -> Bool? {
+    guard let one = surroundings.neighbour(of: thread) else { return target.isAlive(thread) }
+    return one.process.thread(thread).map { !$0.hasEnded } ?? false
+  }
+}
+
+extension Examination.Glance {
+  /// The same moment with the processes that waits lead to.
+  package func adding(_ surroundings: Surroundings?) -> Examination.Glance {
+    guard let surroundings else { return self }
+    return Examination.Glance(
+      threads: surroundings.threads, now: now, waits: waits, listsEveryThread: listsEveryThread, refused: refused,
+      words: words.merging(surroundings.words) { own, _ in own }, grounds: grounds, owners: owners, guesses: guesses,
+      surroundings: surroundings)
+  }
+}
+
+extension Surroundings {
+  /// Threads in waits of the kernel's whose process has a handler for SIGALRM.
+  var alarmed: Set<ThreadID> {
+    neighbours.reduce(into: []) { threads, one in
+      guard !one.kernelWaits.isEmpty, one.process.catchesAlarm else { return }
+      threads.formUnion(one.kernelWaits.keys)
+    }
+  }
+
+  static let alarm =
+    "One of these processes has a handler for SIGALRM, the usual way to put a time limit on such a wait."
+}

@@ -1,0 +1,27 @@
+import LockjawModel
+
+/// A thread asleep in a call that another process can end, and the proof that it is the same sleep as before.
+package struct KernelSleeper: Hashable, Sendable {
+  package var thread: ThreadID
+  package var stillness: Stillness
+}
+
+extension LiveProcess {
+  /// Threads asleep on file locks, for children, or in reads and writes, whatever those are of; a cheap look.
+  /// - Parameter limit: threads asked.
+  package func kernelSleepers(limit: Int) -> Set<KernelSleeper> {
+    var sleepers: Set<KernelSleeper> = []
+    for thread in threadIDs.prefix(limit) {
+      guard case .systemCall(_, let name?) = kernelState(of: thread), Self.endedByOthers.contains(name),
+        let stillness = stillness(of: thread)
+      else { continue }
+      sleepers.insert(KernelSleeper(thread: thread, stillness: stillness))
+    }
+    return sleepers
+  }
+
+  /// The calls that `kernelWait` knows.
+  private static let endedByOthers: Set<String> = [
+    "flock", "fcntl", "read", "readv", "recvfrom", "recvmsg", "write", "writev", "sendto", "sendmsg", "wait4", "waitid",
+  ]
+}

@@ -1,0 +1,31 @@
+import LockjawModel
+
+extension LiveProcess {
+  /// For how long the thread has not run, until now; `nil` where the kernel does not say.
+  package func sleptNanoseconds(_ thread: ThreadID) -> UInt64? { SleepClock()?.slept(self, thread) }
+
+  /// Its thread ids are not ours: it lives in another pid namespace.
+  package var isInOtherPidNamespace: Bool { PidNamespace(self).isForeign }
+
+  /// Whether the kernel lets this user see what its threads do; a sentence that names the missing right where not.
+  package var refusal: String? {
+    guard case .unknown(let reason) = kernelState(of: ThreadID(firstLiveTask ?? pid)) else { return nil }
+    return reason
+  }
+
+  /// It has a handler for SIGALRM: the usual way to put a time limit on a call that has none.
+  package var catchesAlarm: Bool {
+    guard let status = try? ProcFile.text("\(directory)/status"),
+      let line = status.split(separator: "\n").first(where: { $0.hasPrefix("SigCgt:") }),
+      let mask = line.split(separator: "\t").last.flatMap({ UInt64($0, radix: 16) })
+    else { return false }
+    return mask & 1 << 13 != 0  // signal 14
+  }
+
+  /// Name and arguments, for people: "4711 (sleep 60)".
+  package var nameInFull: String {
+    let command = commandLine.joined(separator: " ")
+    let name = command.isEmpty ? (try? ProcFile.text("\(directory)/comm")) ?? "" : command
+    return name.isEmpty ? "\(pid)" : "\(pid) (\(name.count > 80 ? name.prefix(79) + "…" : name[...]))"
+  }
+}

@@ -1,0 +1,79 @@
+import LockjawArena
+import LockjawDiagnosis
+import LockjawInspect
+import LockjawModel
+
+/// Looks, now and then, for threads of a session that sleep for what only the kernel keeps: file locks, pipes, children.
+///
+/// The shim sees none of these waits, so no bell rings for them. A patrol is cheap: it asks which call each thread is in.
+/// Only a thread that has slept in one call from one patrol to the next is worth a whole look, and only one.
+struct Patrol {
+  private let command: Int32
+  private let stall: Double
+  private var next: Instant
+  private var seen: [Int32: Set<KernelSleeper>] = [:]
+  private var examined: Set<KernelSleeper> = []
+
+  private static let processLimit = 64
+  private static let threadLimit = 1024
+  /// Whole looks in one patrol: each may stop a process for a moment.
+  private static let looksPerPatrol = 4
+
+  init(command: Int32, stall: Double) {
+    self.command = command
+    self.stall = stall
+    next = Self.later(.now, by: min(max(stall / 2, 0.5), 10))
+  }
+
+  func millisecondsToGo() -> Int32 { Int32(next.seconds(since: .now) * 1000) + 1 }
+
+  private var period: Double { min(max(stall / 2, 0.5), 10) }
+  private static func later(_ moment: Instant, by seconds: Double) -> Instant {
+    Instant(nanoseconds: moment.nanoseconds &+ UInt64(seconds * 1e9))
+  }
+
+  /// Reports that are worth showing; none where it is not time yet.
+  mutating func discoveries() -> [Discovery] {
+    guard Instant.now >= next else { return [] }
+    defer { next = Self.later(.now, by: period) }
+    let before = seen
+    seen = [:]
+    var found: [Discovery] = []
+    var looks = 0
+    for pid in [command] + ProcessTable().descendants(of: command, limit: Self.processLimit) {
+      guard let process = try? LiveProcess(pid: pid) else { continue }
+      let sleepers = process.kernelSleepers(limit: Self.threadLimit)
+      seen[pid] = sleepers
+      let due = sleepers.intersection(before[pid] ?? []).subtracting(examined)
+      guard !due.isEmpty, looks < Self.looksPerPatrol else { continue }
+      looks += 1
+      examined.formUnion(due)
+      if let report = report(process), leadsOut(report) {
+        found.append(
+          Discovery(
+            occasion: .finding(isRenewal: false), process: process.identity,
+            arenaPath: ArenaSearch.path(of: process) ?? "", report: report))
+      }
+    }
+    // Sleeps that are over come never again.
+    let current = seen.values.reduce(into: Set()) { $0.formUnion($1) }
+    examined.formIntersection(current)
+    return found
+  }
+
+  private func report(_ process: LiveProcess) -> Report? {
+    let single = SingleReport(stall: stall)
+    if let arena = ArenaSearch.path(of: process).flatMap({ try? ArenaReader(path: $0) }) {
+      return single.of(process, arena: arena)
+    }
+    return try? single.of(process, withoutStopping: false)
+  }
+
+  /// What concerns recorded locks alone is the followers' business.
+  private func leadsOut(_ report: Report) -> Bool {
+    let kept = Set(report.locks.filter(\.type.isKernelObject).map(\.id))
+    return report.findings.contains { finding in
+      (finding.kind.isHang || finding.kind == .longHold) && finding.edges.contains { kept.contains($0.lock) }
+    }
+  }
+}
