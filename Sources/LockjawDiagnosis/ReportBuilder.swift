@@ -127,13 +127,21 @@ package struct ReportBuilder {
       releasedAt: found(raw).flatMap {
         stackReader.frame(at: $0.releasedAt, isReturnAddress: $0.releasedAtIsReturnAddress)
       },
-      heldMode: raw.holderMode,
+      guardVariable: guardVariable(raw), heldMode: raw.holderMode,
       waitingForSeconds: raw.since.isKnown ? examination.now.seconds(since: raw.since) : .nan)
   }
 
   /// Stacks and names of the process that the thread belongs to.
   private func reader(of tid: ThreadID) -> StackReader {
     examination.surroundings?.neighbour(of: tid).flatMap { otherReaders[$0.index] } ?? stackReader
+  }
+
+  /// By what name the program knows the first holder's hold.
+  private func guardVariable(_ raw: CandidateEdge) -> GuardVariable? {
+    // Of a cycle of a thousand threads nobody reads a thousand names.
+    guard let holder = raw.holders.first, lockOrder.prefix(Self.fewThreads).contains(where: { $0.address == raw.object })
+    else { return nil }
+    return reader(of: holder).guardVariable(of: raw.object, held: byThread[holder], holder, heldIn: found(raw)?.heldIn)
   }
 
   /// The first holder's hold as the search found it.
