@@ -79,7 +79,8 @@ package struct ReportBuilder {
       threads: threads, processes: examination.surroundings?.reports(of: threads, locks) ?? [], history: history,
       modules: stackReader.coverage,
       diagnostics: target.diagnostics + (arena?.quietness.map { [$0] } ?? []) + stackReader.diagnostics
-        + otherReaders.sorted { $0.key < $1.key }.flatMap(\.value.diagnostics) + unlisted(threads), losses: losses, timing: timing,
+        + runtimeLimits + otherReaders.sorted { $0.key < $1.key }.flatMap(\.value.diagnostics) + unlisted(threads),
+      losses: losses, timing: timing,
       source: source)
   }
 
@@ -226,6 +227,10 @@ package struct ReportBuilder {
     return order.prefix(limit).map(threadReport)
   }
 
+  private var runtimeLimits: [String] {
+    RuntimeLimits.sentences(target.modules, files: target.symbols().files, hasArena: arena != nil)
+  }
+
   private func unlisted(_ threads: [ThreadReport]) -> [String] {
     let named = Set(examination.diagnosis.findings.flatMap(\.bystanders)).subtracting(threads.map(\.tid))
     guard !named.isEmpty else { return [] }
@@ -246,7 +251,7 @@ package struct ReportBuilder {
         holds: holds(thread))
     }
     return ThreadReport(
-      tid: tid, name: name(of: tid), state: thread.wait.map(waiting) ?? activity(tid),
+      tid: tid, name: name(of: tid), state: told(thread.wait).map(waiting) ?? activity(tid),
       stack: reader(of: tid).stack(of: thread), holds: holds(thread),
       waitsFor: thread.wait.flatMap { lockIDs[$0.object] }, process: thread.process)
   }
@@ -254,6 +259,12 @@ package struct ReportBuilder {
   /// Nobody says of a process that it holds its own life, or the end of a pipe.
   private func holds(_ thread: ThreadState) -> [String] {
     thread.held.filter { !$0.type.isKernelObject || $0.type == .fileLock }.compactMap { lockIDs[$0.object] }
+  }
+
+  /// A wait for what the kernel keeps, of which no finding speaks, is better told by its system call; a core tells it so, too.
+  private func told(_ wait: Wait?) -> Wait? {
+    guard let wait, wait.type.isKernelObject, lockIDs[wait.object] == nil else { return wait }
+    return nil
   }
 
   private func waiting(_ wait: Wait) -> String {

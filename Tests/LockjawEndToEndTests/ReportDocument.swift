@@ -29,7 +29,8 @@ struct ReportDocument: Decodable {
     var heldSinceAt: Frame?
     var heldIn: Frame?
     var `guard`: Guard?
-    var waitingForSeconds: Double
+    /// `nil`: a core that dates nothing.
+    var waitingForSeconds: Double?
   }
 
   struct Finding: Decodable {
