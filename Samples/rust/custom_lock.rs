@@ -1,18 +1,23 @@
-// A spin lock of the program's own, made of an atomic: nothing sees who has it, so it tells lockjaw, whose functions are
+// A lock of the program's own, made of one futex word: nothing sees who has it, so it tells lockjaw, whose functions are
 // looked up by name and are there only where the library is preloaded. Two ledgers are locked in opposite orders.
 //
 // lockjaw: verdict=deadlock certainty=inferred threads=2 edition=2021
 mod guard;
 
-use std::ffi::{c_char, c_int, c_void};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::ffi::{c_char, c_int, c_long, c_void};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Barrier, OnceLock};
 use std::thread;
 use std::time::Duration;
 
 extern "C" {
     fn dlsym(handle: *mut c_void, name: *const c_char) -> *mut c_void;
+    fn syscall(number: c_long, ...) -> c_long;
 }
+
+const FUTEX: c_long = 202;
+const FUTEX_WAIT: c_int = 0;
+const FUTEX_WAKE: c_int = 1;
 
 type Told = unsafe extern "C" fn(*const c_void, c_int);
 
@@ -43,7 +48,7 @@ fn lockjaw() -> &'static Lockjaw {
 unsafe extern "C" fn nobody(_: *const c_void, _: c_int) {}
 
 struct Ledger {
-    locked: AtomicBool,
+    locked: AtomicU32,
 }
 
 impl Ledger {
@@ -52,17 +57,16 @@ impl Ledger {
     }
 
     fn try_lock(&self) -> bool {
-        !self.locked.swap(true, Ordering::Acquire)
+        self.locked.swap(1, Ordering::Acquire) == 0
     }
 
     #[inline(never)]
     fn lock(&self) {
         let (wait_begin, acquired) = (lockjaw().wait_begin.unwrap_or(nobody), lockjaw().acquired.unwrap_or(nobody));
-        let hour = Duration::from_secs(3600);
         while !self.try_lock() {
             // SAFETY: the address only tells locks apart. Saying it again changes nothing; on one line, so that it is said
             // where the thread stands.
-            unsafe { wait_begin(self.address(), 0) }; thread::park_timeout(hour); // lockjaw: waits debts,assets thread=import,export
+            unsafe { wait_begin(self.address(), 0); syscall(FUTEX, self.address(), FUTEX_WAIT, 1, 0usize) }; // lockjaw: waits debts,assets thread=import,export
         }
         unsafe { acquired(self.address(), 0) }; // lockjaw: holds assets,debts thread=import,export
         std::hint::black_box(self); // or the call would be a jump, and its address the caller's
@@ -70,7 +74,9 @@ impl Ledger {
 
     fn unlock(&self) {
         if let Some(tell) = lockjaw().releasing { unsafe { tell(self.address(), 0) } }
-        self.locked.store(false, Ordering::Release);
+        self.locked.store(0, Ordering::Release);
+        // SAFETY: the word is there, and a wake changes nothing but who runs.
+        unsafe { syscall(FUTEX, self.address(), FUTEX_WAKE, 1) };
     }
 }
 
@@ -85,8 +91,8 @@ fn book(from: &Ledger, to: &Ledger, both_hold_one: &Barrier) {
 
 fn main() {
     guard::begin();
-    let assets = Arc::new(Ledger { locked: AtomicBool::new(false) });
-    let debts = Arc::new(Ledger { locked: AtomicBool::new(false) });
+    let assets = Arc::new(Ledger { locked: AtomicU32::new(0) });
+    let debts = Arc::new(Ledger { locked: AtomicU32::new(0) });
     let both_hold_one = Arc::new(Barrier::new(2));
     for (name, from, to) in [("import", &assets, &debts), ("export", &debts, &assets)] {
         let (from, to, meeting) = (from.clone(), to.clone(), both_hold_one.clone());

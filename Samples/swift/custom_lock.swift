@@ -1,5 +1,5 @@
-// A lock of the program's own, made of an atomic flag: nothing sees who has it, so it tells lockjaw through lockjaw.h. Two
-// drawers are locked in opposite orders.
+// A lock of the program's own, made of an atomic flag and a gate to sleep at: nothing sees who has it, so it tells lockjaw
+// through lockjaw.h. Two drawers are locked in opposite orders.
 //
 // lockjaw: verdict=deadlock certainty=inferred threads=2
 import Glibc
@@ -7,13 +7,17 @@ import Synchronization
 
 final class Drawer: Sendable {
   private let locked = Atomic(false)
+  // Made once and never moved; semaphores are for all threads.
+  nonisolated(unsafe) private let gate = UnsafeMutablePointer<sem_t>.allocate(capacity: 1)
+
+  init() { sem_init(gate, 0, 0) }
 
   private var identity: UnsafeRawPointer { UnsafeRawPointer(Unmanaged.passUnretained(self).toOpaque()) }
 
   func lock() {
     while locked.exchange(true, ordering: .acquiring) {
       // Saying it again changes nothing; on one line, so that it is said where the thread stands.
-      _ = (lockjaw_wait_begin(identity), poll(nil, 0, 3_600_000))  // lockjaw: waits stamps,cash thread=alice,bob
+      _ = (lockjaw_wait_begin(identity), sem_wait(gate))  // lockjaw: waits stamps,cash thread=alice,bob
     }
     lockjaw_acquired(identity)  // lockjaw: holds cash,stamps thread=alice,bob
   }
@@ -21,6 +25,7 @@ final class Drawer: Sendable {
   func unlock() {
     lockjaw_releasing(identity)
     locked.store(false, ordering: .releasing)
+    sem_post(gate)
   }
 
   func name(_ name: String) { lockjaw_name(identity, name) }
