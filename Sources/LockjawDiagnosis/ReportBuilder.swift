@@ -127,13 +127,21 @@ package struct ReportBuilder {
       releasedAt: found(raw).flatMap {
         stackReader.frame(at: $0.releasedAt, isReturnAddress: $0.releasedAtIsReturnAddress)
       },
-      heldMode: raw.holderMode,
+      guardVariable: guardVariable(raw), heldMode: raw.holderMode,
       waitingForSeconds: raw.since.isKnown ? examination.now.seconds(since: raw.since) : .nan)
   }
 
   /// Stacks and names of the process that the thread belongs to.
   private func reader(of tid: ThreadID) -> StackReader {
     examination.surroundings?.neighbour(of: tid).flatMap { otherReaders[$0.index] } ?? stackReader
+  }
+
+  /// By what name the program knows the first holder's hold.
+  private func guardVariable(_ raw: CandidateEdge) -> GuardVariable? {
+    // Of a cycle of a thousand threads nobody reads a thousand names.
+    guard let holder = raw.holders.first, lockOrder.prefix(Self.fewThreads).contains(where: { $0.address == raw.object })
+    else { return nil }
+    return reader(of: holder).guardVariable(of: raw.object, held: byThread[holder], holder, heldIn: found(raw)?.heldIn)
   }
 
   /// The first holder's hold as the search found it.
@@ -243,7 +251,7 @@ package struct ReportBuilder {
         holds: holds(thread))
     }
     return ThreadReport(
-      tid: tid, name: name(of: tid), state: thread.wait.map(waiting) ?? activity(tid),
+      tid: tid, name: name(of: tid), state: told(thread.wait).map(waiting) ?? activity(tid),
       stack: reader(of: tid).stack(of: thread), holds: holds(thread),
       waitsFor: thread.wait.flatMap { lockIDs[$0.object] }, process: thread.process)
   }
@@ -251,6 +259,12 @@ package struct ReportBuilder {
   /// Nobody says of a process that it holds its own life, or the end of a pipe.
   private func holds(_ thread: ThreadState) -> [String] {
     thread.held.filter { !$0.type.isKernelObject || $0.type == .fileLock }.compactMap { lockIDs[$0.object] }
+  }
+
+  /// A wait for what the kernel keeps, of which no finding speaks, is better told by its system call; a core tells it so, too.
+  private func told(_ wait: Wait?) -> Wait? {
+    guard let wait, wait.type.isKernelObject, lockIDs[wait.object] == nil else { return wait }
+    return nil
   }
 
   private func waiting(_ wait: Wait) -> String {
@@ -270,7 +284,7 @@ package struct ReportBuilder {
   private func name(of tid: ThreadID) -> String { target.threadName(tid) ?? byThread[tid]?.name ?? "" }
 
   private func activity(_ tid: ThreadID) -> String {
-    if let snapshotState = snapshot?.threads.first(where: { $0.tid == tid })?.missing { return snapshotState }
+    if let snapshotState = snapshot?.thread(tid)?.missing { return snapshotState }
     return target.activity(of: tid) ?? Self.words(examination.kernel[tid] ?? .unknown(reason: "not asked"))
   }
 

@@ -15,6 +15,8 @@ package protocol Target: AnyObject {
   /// What this target cannot tell, in sentences.
   var diagnostics: [String] { get }
   func kernelState(of thread: ThreadID) -> KernelState
+  /// What each thread does, where it costs nothing to say of all of them; else empty.
+  var kernelStates: [ThreadID: KernelState] { get }
   /// What a thread is doing, for people; `nil` where only `kernelState` can be said.
   func activity(of thread: ThreadID) -> String?
   /// A thread's name as the kernel has it now; `nil` where nobody can say.
@@ -23,6 +25,10 @@ package protocol Target: AnyObject {
   func isAlive(_ thread: ThreadID) -> Bool?
   /// Makes and keeps what unwinding and naming need; called once something is to be shown.
   func symbols() -> TargetSymbols
+}
+
+extension Target {
+  package var kernelStates: [ThreadID: KernelState] { [:] }
 }
 
 /// Unwinder and symbolizer of one process, with the module list they were made for.

@@ -3,6 +3,8 @@ struct Comparison {
   var truth: Truth
   /// The sample's source, as a frame's file ends.
   var fileName: String
+  /// Somebody recorded where locks were taken.
+  var acquiresAreRecorded = true
 
   /// Every way in which `report` differs from the truth, as sentences. Empty: it says what the source says.
   func mismatches(in report: ReportDocument) -> [String] {
@@ -84,7 +86,13 @@ struct Comparison {
     if isFoundByFrames, edge.heldIn?.fileName != fileName {
       found.append("\(list(holders)) holds it in \(edge.heldIn?.function ?? "nowhere"), which is not in \(fileName)")
     }
-    if isHolderOwed, !isFoundByFrames, let holder = holders.first,
+    // A guard that has a name is declared where the lock is taken.
+    if let variable = edge.guard, let holder = holders.first, let line = truth.line(where: holder, acquiredFor: wait),
+      variable.fileName != fileName || variable.line != line
+    {
+      found.append("\(holder)'s guard \(variable.name) is not declared at \(fileName):\(line)")
+    }
+    if acquiresAreRecorded, isHolderOwed, !isFoundByFrames, let holder = holders.first,
       let line = truth.line(where: holder, acquiredFor: wait)
     {
       found += mismatch(of: edge.heldSinceAt, line: line, what: "\(holder) holds since").map { [$0] } ?? []

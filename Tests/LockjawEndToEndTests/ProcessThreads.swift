@@ -28,6 +28,13 @@ struct ProcessThreads {
     names.isSubset(of: Set(list().lazy.filter(\.isInFutexWait).map(\.name)))
   }
 
+  /// Whether every thread sleeps in some system call.
+  func areAllAsleep() -> Bool {
+    let tasks = "/proc/\(pid)/task"
+    let threads = (try? FileManager.default.contentsOfDirectory(atPath: tasks)) ?? []
+    return !threads.isEmpty && threads.allSatisfy { read("\(tasks)/\($0)/syscall")?.first?.isNumber ?? false }
+  }
+
   private func read(_ path: String) -> String? {
     (try? String(contentsOfFile: path, encoding: .utf8))?.trimmingCharacters(in: .newlines)
   }
