@@ -144,9 +144,9 @@ package struct Examination {
     }
     let confirmed = Self.throughSurroundings(
       (secondLook.map { look in diagnosis.keeping { look.confirms($0) } } ?? diagnosis)
-      .adding(Self.lockFindings(glance, arena: arena, target: target))
-      .doubting(glance.guesses)
-      .keeping { $0.kind != .idle || !Self.someoneRuns(target) }, glance.surroundings)
+        .adding(Self.lockFindings(glance, arena: arena, target: target))
+        .doubting(glance.guesses)
+        .keeping { $0.kind != .idle || !Self.someoneRuns(target) }, glance.surroundings)
     wasOvertaken = diagnosis.findings.contains { $0.kind == .orphanedLock && !confirmed.findings.contains($0) }
     self.diagnosis = confirmed
   }

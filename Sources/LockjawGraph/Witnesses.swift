@@ -124,11 +124,13 @@ package struct Witnesses: Sendable {
   /// Why no arena could speak of this thread's wait.
   private func unrecorded(_ state: ThreadState) -> String? {
     if let process = state.process {
-      return "arena: thread \(state.tid) is one of process \(process); it was seen asleep in the same wait at two looks, and "
+      return
+        "arena: thread \(state.tid) is one of process \(process); it was seen asleep in the same wait at two looks, and "
         + "its arena was not heard."
     }
     guard state.wait?.isFromKernel ?? false else { return nil }
-    return "arena: no shim records what thread \(state.tid) waits for; the kernel says it, and that the thread did not run "
+    return
+      "arena: no shim records what thread \(state.tid) waits for; the kernel says it, and that the thread did not run "
       + "between two looks."
   }
 
@@ -257,6 +259,10 @@ package struct Witnesses: Sendable {
       }
       return hearing.dissent("kernel: thread \(edge.waiter) is \(state.words), not spinning on \(name).")
     }
+    if edge.type == .custom {
+      return hearing.missing(
+        "kernel: thread \(edge.waiter) is \(state.words); how a lock of the program's own waits, it cannot tell.")
+    }
     if edge.type.isKernelObject {
       if case .systemCall = state { return }
       return hearing.dissent("kernel: thread \(edge.waiter) is \(state.words), not waiting for a \(name).")
@@ -277,7 +283,8 @@ package struct Witnesses: Sendable {
     return switch word.type {
     case .rwlock, .semaphore: true
     case .mutex: !(word.variant ?? "").contains("PI") && !(word.variant ?? "").contains("robust")
-    case .spinlock, .condition, .barrier, .join, .futex, .piFutex, .once, .fileLock, .pipe, .socket, .child: false
+    case .staticGuard: true
+    case .spinlock, .custom, .condition, .barrier, .join, .futex, .piFutex, .once, .fileLock, .pipe, .socket, .child: false
     }
   }
 }

@@ -41,7 +41,9 @@ struct FindingSentence {
   // MARK: - Cycles
 
   private var cycle: String {
-    if edges.count == 2, EdgeShape(edges) == .cycle, edges.allSatisfy({ index.lockType(of: $0)?.isForShortWaits ?? true }) {
+    if edges.count == 2, EdgeShape(edges) == .cycle,
+      edges.allSatisfy({ index.lockType(of: $0)?.isForShortWaits ?? true })
+    {
       let clauses = edges.map { "\(index.shortName($0.waiter)) \(waitClause($0))" }
       return "threads \(subjects) each hold \(noun) the other wants: " + clauses.joined(separator: ", ")
     }
