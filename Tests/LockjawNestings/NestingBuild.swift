@@ -80,7 +80,8 @@ package struct NestingBuild: CustomStringConvertible, Sendable {
         \(flags.joined(separator: "\n"))
         """, to: manifest)
       try Command.succeed([
-        "env", "RUSTFLAGS=--cfg \(cfg)", "cargo", "build", "--quiet", "--offline", "--release", "--manifest-path", manifest,
+        "env", "RUSTFLAGS=--cfg \(cfg)", "cargo", "build", "--quiet", "--offline", "--release", "--manifest-path",
+        manifest,
         "--target-dir", "\(directory.path)/target", "--config", "source.crates-io.replace-with=\"debian\"",
         "--config", "source.debian.directory=\"/usr/share/cargo/registry\"",
       ])
