@@ -79,8 +79,8 @@ package struct ReportBuilder {
       threads: threads, processes: examination.surroundings?.reports(of: threads, locks) ?? [], history: history,
       modules: stackReader.coverage,
       diagnostics: target.diagnostics + (arena?.quietness.map { [$0] } ?? []) + stackReader.diagnostics
-        + otherReaders.sorted { $0.key < $1.key }.flatMap(\.value.diagnostics) + unlisted(threads), losses: losses,
-      timing: timing,
+        + runtimeLimits + otherReaders.sorted { $0.key < $1.key }.flatMap(\.value.diagnostics) + unlisted(threads),
+      losses: losses, timing: timing,
       source: source)
   }
 
@@ -132,13 +132,21 @@ package struct ReportBuilder {
       releasedAt: found(raw).flatMap {
         stackReader.frame(at: $0.releasedAt, isReturnAddress: $0.releasedAtIsReturnAddress)
       },
-      heldMode: raw.holderMode,
+      guardVariable: guardVariable(raw), heldMode: raw.holderMode,
       waitingForSeconds: raw.since.isKnown ? examination.now.seconds(since: raw.since) : .nan)
   }
 
   /// Stacks and names of the process that the thread belongs to.
   private func reader(of tid: ThreadID) -> StackReader {
     examination.surroundings?.neighbour(of: tid).flatMap { otherReaders[$0.index] } ?? stackReader
+  }
+
+  /// By what name the program knows the first holder's hold.
+  private func guardVariable(_ raw: CandidateEdge) -> GuardVariable? {
+    // Of a cycle of a thousand threads nobody reads a thousand names.
+    guard let holder = raw.holders.first, lockOrder.prefix(Self.fewThreads).contains(where: { $0.address == raw.object })
+    else { return nil }
+    return reader(of: holder).guardVariable(of: raw.object, held: byThread[holder], holder, heldIn: found(raw)?.heldIn)
   }
 
   /// The first holder's hold as the search found it.
@@ -224,6 +232,10 @@ package struct ReportBuilder {
     return order.prefix(limit).map(threadReport)
   }
 
+  private var runtimeLimits: [String] {
+    RuntimeLimits.sentences(target.modules, files: target.symbols().files, hasArena: arena != nil)
+  }
+
   private func unlisted(_ threads: [ThreadReport]) -> [String] {
     let named = Set(examination.diagnosis.findings.flatMap(\.bystanders)).subtracting(threads.map(\.tid))
     guard !named.isEmpty else { return [] }
@@ -277,7 +289,7 @@ package struct ReportBuilder {
   private func name(of tid: ThreadID) -> String { target.threadName(tid) ?? byThread[tid]?.name ?? "" }
 
   private func activity(_ tid: ThreadID) -> String {
-    if let snapshotState = snapshot?.threads.first(where: { $0.tid == tid })?.missing { return snapshotState }
+    if let snapshotState = snapshot?.thread(tid)?.missing { return snapshotState }
     return target.activity(of: tid) ?? Self.words(examination.kernel[tid] ?? .unknown(reason: "not asked"))
   }
 

@@ -12,11 +12,16 @@ package final class RunSession {
     package var action: HangAction
     package var errorExitStatus: Int32
     package var settings: Follower.Settings
-    package init(command: [String], action: HangAction, errorExitStatus: Int32, settings: Follower.Settings) {
+    package var recording: RecordingSettings
+    package init(
+      command: [String], action: HangAction, errorExitStatus: Int32, settings: Follower.Settings,
+      recording: RecordingSettings = RecordingSettings()
+    ) {
       self.command = command
       self.action = action
       self.errorExitStatus = errorExitStatus
       self.settings = settings
+      self.recording = recording
     }
   }
 
@@ -110,7 +115,7 @@ package final class RunSession {
     return [
       ("LD_PRELOAD", preload), ("LOCKJAW_DIR", directory.path), ("LOCKJAW_SESSION", session),
       ("LOCKJAW_EXE", Shim.executablePath()),
-    ]
+    ] + options.recording.environment
   }
 
   // MARK: - Following
@@ -132,7 +137,9 @@ package final class RunSession {
     _ = arena.claim(pid: getpid(), startTicks: ownStartTicks, isAlive: ArenaSearch.isAlive)
     // exec: the same process, a new image with an arena of its own.
     if let older = followed[entry.identity] {
-      guard older.imageNumber < entry.imageNumber else { return }
+      // Images are counted within a directory: one that changed its user begins anew in that user's.
+      let isElsewhere = ArenaDirectory.containing(older.arenaPath) != ArenaDirectory.containing(entry.path)
+      guard isElsewhere || older.imageNumber < entry.imageNumber else { return }
       finish(entry.identity, condition: "replaced by exec")
     }
     let pidfd = PidDescriptor(pid: entry.identity.pid)
