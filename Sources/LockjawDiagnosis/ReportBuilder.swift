@@ -119,8 +119,13 @@ package struct ReportBuilder {
   /// What the reading of inlined locks rests on.
   private func grounds(_ raw: RawFinding) -> [String] {
     let objects = Set(raw.edges.map(\.object)).sorted()
-    return raw.edges.prefix(8).compactMap { examination.grounds[$0.waiter] }
-      + objects.prefix(8).compactMap { examination.owners[$0]?.check }
+    let sentences =
+      raw.edges.prefix(8).compactMap { examination.grounds[$0.waiter] }
+      + objects.prefix(8).flatMap { object in
+        examination.owners[object].map { [$0.check] + $0.notes } ?? []
+      }
+    // A finding about the lock itself has said what was missing.
+    return sentences.filter { !raw.evidence.contains($0) }
   }
 
   private func refusals(_ raw: RawFinding) -> [String] {
