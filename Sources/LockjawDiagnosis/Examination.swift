@@ -142,10 +142,10 @@ package struct Examination {
     }
     let confirmed = Self.throughSurroundings(
       (secondLook.map { look in diagnosis.keeping { look.confirms($0) } } ?? diagnosis)
-      .adding(Self.lockFindings(glance, arena: arena, target: target))
+      .adding(Self.lockFindings(glance, words: words, arena: arena, target: target, stall: stall))
       .doubting(glance.guesses), glance.surroundings)
     wasOvertaken = diagnosis.findings.contains { $0.kind == .orphanedLock && !confirmed.findings.contains($0) }
-    self.diagnosis = confirmed
+    self.diagnosis = asked.isStopped ? confirmed.ofStopped() : confirmed.weighingHolders(asked.processorUse(of:))
   }
 
   /// What leads into other processes counts only where those have stood still, and what is theirs alone is not reported.
@@ -153,7 +153,7 @@ package struct Examination {
     guard let surroundings else { return diagnosis }
     return diagnosis.keeping { surroundings.concernsItself($0) && surroundings.confirms($0) }
       .noting { surroundings.touches($0) && $0.kind.isHang ? Surroundings.stillness : nil }
-      .doubting(surroundings.alarmed, because: Surroundings.alarm)
+      .doubting(surroundings.interruptible, because: Surroundings.signals)
   }
 
   private static let absentArena =

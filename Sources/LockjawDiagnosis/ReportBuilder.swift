@@ -92,10 +92,11 @@ package struct ReportBuilder {
 
   /// "thread 4242 "loader", which holds it, is asleep in read (fd 3: pipe:[991])"
   private func culpritSentence(_ raw: RawFinding) -> [String] {
-    guard let culprit = raw.culprit, raw.kind == .longHold else { return [] }
+    guard let culprit = raw.culprit, raw.kind == .longHold || raw.kind == .hostStarved else { return [] }
     let name = name(of: culprit)
     let activity = target.activity(of: culprit) ?? raw.culpritState.map(Self.words)
-    return activity.map { ["thread \(culprit)\(name.isEmpty ? "" : " \"\(name)\""), which holds it, \($0)"] } ?? []
+    return (activity.map { ["thread \(culprit)\(name.isEmpty ? "" : " \"\(name)\""), which holds it, \($0)"] } ?? [])
+      + target.elaboration(of: culprit)
   }
 
   /// What the reading of inlined locks rests on.

@@ -4,9 +4,10 @@ import LockjawModel
 package struct LockWaiter: Hashable, Sendable {
   package var thread: ThreadID
   package var mode: LockMode
+  /// When its wait began; of one that has tried again and again, the first try.
   package var since: Instant
   package var hasTimeLimit: Bool
-  /// Waits of this thread for this lock that were seen to end by their time limit, without an acquire in between.
+  /// Waits of this thread for this lock that ended by their time limit, one right after the other, up to this one.
   package var timeouts: Int
   /// Only values and their surroundings say that it is this lock.
   package var isGuess: Bool

@@ -31,7 +31,7 @@ package struct SingleReport {
       examination = look(arena, target)
     }
     return Reporting(arena: arena, target: target, source: "live").report(
-      examination, stacks: wantsAllStacks ? .all : .involved, condition: "running", historyLimit: historyLimit)
+      examination, stacks: wantsAllStacks ? .all : .involved, condition: target.condition, historyLimit: historyLimit)
   }
 
   private func look(_ arena: ArenaReader, _ target: LiveTarget) -> Examination {
@@ -79,7 +79,7 @@ package struct SingleReport {
     let glance = Examination.glance(target).lookingAround(process, target: target, arena: nil, mayStop: mayStop)
     let examination = Examination(glance, arena: nil, target: target, stall: stall)
     return Reporting(arena: nil, target: target, source: "live").report(
-      examination, stacks: wantsAllStacks ? .all : .involved, condition: "running")
+      examination, stacks: wantsAllStacks ? .all : .involved, condition: target.condition)
   }
 
   private static let notStopped =

@@ -1,3 +1,4 @@
+import Glibc
 import LockjawInspect
 import LockjawModel
 
@@ -28,6 +29,13 @@ final class SurroundedTarget: Target {
   func activity(of thread: ThreadID) -> String? {
     surroundings.neighbour(of: thread).map { $0.process.activity(of: thread) } ?? target.activity(of: thread)
   }
+  var isStopped: Bool { target.isStopped }
+  func processorUse(of thread: ThreadID) -> ProcessorUse? {
+    surroundings.neighbour(of: thread).map { $0.process.processorUse(of: thread) } ?? target.processorUse(of: thread)
+  }
+  func elaboration(of thread: ThreadID) -> [String] {
+    surroundings.neighbour(of: thread).map { $0.process.elaboration(of: thread) } ?? target.elaboration(of: thread)
+  }
   func threadName(_ thread: ThreadID) -> String? {
     surroundings.neighbour(of: thread).map { $0.process.thread(thread)?.name } ?? target.threadName(thread)
   }
@@ -49,14 +57,24 @@ extension Examination.Glance {
 }
 
 extension Surroundings {
-  /// Threads in waits of the kernel's whose process has a handler for SIGALRM.
-  var alarmed: Set<ThreadID> {
-    neighbours.reduce(into: []) { threads, one in
-      guard !one.kernelWaits.isEmpty, one.process.catchesAlarm else { return }
-      threads.formUnion(one.kernelWaits.keys)
+  /// Threads in waits of the kernel's that a signal handler may end, or may be meant to end.
+  ///
+  /// A handler for SIGALRM is how a time limit is put on a call that has none. And where a program only waits for its child,
+  /// or for a pipe, and has handlers for the signals that people and programs send to ask for something, it may be
+  /// waiting for just those.
+  var interruptible: Set<ThreadID> {
+    let alarms: Set = [Int(SIGALRM), Int(SIGVTALRM), Int(SIGPROF)]
+    let requests = alarms.union([Int(SIGHUP), Int(SIGUSR1), Int(SIGUSR2), Int(SIGTERM), Int(SIGIO)])
+    return neighbours.reduce(into: []) { threads, one in
+      guard !one.kernelWaits.isEmpty else { return }
+      let handled = one.process.handledSignals(among: requests)
+      for (tid, wait) in one.kernelWaits {
+        let ending = wait.type == .fileLock ? alarms : requests
+        if !handled.isDisjoint(with: ending) { threads.insert(tid) }
+      }
     }
   }
 
-  static let alarm =
-    "One of these processes has a handler for SIGALRM, the usual way to put a time limit on such a wait."
+  static let signals =
+    "One of these processes has handlers for signals that may end such a wait: a program that waits for signals looks the same."
 }

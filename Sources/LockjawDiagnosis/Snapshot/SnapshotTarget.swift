@@ -11,13 +11,19 @@ package final class SnapshotTarget: Target {
   package let condition: String
   package let diagnostics: [String]
   private let made: TargetSymbols
+  /// The process itself, where it still runs: for what a snapshot does not have.
+  private let process: LiveProcess?
+  package let isStopped: Bool
 
   /// - Parameters:
   ///   - memory: all that can be read besides the snapshot's own copies: the live process, or the core.
   ///   - files: opens the modules; looked up below the process' root, or on this machine for a core.
   package init(
-    _ snapshot: Snapshot, memory: any MemoryReader, files: ModuleFiles, condition: String, diagnostics: [String] = []
+    _ snapshot: Snapshot, memory: any MemoryReader, files: ModuleFiles, condition: String, diagnostics: [String] = [],
+    process: LiveProcess? = nil
   ) {
+    self.process = process
+    isStopped = process?.isStopped ?? false
     self.snapshot = snapshot
     // What the core leaves out of a module, or a process that has ended meanwhile took along, its file may have.
     self.memory = LayeredMemory([
@@ -40,8 +46,8 @@ package final class SnapshotTarget: Target {
   /// A running process, of which `snapshot` was just taken.
   package convenience init(running snapshot: Snapshot, process: LiveProcess, diagnostics: [String] = []) {
     self.init(
-      snapshot, memory: ProcessMemory(process), files: ModuleFiles(root: .process(process)), condition: "running",
-      diagnostics: diagnostics)
+      snapshot, memory: ProcessMemory(process), files: ModuleFiles(root: .process(process)),
+      condition: process.isStopped ? LiveProcess.stopped : "running", diagnostics: diagnostics, process: process)
   }
 
   package convenience init(core: CoreFile) {
@@ -54,6 +60,8 @@ package final class SnapshotTarget: Target {
   package var threadIDs: Set<ThreadID>? { Set(snapshot.threads.map(\.tid)) }
   package func kernelState(of thread: ThreadID) -> KernelState { snapshot.thread(thread)?.kernelState ?? .gone }
   package func activity(of thread: ThreadID) -> String? { snapshot.activity(of: thread) }
+  package func processorUse(of thread: ThreadID) -> ProcessorUse? { process?.processorUse(of: thread) }
+  package func elaboration(of thread: ThreadID) -> [String] { process?.elaboration(of: thread) ?? [] }
   package func threadName(_ thread: ThreadID) -> String? {
     snapshot.thread(thread).flatMap { $0.name.isEmpty ? nil : $0.name }
   }

@@ -1,0 +1,33 @@
+import LockjawArena
+import LockjawModel
+
+/// What a thread's history says of waits with time limits that it has tried before.
+struct Retries {
+  private let arena: ArenaReader?
+
+  /// - Parameter arena: `nil`: nothing is known of the past.
+  init(_ arena: ArenaReader?) { self.arena = arena }
+
+  /// The waits for the same lock that ran out of time right before this one, without a pause in between: a thread that was
+  /// away for longer may have had the lock meanwhile, since an acquire without a wait leaves no trace.
+  /// - Returns: how many, and when the first of them began.
+  func before(_ wait: Wait, of thread: ThreadState) -> (count: Int, since: Instant)? {
+    guard let past = arena?.history(ofSlot: thread.slot) else { return nil }
+    return Self.before(wait, in: past)
+  }
+
+  /// - Parameter past: newest first.
+  static func before(_ wait: Wait, in past: [PastWait]) -> (count: Int, since: Instant)? {
+    var count = 0
+    var since = wait.since
+    for one in past where one.begin < wait.since {
+      let end = one.begin.nanoseconds &+ one.durationNanoseconds
+      guard one.outcome == .timeout, one.object == wait.object, one.type == wait.type, end <= since.nanoseconds,
+        since.nanoseconds - end <= one.durationNanoseconds / 10
+      else { break }
+      count += 1
+      since = one.begin
+    }
+    return count == 0 ? nil : (count, since)
+  }
+}

@@ -1,0 +1,92 @@
+import Glibc
+import LockjawModel
+
+extension LiveProcess {
+  /// Watches one thread for a moment. Costs that moment; nothing is stopped.
+  ///
+  /// From `/proc/PID/task/TID/schedstat` (time run, time spent waiting to run; Documentation/scheduler/sched-stats.rst),
+  /// `/proc/pressure/cpu` (Documentation/accounting/psi.rst) and the control group's `cpu.stat`.
+  /// - Returns: `nil` where the kernel keeps no such books, or the thread has ended.
+  package func processorUse(of thread: ThreadID, milliseconds: UInt32 = 50) -> ProcessorUse? {
+    let path = "\(directory)/task/\(thread)/schedstat"
+    let group = ControlGroup(of: self)
+    let begin = monotonicNanoseconds()
+    guard let before = Self.schedulerBooks(path) else { return nil }
+    let throttledBefore = group?.throttledNanoseconds
+    usleep(milliseconds * 1000)
+    guard let after = Self.schedulerBooks(path) else { return nil }
+    let throttledAfter = group?.throttledNanoseconds
+    return ProcessorUse(
+      watchedNanoseconds: monotonicNanoseconds() - begin, intendedNanoseconds: UInt64(milliseconds) * 1_000_000,
+      ranNanoseconds: after.ran &- before.ran, delayedNanoseconds: after.delayed &- before.delayed,
+      totalNanoseconds: after.ran, hostPressurePercent: HostPressure.somePercent(),
+      throttledNanoseconds: throttledAfter.map { $0 &- (throttledBefore ?? $0) })
+  }
+
+  private static func schedulerBooks(_ path: String) -> (ran: UInt64, delayed: UInt64)? {
+    guard let text = try? ProcFile.text(path) else { return nil }
+    let numbers = text.split(separator: " ").compactMap { UInt64($0) }
+    return numbers.count == 3 ? (numbers[0], numbers[1]) : nil
+  }
+
+  /// What a report says of a process that is stopped as a whole.
+  package static let stopped = "stopped by a signal: no thread can run until SIGCONT"
+
+  /// Every thread that has not ended is stopped, by a signal or by job control: none can do anything until SIGCONT.
+  package var isStopped: Bool {
+    let states = threads.filter { !$0.hasEnded }.map(\.state)
+    return !states.isEmpty && states.allSatisfy { $0 == "T" }
+  }
+}
+
+/// `/proc/pressure/cpu`.
+enum HostPressure {
+  static func somePercent() -> Double? {
+    (try? ProcFile.text("/proc/pressure/cpu")).flatMap(somePercent)
+  }
+
+  /// `some avg10=28.40 avg60=69.33 avg300=59.85 total=4693887687`
+  static func somePercent(_ text: String) -> Double? {
+    guard let line = text.split(separator: "\n").first(where: { $0.hasPrefix("some ") }) else { return nil }
+    return line.split(separator: " ").first { $0.hasPrefix("avg10=") }.flatMap { Double($0.dropFirst(6)) }
+  }
+}
+
+/// The control group that hands a process its processor time, of version 2 or 1.
+struct ControlGroup {
+  private let statisticsPath: String
+
+  init?(of process: LiveProcess) {
+    guard let text = try? ProcFile.text("\(process.directory)/cgroup"), let path = Self.path(text) else { return nil }
+    let candidates = ["/sys/fs/cgroup\(path)/cpu.stat", "/sys/fs/cgroup/cpu\(path)/cpu.stat"]
+    guard let found = candidates.first(where: { (try? ProcFile.bytes($0, atMost: 1 << 16)) != nil }) else { return nil }
+    statisticsPath = found
+  }
+
+  /// How long its quota has held the group back so far; `nil` where it has no quota.
+  var throttledNanoseconds: UInt64? { (try? ProcFile.text(statisticsPath)).flatMap(Self.throttledNanoseconds) }
+
+  /// `0::/user.slice/…` of version 2, or `1:cpu,cpuacct:/…` of version 1, which goes before where it is there.
+  static func path(_ text: String) -> String? {
+    var unified: String?
+    for line in text.split(separator: "\n") {
+      let fields = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
+      guard fields.count == 3 else { continue }
+      let path = fields[2] == "/" ? "" : String(fields[2])
+      if fields[1].split(separator: ",").contains("cpu") { return path }
+      if fields[0] == "0", fields[1].isEmpty { unified = path }
+    }
+    return unified
+  }
+
+  /// `throttled_usec 120` of version 2, `throttled_time 120000` (nanoseconds) of version 1.
+  static func throttledNanoseconds(_ text: String) -> UInt64? {
+    for line in text.split(separator: "\n") {
+      let fields = line.split(separator: " ")
+      guard fields.count == 2, let value = UInt64(fields[1]) else { continue }
+      if fields[0] == "throttled_usec" { return value &* 1000 }
+      if fields[0] == "throttled_time" { return value }
+    }
+    return nil
+  }
+}
