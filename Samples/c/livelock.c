@@ -4,9 +4,16 @@
 // lockjaw: verdict=livelock certainty=suspect threads=1 bystanders=0
 #include "sample.h"
 
+#include <semaphore.h>
+
 // The default kind lets readers in while a writer waits.
 static pthread_rwlock_t prices = PTHREAD_RWLOCK_INITIALIZER;
-static pthread_barrier_t turn[2];
+
+/// A reader's two permissions: to come in, and, once the other is inside, to leave.
+static struct reader {
+  const char *name;
+  sem_t may_enter, may_leave;
+} readers[2] = {{.name = "reader-1"}, {.name = "reader-2"}};
 
 static struct timespec in_milliseconds(long milliseconds) {
   struct timespec time;
@@ -19,22 +26,24 @@ static struct timespec in_milliseconds(long milliseconds) {
 
 static void read_prices(void) { poll(NULL, 0, 2); }
 
-/// Two readers: each comes in while the other is inside.
-static _Noreturn void read_for_ever(bool is_second) {
-  if (is_second) pthread_barrier_wait(&turn[0]);
+static _Noreturn void read_in_turn(struct reader *self, struct reader *other, bool is_first) {
   for (;;) {
+    sem_wait(&self->may_enter);
     pthread_rwlock_rdlock(&prices);  // lockjaw: holds prices thread=reader-1,reader-2 mode=read
-    pthread_barrier_wait(&turn[is_second]);  // The other may leave now.
+    if (!is_first) sem_post(&other->may_leave);
+    is_first = false;
     read_prices();
-    pthread_barrier_wait(&turn[!is_second]);  // The other has come in.
+    sem_post(&other->may_enter);
+    sem_wait(&self->may_leave);
     pthread_rwlock_unlock(&prices);
   }
 }
 
 static void *reading(void *argument) {
-  bool is_second = argument != NULL;
-  pthread_setname_np(pthread_self(), is_second ? "reader-2" : "reader-1");
-  read_for_ever(is_second);
+  struct reader *self = argument;
+  bool is_first = self == &readers[0];
+  pthread_setname_np(pthread_self(), self->name);
+  read_in_turn(self, &readers[is_first], is_first);
 }
 
 static bool update(void) {
@@ -53,12 +62,12 @@ static void *writing(void *unused) {
 
 int main(void) {
   sample_begin();
-  pthread_barrier_init(&turn[0], NULL, 2);
-  pthread_barrier_init(&turn[1], NULL, 2);
+  for (int i = 0; i < 2; i++) {
+    sem_init(&readers[i].may_enter, 0, i == 0);
+    sem_init(&readers[i].may_leave, 0, 0);
+  }
   pthread_t threads[3];
-  pthread_create(&threads[0], NULL, reading, NULL);
-  pthread_create(&threads[1], NULL, reading, &turn);
-  poll(NULL, 0, 10);
+  for (int i = 0; i < 2; i++) pthread_create(&threads[i], NULL, reading, &readers[i]);
   pthread_create(&threads[2], NULL, writing, NULL);
   sample_serve();
 }

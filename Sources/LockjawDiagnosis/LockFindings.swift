@@ -52,7 +52,7 @@ extension Examination {
       let before = wait.deadline == nil ? nil : retries.before(wait, of: thread)
       return LockWaiter(
         thread: thread.tid, mode: wait.mode, since: before?.since ?? wait.since, hasTimeLimit: wait.deadline != nil,
-        timeouts: before?.count ?? 0, isGuess: isGuess, isWoken: isWoken)
+        timeouts: before?.count ?? 0, isAllItsHistory: before?.isAll ?? false, isGuess: isGuess, isWoken: isWoken)
     }
   }
 
@@ -89,7 +89,7 @@ extension Examination {
     }
     let everybodySleeps =
       // Another process may be about to wake them.
-      !(word.variant ?? "").contains("process-shared")
+      !target.isShared(word.address)
       && target.threadIDs?.allSatisfy { thread in
         if case .running = target.kernelState(of: thread) { return false }
         return true

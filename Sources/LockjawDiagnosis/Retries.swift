@@ -10,14 +10,17 @@ struct Retries {
 
   /// The waits for the same lock that ran out of time right before this one, without a pause in between: a thread that was
   /// away for longer may have had the lock meanwhile, since an acquire without a wait leaves no trace.
-  /// - Returns: how many, and when the first of them began.
-  func before(_ wait: Wait, of thread: ThreadState) -> (count: Int, since: Instant)? {
+  /// - Returns: how many, when the first of them began, and whether a full history has nothing else.
+  func before(_ wait: Wait, of thread: ThreadState) -> (count: Int, since: Instant, isAll: Bool)? {
     guard let past = arena?.history(ofSlot: thread.slot) else { return nil }
     return Self.before(wait, in: past)
   }
 
+  /// Fewer events than these are no full history: a thread that has only begun.
+  private static let fullHistory = 32
+
   /// - Parameter past: newest first.
-  static func before(_ wait: Wait, in past: [PastWait]) -> (count: Int, since: Instant)? {
+  static func before(_ wait: Wait, in past: [PastWait]) -> (count: Int, since: Instant, isAll: Bool)? {
     var count = 0
     var since = wait.since
     for one in past where one.begin < wait.since {
@@ -28,6 +31,7 @@ struct Retries {
       count += 1
       since = one.begin
     }
-    return count == 0 ? nil : (count, since)
+    // The wait itself may be among its past.
+    return count == 0 ? nil : (count, since, count >= fullHistory && count >= past.count - 1)
   }
 }

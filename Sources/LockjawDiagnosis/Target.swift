@@ -27,6 +27,8 @@ package protocol Target: AnyObject {
   func elaboration(of thread: ThreadID) -> [String]
   /// The whole process is stopped by a signal.
   var isStopped: Bool { get }
+  /// Whether another process may see what lies at this address; `false` where nobody can say.
+  func isShared(_ address: Address) -> Bool
   /// Makes and keeps what unwinding and naming need; called once something is to be shown.
   func symbols() -> TargetSymbols
 }
@@ -36,6 +38,7 @@ extension Target {
   package func processorUse(of thread: ThreadID) -> ProcessorUse? { nil }
   package func elaboration(of thread: ThreadID) -> [String] { [] }
   package var isStopped: Bool { false }
+  package func isShared(_ address: Address) -> Bool { false }
 }
 
 /// Unwinder and symbolizer of one process, with the module list they were made for.
@@ -75,6 +78,7 @@ package final class LiveTarget: Target {
   package func processorUse(of thread: ThreadID) -> ProcessorUse? { process.processorUse(of: thread) }
   package func elaboration(of thread: ThreadID) -> [String] { process.elaboration(of: thread) }
   package var isStopped: Bool { process.isStopped }
+  package func isShared(_ address: Address) -> Bool { SharedMappings(process).place(of: address) != nil }
   package func isAlive(_ thread: ThreadID) -> Bool? {
     process.thread(thread).map { $0.state != "Z" && $0.state != "X" } ?? (process.isAlive ? false : nil)
   }

@@ -22,6 +22,8 @@ extension LockFacts {
   /// How many time limits in a row make a livelock of a free lock, and of one that is passed on among others.
   package static let livelockTimeouts = 3
   package static let starvationTimeouts = 10
+  /// Seconds that a full history must reach back to count as much as the stall.
+  private static let shortestHistory = 1.0
 
   /// - Parameters:
   ///   - now: the moment of the first look.
@@ -113,26 +115,30 @@ extension LockFacts {
   ///
   /// - Parameters:
   ///   - now: the moment of the look.
-  ///   - stall: seconds for which each waiter must have tried.
+  ///   - stall: seconds for which each waiter must have tried, as far as its history reaches back.
   ///   - changesHands: whether the lock has been seen to pass from one holder to another; asked last.
   /// - Returns: `nil` where some waiter has no time limit, or has not tried for long enough.
   package func starvation(now: Instant, stall: Double, changesHands: () -> Bool) -> RawFinding? {
     let waiting = waiters.filter { !$0.isWoken }
     guard !waiting.isEmpty, word.type == .mutex || word.type == .rwlock,
       waiting.allSatisfy({
-        $0.hasTimeLimit && $0.timeouts >= Self.starvationTimeouts && now.seconds(since: $0.since) >= stall
+        $0.hasTimeLimit && $0.timeouts >= Self.starvationTimeouts
+          && now.seconds(since: $0.since) >= ($0.isAllItsHistory ? min(stall, Self.shortestHistory) : stall)
       }), changesHands()
     else { return nil }
+    let longest = waiting.map { now.seconds(since: $0.since) }.min() ?? 0
     return finding(
       .livelock, .suspect, waiting,
       evidence: [
-        timesOver(waiting), "lock word: \(name) passes from one holder to another meanwhile, and these never get it.",
+        timesOver(waiting),
+        "arena: for \((longest * 10).rounded() / 10) s no success is on record.",
+        "lock word: \(name) passes from one holder to another meanwhile, and these never get it.",
       ])
   }
 
   private func timesOver(_ waiting: [LockWaiter]) -> String {
     let fewest = waiting.map(\.timeouts).min() ?? 0
-    return "arena: each of \(waiting.count == 1 ? "its 1 waiter" : "its \(waiting.count) waiters") has run out of time at least "
+    return "arena: \(waiting.count == 1 ? "its waiter" : "each of its \(waiting.count) waiters") has run out of time at least "
       + "\(fewest) times in a row, and begun again at once."
   }
 

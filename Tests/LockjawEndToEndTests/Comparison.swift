@@ -53,7 +53,7 @@ struct Comparison {
     for wait in truth.waits {
       let edges = finding.edges.filter { report.name(of: $0.waiter) == wait.thread }
       if let edge = edges.first, edges.count == 1 {
-        found += mismatches(of: edge, with: wait, in: report, isHolderOwed: finding.kind != "hang-unknown")
+        found += mismatches(of: edge, with: wait, in: report, isHolderOwed: !["hang-unknown", "livelock", "lost-wakeup"].contains(finding.kind))
       } else {
         found.append("\(edges.count) edges have \(wait.thread) as the waiter, not 1")
       }

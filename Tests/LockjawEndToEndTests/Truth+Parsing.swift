@@ -97,8 +97,8 @@ extension Truth {
     if let bystanderCount, bystanderCount != bystanders.count {
       throw TruthError(line: line, reason: "bystanders=\(bystanderCount), but \(bystanders.count) are marked")
     }
-    // That nobody holds it is what a phantom lock is.
-    let mayLackHolders = verdicts.contains("phantom-lock")
+    // That nobody holds it is what a phantom lock is, and a lost wake-up.
+    let mayLackHolders = !verdicts.isDisjoint(with: ["phantom-lock", "lost-wakeup"])
     for wait in waits where !mayLackHolders && holders(for: wait).isEmpty {
       throw TruthError(line: wait.line, reason: "nobody holds what \(wait.thread) waits for")
     }

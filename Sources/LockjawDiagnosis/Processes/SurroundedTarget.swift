@@ -30,6 +30,7 @@ final class SurroundedTarget: Target {
     surroundings.neighbour(of: thread).map { $0.process.activity(of: thread) } ?? target.activity(of: thread)
   }
   var isStopped: Bool { target.isStopped }
+  func isShared(_ address: Address) -> Bool { target.isShared(address) }
   func processorUse(of thread: ThreadID) -> ProcessorUse? {
     surroundings.neighbour(of: thread).map { $0.process.processorUse(of: thread) } ?? target.processorUse(of: thread)
   }

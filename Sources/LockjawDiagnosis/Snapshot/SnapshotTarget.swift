@@ -61,6 +61,9 @@ package final class SnapshotTarget: Target {
   package func kernelState(of thread: ThreadID) -> KernelState { snapshot.thread(thread)?.kernelState ?? .gone }
   package func activity(of thread: ThreadID) -> String? { snapshot.activity(of: thread) }
   package func processorUse(of thread: ThreadID) -> ProcessorUse? { process?.processorUse(of: thread) }
+  package func isShared(_ address: Address) -> Bool {
+    process.map { SharedMappings($0).place(of: address) != nil } ?? false
+  }
   package func elaboration(of thread: ThreadID) -> [String] { process?.elaboration(of: thread) ?? [] }
   package func threadName(_ thread: ThreadID) -> String? {
     snapshot.thread(thread).flatMap { $0.name.isEmpty ? nil : $0.name }
