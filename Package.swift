@@ -42,7 +42,7 @@ let package = Package(
       cSettings: [.unsafeFlags(["-std=gnu11", "-Wall", "-Wextra", "-Werror"])],
       linkerSettings: [
         .linkedLibrary("unwind-x86_64"), .linkedLibrary("unwind"), .linkedLibrary("dw"), .linkedLibrary("elf"),
-        .linkedLibrary("iberty"),
+        .linkedLibrary("iberty"), .linkedLibrary("zstd"), .linkedLibrary("lzma"),
       ]),
     .target(name: "LockjawModel"),
     .target(name: "LockjawArena", dependencies: ["CLockjawABI", "CLockjawNative", "LockjawModel"]),

@@ -18,6 +18,8 @@ struct lj_dwarf {
   Dwarf *dwarf;
   lj_dwarf_index index;
   struct composed_name *names;
+  struct lj_dwarf *alternate;
+  bool missed_split_unit;
 };
 
 #endif

@@ -33,6 +33,15 @@ lj_dwarf *lj_dwarf_open(const void *image, size_t bytes) {
   return result;
 }
 
+void lj_dwarf_set_alternate(lj_dwarf *d, lj_dwarf *alternate) {
+  d->alternate = alternate;
+  // Left to itself libdw opens the file that has the name, whichever build it is of. All ones is what it remembers when it
+  // has looked and found nothing (libdw/dwarf_getalt.c).
+  dwarf_setalt(d->dwarf, alternate ? alternate->dwarf : (Dwarf *)-1);
+}
+
+bool lj_dwarf_missed_split_unit(const lj_dwarf *d) { return d->missed_split_unit; }
+
 void lj_dwarf_close(lj_dwarf *d) {
   lj_index_free(&d->index);
   while (d->names) {
@@ -42,6 +51,7 @@ void lj_dwarf_close(lj_dwarf *d) {
   }
   dwarf_end(d->dwarf);
   elf_end(d->elf);
+  if (d->alternate) lj_dwarf_close(d->alternate);
   free(d);
 }
 
@@ -155,7 +165,10 @@ static const char *call_file(Dwarf_Die *unit, Dwarf_Die *call) {
 size_t lj_dwarf_frames(lj_dwarf *d, uint64_t pc, lj_dwarf_frame *frames, size_t capacity) {
   Dwarf_Die unit, function, chain[MAX_INLINE_DEPTH];
   if (capacity == 0 || !lj_index_unit(&d->index, d->dwarf, pc, &unit)) return 0;
-  const char *directory = string_attribute(&unit, DW_AT_comp_dir);
+  // Lines and directory stand in a split unit's skeleton. Asked for with its own attributes only: libdw would look for the
+  // other half by itself.
+  Dwarf_Attribute attribute;
+  const char *directory = dwarf_attr(&unit, DW_AT_comp_dir, &attribute) ? dwarf_formstring(&attribute) : NULL;
   const char *file = NULL;
   int line = 0;
   Dwarf_Line *row = dwarf_getsrc_die(&unit, pc);
@@ -163,13 +176,15 @@ size_t lj_dwarf_frames(lj_dwarf *d, uint64_t pc, lj_dwarf_frame *frames, size_t 
     file = dwarf_linesrc(row, NULL, NULL);
     if (dwarf_lineno(row, &line) != 0) line = 0;
   }
+  bool is_whole = lj_enter_split_unit(&unit);
+  d->missed_split_unit |= !is_whole;
   if (!lj_index_function(&d->index, &unit, pc, &function)) {
     // Assembly has lines and no functions; its name comes from the symbol table.
     if (!file) return 0;
     frames[0] = (lj_dwarf_frame){.file = file, .directory = directory, .line = line};
     return 1;
   }
-  bool qualifies = has_namespaces(&unit);
+  bool qualifies = is_whole && has_namespaces(&unit);
   // `chain` goes inwards, frames go outwards: the function itself is the last.
   size_t depth = inlined_calls(&function, pc, chain), count = 0;
   for (size_t i = depth + 1; i-- > 0 && count < capacity;) {

@@ -6,7 +6,10 @@
 #include "dwarf_units.h"
 
 #include <dwarf.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 // A damaged file can link DIEs in a circle or nest them for ever.
 enum { MAX_DEPTH = 64, MAX_DIES_PER_UNIT = 4 << 20 };
@@ -61,19 +64,42 @@ static bool find(const lj_die_table *table, Dwarf_Addr pc, Dwarf_Die *die) {
 static void build_units(lj_dwarf_index *index, Dwarf *dwarf) {
   index->has_units = true;
   Dwarf_CU *unit = NULL;
-  Dwarf_Die die, split;
+  Dwarf_Die die;
   uint8_t type;
-  while (dwarf_get_units(dwarf, unit, &unit, NULL, &type, &die, &split) == 0) {
+  while (dwarf_get_units(dwarf, unit, &unit, NULL, &type, &die, NULL) == 0) {
     // A skeleton's code is described in a file of its own; its ranges stand in the skeleton.
-    if (type != DW_UT_compile && type != DW_UT_skeleton) continue;
-    lj_die_table *table = &index->units;
-    size_t first = table->count;
-    add_ranges(table, &die);
-    if (type == DW_UT_skeleton && dwarf_tag(&split) == DW_TAG_compile_unit) {
-      for (size_t i = first; i < table->count; i++) table->ranges[i].die = split;
-    }
+    if (type == DW_UT_compile || type == DW_UT_skeleton) add_ranges(&index->units, &die);
   }
   sort(&index->units);
+}
+
+static const char *plain_string(Dwarf_Die *die, unsigned name) {
+  Dwarf_Attribute attribute;
+  return dwarf_attr(die, name, &attribute) ? dwarf_formstring(&attribute) : NULL;
+}
+
+// libdw opens whatever a skeleton names, and would wait for ever at a pipe; so it gets to see ordinary files only. That
+// the file is the unit's other half, libdw tells from an id that both have.
+static bool names_ordinary_file(Dwarf_Die *skeleton) {
+  const char *name = plain_string(skeleton, DW_AT_dwo_name);
+  if (!name) name = plain_string(skeleton, DW_AT_GNU_dwo_name);
+  const char *directory = plain_string(skeleton, DW_AT_comp_dir);
+  char path[PATH_MAX];
+  struct stat status;
+  if (!name || (name[0] != '/' && (!directory || directory[0] != '/'))) return false;
+  int length = snprintf(path, sizeof path, "%s%s%s", name[0] == '/' ? "" : directory, name[0] == '/' ? "" : "/", name);
+  return length > 0 && (size_t)length < sizeof path && stat(path, &status) == 0 && S_ISREG(status.st_mode);
+}
+
+bool lj_enter_split_unit(Dwarf_Die *unit) {
+  uint8_t type;
+  if (dwarf_cu_info(unit->cu, NULL, &type, NULL, NULL, NULL, NULL, NULL) != 0 || type != DW_UT_skeleton) return true;
+  Dwarf_Die split;
+  if (!names_ordinary_file(unit) || dwarf_cu_info(unit->cu, NULL, NULL, NULL, &split, NULL, NULL, NULL) != 0 ||
+      dwarf_tag(&split) != DW_TAG_compile_unit)
+    return false;
+  *unit = split;
+  return true;
 }
 
 bool lj_index_unit(lj_dwarf_index *index, Dwarf *dwarf, Dwarf_Addr pc, Dwarf_Die *unit) {
@@ -109,9 +135,8 @@ static void collect(lj_die_table *table, Dwarf_Die *parent, int depth, unsigned 
 }
 
 bool lj_index_function(lj_dwarf_index *index, Dwarf_Die *unit, Dwarf_Addr pc, Dwarf_Die *function) {
-  Dwarf_Off offset = dwarf_dieoffset(unit);
   for (size_t i = 0; i < index->function_tables; i++) {
-    if (index->functions[i].unit == offset) return find(&index->functions[i].functions, pc, function);
+    if (index->functions[i].unit == unit->addr) return find(&index->functions[i].functions, pc, function);
   }
   if (index->function_tables == index->function_capacity) {
     size_t capacity = index->function_capacity ? index->function_capacity * 2 : 8;
@@ -121,7 +146,7 @@ bool lj_index_function(lj_dwarf_index *index, Dwarf_Die *unit, Dwarf_Addr pc, Dw
     index->function_capacity = capacity;
   }
   lj_unit_functions *entry = &index->functions[index->function_tables++];
-  *entry = (lj_unit_functions){.unit = offset};
+  *entry = (lj_unit_functions){.unit = unit->addr};
   unsigned left = MAX_DIES_PER_UNIT;
   collect(&entry->functions, unit, 0, &left);
   sort(&entry->functions);

@@ -19,7 +19,7 @@ typedef struct {
 } lj_die_table;
 
 typedef struct {
-  Dwarf_Off unit; // of its DIE
+  const void *unit; // where its DIE is: offsets repeat from file to file
   lj_die_table functions;
 } lj_unit_functions;
 
@@ -30,7 +30,10 @@ typedef struct {
   size_t function_tables, function_capacity;
 } lj_dwarf_index;
 
+// The unit of `pc`. Of one that is split over two files it is the skeleton.
 bool lj_index_unit(lj_dwarf_index *index, Dwarf *dwarf, Dwarf_Addr pc, Dwarf_Die *unit);
+// The half of a split unit that has the functions: `unit` becomes it, where its file is there. `false`: it is not.
+bool lj_enter_split_unit(Dwarf_Die *unit);
 bool lj_index_function(lj_dwarf_index *index, Dwarf_Die *unit, Dwarf_Addr pc, Dwarf_Die *function);
 void lj_index_free(lj_dwarf_index *index);
 

@@ -26,7 +26,7 @@ package struct Examination {
 
   /// What the first pass alone says: cheap, and enough to know that there is nothing to examine.
   package struct Glance {
-    package let threads: [ThreadState]
+    package var threads: [ThreadState]
     package let now: Instant
     /// Waits by slot and sequence, in slot order: equal lists mean that nothing has changed.
     package let waits: [WaitKey]
@@ -34,14 +34,15 @@ package struct Examination {
     package let listsEveryThread: Bool
     /// Threads of a dead process that were refused the wait they are shown with; see `remains`.
     package let refused: Set<ThreadID>
-    /// Words of locks that are not glibc's, which only their waiters' stacks could tell; see `interpreting`.
-    package let words: [Address: LockWord]
+    /// Words of locks whose waits were told by stacks and words; see `interpreting`. Of a process without an arena: of every
+    /// lock that somebody waits for.
+    package var words: [Address: LockWord]
     /// What the interpretation of a thread's wait rests on, a sentence each.
-    package let grounds: [ThreadID: String]
+    package var grounds: [ThreadID: String]
     /// Threads whose waits only values in memory tell: nothing that rests on them is more than suspect.
-    package let guesses: Set<ThreadID>
+    package var guesses: Set<ThreadID>
     /// Holders of such locks; see `findingHolders`.
-    package let owners: [Address: LockOwners]
+    package var owners: [Address: LockOwners]
     /// Other processes that waits lead to; their threads are among `threads`.
     package let surroundings: Surroundings?
     package init(
@@ -99,8 +100,9 @@ package struct Examination {
         ?? Self.rememberedWord(lock.object, glance.threads)
     }
     var first = glance.threads
-    if arena == nil, let snapshot = (target as? SnapshotTarget)?.snapshot {
-      first = SnapshotOwners(words: words, snapshot: snapshot, surroundings: glance.surroundings).adding(to: first)
+    if arena == nil, let surroundings = glance.surroundings, let snapshot = (target as? SnapshotTarget)?.snapshot {
+      // The snapshot's own owners are told already; these are the neighbours'.
+      first = SnapshotOwners(words: words, snapshot: snapshot, surroundings: surroundings).adding(to: first)
     }
 
     var kernel: [ThreadID: KernelState] = [:]
@@ -143,7 +145,8 @@ package struct Examination {
     var confirmed = Self.throughSurroundings(
       (secondLook.map { look in diagnosis.keeping { look.confirms($0) } } ?? diagnosis)
       .adding(Self.lockFindings(glance, words: words, arena: arena, target: target, stall: stall))
-      .doubting(glance.guesses), glance.surroundings)
+      .doubting(glance.guesses)
+      .keeping { $0.kind != .idle || !Self.someoneRuns(target) }, glance.surroundings)
     wasOvertaken = diagnosis.findings.contains { $0.kind == .orphanedLock && !confirmed.findings.contains($0) }
     // What another process can see, another process may end.
     confirmed = confirmed.keeping { finding in
@@ -158,6 +161,13 @@ package struct Examination {
     return diagnosis.keeping { surroundings.concernsItself($0) && surroundings.confirms($0) }
       .noting { surroundings.touches($0) && $0.kind.isHang ? Surroundings.stillness : nil }
       .doubting(surroundings.interruptible, because: Surroundings.signals)
+  }
+
+  /// A server whose workers wait for conditions while its main thread computes is not idle. Only a snapshot knows of
+  /// every thread at no cost; who reads an arena would have to ask the kernel about thousands, many times a second.
+  private static func someoneRuns(_ target: any Target) -> Bool {
+    guard let snapshot = (target as? SnapshotTarget)?.snapshot else { return false }
+    return snapshot.threads.contains { $0.kernelState == .running }
   }
 
   private static let absentArena =

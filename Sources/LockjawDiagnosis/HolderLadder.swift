@@ -70,20 +70,15 @@ extension Examination.Glance {
             evidence: owner.evidence))
       }
     }
-    var known = Set(threads.map(\.tid))
-    var threads = threads.map { thread in
-      guard let more = holds[thread.tid] else { return thread }
-      var thread = thread
-      thread.held += more
-      return thread
-    }
+    var glance = self
+    for index in threads.indices { glance.threads[index].held += holds[threads[index].tid] ?? [] }
     // A holder that has never used a lock of the C library has no slot.
+    var known = Set(threads.map(\.tid))
     for (tid, held) in holds.sorted(by: { $0.key < $1.key }) where known.insert(tid).inserted {
-      threads.append(ThreadState(tid: tid, name: "", slot: -1, held: held))
+      glance.threads.append(ThreadState(tid: tid, name: "", slot: -1, held: held))
     }
-    return Examination.Glance(
-      threads: threads, now: now, waits: waits, listsEveryThread: listsEveryThread, refused: refused, words: words,
-      grounds: grounds, owners: found.mapValues(\.owners), guesses: guesses)
+    glance.owners = found.mapValues(\.owners)
+    return glance
   }
 }
 
@@ -196,6 +191,7 @@ extension LockSemantics.Kind {
     case (.parkingLot, .mutex): self = .parkingLotMutex
     case (.parkingLot, .rwlock): self = .parkingLotRwLock
     case (.glibc, .rwlock): self = .glibcRwlock
+    case (.abseil, .rwlock): self = .abseilMutex
     default: return nil
     }
   }

@@ -4,8 +4,8 @@ import LockjawInspect
 import LockjawModel
 
 extension Examination.Glance {
-  /// The same moment with futex waits taken for what they are: waits for locks of Rust, parking_lot, Swift, abseil,
-  /// musl or libstdc++, whose acquires no shim sees.
+  /// The same moment with futex waits taken for what they are: waits for locks of glibc, Rust, parking_lot, Swift, abseil,
+  /// musl or libstdc++, which nobody recorded as such.
   ///
   /// Costs a stack for each such wait, so it is done once they have lasted.
   /// - Parameters:
@@ -24,24 +24,26 @@ extension Examination.Glance {
     // Those who wait for the same lock came one after another: the younger belong into the same report.
     let younger = age / 10
     let interpreter = WaitInterpreter(target, arena: arena, snapshot: snapshot)
-    var words = words
-    var grounds = grounds
-    var guesses = guesses
-    let threads = threads.map { thread in
-      guard isDue(thread, after: younger), let reading = interpreter.reading(of: thread) else { return thread }
-      var thread = thread
-      thread.wait?.type = reading.type
-      thread.wait?.mode = reading.mode
-      if let lock = reading.lock { thread.wait?.object = lock }
-      if let joined = reading.joined { thread.wait?.companion = Address(UInt64(UInt32(bitPattern: joined.rawValue))) }
-      if let lock = reading.lock, let word = interpreter.word(of: reading) { words[lock] = word }
-      grounds[thread.tid] = reading.evidence
-      if reading.basis == .pattern { guesses.insert(thread.tid) }
-      return thread
+    var glance = self
+    for index in threads.indices where isDue(threads[index], after: younger) {
+      guard let reading = interpreter.reading(of: threads[index]) else { continue }
+      glance.threads[index].wait?.read(as: reading)
+      if let lock = reading.lock, let word = interpreter.word(of: reading) { glance.words[lock] = word }
+      // What the C library's own function says needs no further words.
+      if reading.library != .glibc { glance.grounds[reading.thread] = reading.evidence }
+      if reading.basis == .pattern { glance.guesses.insert(reading.thread) }
     }
-    return Examination.Glance(
-      threads: threads, now: now, waits: waits, listsEveryThread: listsEveryThread, refused: refused, words: words,
-      grounds: grounds, guesses: guesses)
+    return glance
+  }
+}
+
+extension Wait {
+  /// Takes a wait on a futex for what it was found to be.
+  fileprivate mutating func read(as reading: DecodedWait) {
+    type = reading.type
+    mode = reading.mode
+    if let lock = reading.lock { object = lock }
+    if let joined = reading.joined { companion = Address(UInt64(UInt32(bitPattern: joined.rawValue))) }
   }
 }
 
@@ -65,9 +67,7 @@ struct WaitInterpreter {
     let registers =
       wait.context.ip != 0 ? Registers(wait.context) : snapshot?.thread(thread.tid)?.registers ?? Registers()
     let reading = decoder.decode(
-      SleepingThread(
-        tid: thread.tid, futex: futex, stack: stacks.stack(of: thread), stackPointer: registers.stackPointer,
-        preserved: [registers.rbx, registers.rbp, registers.r12, registers.r13, registers.r14, registers.r15]))
+      SleepingThread(tid: thread.tid, futex: futex, stack: stacks.stackOfWait(thread), registers: registers))
     // A lock without an address has no word and no holder; a futex stays one.
     guard reading.library != .unknown, reading.lock != nil || !reading.type.hasHolder else { return nil }
     return reading

@@ -78,7 +78,10 @@ extension Examination {
   }
   private static let handoverSeconds = 0.03
 
-  /// The word read again, and who is still in the same wait. A dead process and a snapshot do not change.
+  /// The word read again, and who is still in the same wait.
+  ///
+  /// A snapshot is one moment, and reading it twice is no second look: a lock that is handed on is free for moments. Only
+  /// where every thread sleeps will the next moment be like this one. What a dead process left does not change.
   private static func secondLook(
     _ word: LockWord, _ asleep: [ThreadState], _ arena: ArenaReader?, _ target: any Target
   ) -> LockFacts.SecondLook? {
@@ -94,6 +97,7 @@ extension Examination {
         if case .running = target.kernelState(of: thread) { return false }
         return true
       } ?? false
+    if arena == nil, !everybodySleeps { return nil }
     return LockFacts.SecondLook(word: again, stillWaiting: Set(still.map(\.tid)), everybodySleeps: everybodySleeps)
   }
 }

@@ -77,6 +77,7 @@ package struct ReportBuilder {
     return Report(
       verdict: examination.diagnosis.verdict, signature: "", process: process, findings: findings, locks: locks,
       threads: threads, processes: examination.surroundings?.reports(of: threads, locks) ?? [], history: history,
+      modules: stackReader.coverage,
       diagnostics: target.diagnostics + (arena?.quietness.map { [$0] } ?? []) + stackReader.diagnostics
         + otherReaders.sorted { $0.key < $1.key }.flatMap(\.value.diagnostics) + unlisted(threads), losses: losses, timing: timing,
       source: source)

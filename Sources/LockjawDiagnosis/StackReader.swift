@@ -42,6 +42,28 @@ struct StackReader {
     return frames(at: site)
   }
 
+  /// As much of the stack of a thread asleep in a futex wait as tells what it waits for. The C library's own waits are told
+  /// by their first few frames: a thousand waiters' stacks need not be unwound for that.
+  func stackOfWait(_ thread: ThreadState) -> [Frame] {
+    guard thread.wait.map({ $0.context.ip == 0 }) ?? true, let snapshot,
+      let registers = snapshot.thread(thread.tid)?.registers
+    else { return stack(of: thread) }
+    func unwind(_ limit: Int) -> Unwinding {
+      symbols.unwinder.unwind(
+        registers, memory: LayeredMemory([snapshot.memory, target.memory]), limit: limit)
+    }
+    var innermost: [Frame] = []
+    for frame in unwind(Self.deepestLibraryStack).frames {
+      innermost += symbols.symbolizer.frames(at: frame.pc, isReturnAddress: frame.isReturnAddress)
+      guard innermost.last?.isPlumbing ?? false else { break }
+    }
+    if WaitFunction.innermost(in: innermost)?.function.library == .glibc { return innermost }
+    return symbols.symbolizer.frames(of: unwind(WaitFunction.reach))
+  }
+
+  /// Most frames between a program's call and the kernel: a lock function and what it is made of.
+  private static let deepestLibraryStack = 12
+
   /// The registers in the program's own frame, found along the shim's frame pointers: for when the liblockjaw.so that
   /// the process used is no longer there to be unwound through. The frame is right only if it returns to the call site
   /// that the wait recorded.
@@ -102,5 +124,7 @@ struct StackReader {
   /// variable's type is not described.
   func name(of lock: Address) -> String? { symbols.symbolizer.variablePath(at: lock) }
 
+  /// How far symbols went, for everything that was asked until now.
+  var coverage: [ModuleCoverage] { symbols.symbolizer.coverage }
   var diagnostics: [String] { symbols.symbolizer.diagnostics }
 }

@@ -52,10 +52,14 @@ package struct TargetSymbols {
 package final class LiveTarget: Target {
   package let process: LiveProcess
   package let memory: any MemoryReader
+  private let asksServers: Bool
   private var cached: (modules: [Module], symbols: TargetSymbols?)?
 
-  package init(_ process: LiveProcess) {
+  /// - Parameter asksServers: for debug information, where the user has configured some. A report then waits for them for
+  ///   some seconds: for people who have asked for it, not for those that come by themselves.
+  package init(_ process: LiveProcess, asksServers: Bool = false) {
     self.process = process
+    self.asksServers = asksServers
     memory = ProcessMemory(process)
   }
 
@@ -89,7 +93,8 @@ package final class LiveTarget: Target {
     let files = ModuleFiles(root: .process(process))
     let made = TargetSymbols(
       unwinder: StackUnwinder(modules: modules, files: files),
-      symbolizer: Symbolizer(modules: modules, files: files, cache: .standard), files: files)
+      symbolizer: Symbolizer(
+        modules: modules, files: files, server: asksServers ? .configured : nil, cache: .standard), files: files)
     cached = (modules, made)
     return made
   }
@@ -101,13 +106,15 @@ package final class DeadTarget: Target {
   package let memory: any MemoryReader
   private let made: TargetSymbols
 
-  package init(arena: ArenaReader) {
+  /// - Parameter asksServers: see `LiveTarget`.
+  package init(arena: ArenaReader, asksServers: Bool = false) {
     modules = arena.modules()
     let files = ModuleFiles(root: .host)
     memory = FileBackedMemory(modules: modules, files: files)
     made = TargetSymbols(
       unwinder: StackUnwinder(modules: modules, files: files),
-      symbolizer: Symbolizer(modules: modules, files: files, cache: .standard), files: files)
+      symbolizer: Symbolizer(
+        modules: modules, files: files, server: asksServers ? .configured : nil, cache: .standard), files: files)
   }
 
   package var threadIDs: Set<ThreadID>? { nil }

@@ -14,6 +14,8 @@ package enum InspectError: Error, Hashable, Sendable, CustomStringConvertible {
   case replaced(pid: Int32)
   case notAnELFFile(path: String, reason: String)
   case notACore(path: String, reason: String)
+  /// A compressed file or section.
+  case notUnpacked(path: String, reason: String)
   case system(call: String, subject: String, errno: Int32)
 
   /// Stable word for machines.
@@ -29,6 +31,7 @@ package enum InspectError: Error, Hashable, Sendable, CustomStringConvertible {
     case .replaced: "replaced"
     case .notAnELFFile: "not-elf"
     case .notACore: "not-core"
+    case .notUnpacked: "not-unpacked"
     case .system: "system"
     }
   }
@@ -55,6 +58,8 @@ package enum InspectError: Error, Hashable, Sendable, CustomStringConvertible {
       "\(path) is not an ELF file lockjaw can read: \(reason)."
     case .notACore(let path, let reason):
       "\(path) is not a core lockjaw can read: \(reason)."
+    case .notUnpacked(let path, let reason):
+      "\(path) could not be unpacked: \(reason)."
     case .system(let call, let subject, let errno):
       "\(call) failed for \(subject): \(systemErrorText(errno))."
     }

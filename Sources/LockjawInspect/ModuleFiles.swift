@@ -16,13 +16,32 @@ package final class ModuleFiles {
     var path: String
     var buildID: String
     var inode: UInt64
+
+    init(_ module: Module) {
+      path = module.path
+      buildID = module.buildID
+      inode = module.inode
+    }
+  }
+
+  /// Why a module's file is not used.
+  package struct Absence: Hashable, Sendable {
+    package enum Reason: Hashable, Sendable {
+      case missing
+      /// The kernel says that it was removed while it was mapped.
+      case deleted
+      /// What is there is not what was mapped.
+      case replaced
+      case unreadable
+    }
+    package var reason: Reason
+    package var sentence: String
   }
   private let root: Root
   /// Of a live process: where its root and executable are.
   private let directory: String
   private var opened: [Key: ELFFile?] = [:]
-  /// Why a module's file is not used: one sentence a module, in the order they were asked for.
-  package private(set) var diagnostics: [String] = []
+  private var absences: [Key: Absence] = [:]
 
   package init(root: Root = .host) {
     self.root = root
@@ -40,33 +59,45 @@ package final class ModuleFiles {
   /// The file, or `nil` where it is missing, unreadable, damaged, or another build than the one that was mapped.
   package func file(for module: Module) -> ELFFile? {
     guard module.path.hasPrefix("/") else { return nil }
-    let key = Key(path: module.path, buildID: module.buildID, inode: module.inode)
+    let key = Key(module)
     if let known = opened[key] { return known }
     let found = open(module)
     opened[key] = .some(found)
     return found
   }
 
+  /// Why `file(for:)` has given nothing for this module; `nil` also where nobody has asked.
+  package func absence(of module: Module) -> Absence? { absences[Key(module)] }
+
   private func open(_ module: Module) -> ELFFile? {
-    var complaint: String?
+    var complaint: Absence?
     for path in candidates(module) {
       do throws(InspectError) {
         let file = try ELFFile(path: path)
         if let difference = difference(between: file, and: module) {
-          complaint = complaint ?? difference
+          complaint = complaint ?? Absence(reason: .replaced, sentence: difference)
           continue
         }
         return file
       } catch {
         if case .system(_, _, let number) = error, number == ENOENT || number == EPERM || number == EACCES {
-          if number != ENOENT { complaint = complaint ?? "\(module.fileName): \(error)" }
+          if number != ENOENT { complaint = complaint ?? unreadable(module, error) }
           continue
         }
-        complaint = complaint ?? "\(module.fileName): \(error)"
+        complaint = complaint ?? unreadable(module, error)
       }
     }
-    diagnostics.append(complaint ?? "\(module.fileName): \(module.pathWithoutMark) is not there any more.")
+    absences[Key(module)] =
+      complaint
+      ?? Absence(
+        reason: module.isMarkedDeleted ? .deleted : .missing,
+        sentence: "\(module.fileName): \(module.pathWithoutMark) "
+          + (module.isMarkedDeleted ? "was deleted after the start." : "is not there."))
     return nil
+  }
+
+  private func unreadable(_ module: Module, _ error: InspectError) -> Absence {
+    Absence(reason: .unreadable, sentence: "\(module.fileName): \(error)")
   }
 
   /// The paths to try, the surest first.
@@ -114,6 +145,8 @@ extension Module {
   /// The kernel's mark for a file without a name.
   private static let deletedMark = " (deleted)"
 
+  package var isMarkedDeleted: Bool { path.hasSuffix(Self.deletedMark) }
+
   package var pathWithoutMark: String {
     path.hasSuffix(Self.deletedMark) ? String(path.dropLast(Self.deletedMark.count)) : path
   }
@@ -132,6 +165,9 @@ package enum DebugInfoCache {
     }
     if let path = variable("DEBUGINFOD_CACHE_PATH") { return path }
     if let cache = variable("XDG_CACHE_HOME") { return cache + "/debuginfod_client" }
-    return variable("HOME").map { $0 + "/.cache/debuginfod_client" }
+    guard let home = variable("HOME") else { return nil }
+    // Where it was before the client followed the XDG directories; still used where it is there.
+    let former = home + "/.debuginfod_client_cache"
+    return access(former, F_OK) == 0 ? former : home + "/.cache/debuginfod_client"
   }
 }

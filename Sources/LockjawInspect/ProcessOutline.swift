@@ -27,7 +27,11 @@ extension LiveProcess {
     outline.userID = userID ?? 0
     outline.name = (try? ProcFile.text("\(directory)/comm")) ?? ""
     outline.executable = executablePath
+    // Servers write a title over their arguments and pad what is left of them with zeroes or blanks.
     outline.command = commandLine.joined(separator: " ")
+    while let last = outline.command.unicodeScalars.last, last.value <= 32 {
+      outline.command.unicodeScalars.removeLast()
+    }
     outline.startedUnixSeconds = startedAtUnixSeconds
     return outline
   }

@@ -38,6 +38,13 @@ package struct Snapshot: Sendable {
         word: word, operation: UInt32(truncatingIfNeeded: registers.rsi),
         expected: UInt32(truncatingIfNeeded: registers.rdx), hasTimeLimit: registers.r10 != 0)
     }
+
+    /// The futex wait that the thread goes on with as `restart_syscall`, if that is what it goes on with: an interrupted
+    /// `poll` or `nanosleep` looks the same but for its arguments.
+    package var restartedFutexWait: FutexWait? {
+      guard let call = blockingCall, call.number == ThreadActivity.restart else { return nil }
+      return ThreadActivity(place: .systemCall(number: ThreadActivity.futex, arguments: call.arguments)).futexWait
+    }
   }
 
   package let process: ProcessOutline

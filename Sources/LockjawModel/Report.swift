@@ -271,6 +271,8 @@ package struct Report: Hashable, Sendable {
   package var locks: [LockReport]
   package var threads: [ThreadReport]
   package var history: [HistoryEntry]
+  /// Of each module that a frame of this report lies in.
+  package var modules: [ModuleCoverage]
   package var diagnostics: [String]
   /// Events that were lost, by cause.
   package var losses: [String: UInt64]
@@ -280,7 +282,8 @@ package struct Report: Hashable, Sendable {
   package var source: String
   package init(
     verdict: FindingKind, signature: String, process: ProcessReport, findings: [Finding], locks: [LockReport],
-    threads: [ThreadReport], processes: [ProcessReport] = [], history: [HistoryEntry] = [], diagnostics: [String] = [],
+    threads: [ThreadReport], processes: [ProcessReport] = [], history: [HistoryEntry] = [],
+    modules: [ModuleCoverage] = [], diagnostics: [String] = [],
     losses: [String: UInt64] = [:], timing: [String: Double] = [:], source: String
   ) {
     self.processes = processes
@@ -291,6 +294,7 @@ package struct Report: Hashable, Sendable {
     self.locks = locks
     self.threads = threads
     self.history = history
+    self.modules = modules
     self.diagnostics = diagnostics
     self.losses = losses
     self.timing = timing

@@ -129,7 +129,8 @@ extension Report: JSONReadable {
     return Report(
       verdict: try fields.choice(.verdict), signature: try fields.text(.signature), process: try fields.one(.process),
       findings: try fields.many(.findings), locks: try fields.many(.locks), threads: try fields.many(.threads),
-      processes: try fields.many(.processes), history: try fields.many(.history), diagnostics: try fields.texts(.diagnostics),
+      processes: try fields.many(.processes), history: try fields.many(.history), modules: try fields.many(.modules),
+      diagnostics: try fields.texts(.diagnostics),
       losses: try fields.container.decodeIfPresent([String: UInt64].self, forKey: .losses) ?? [:],
       timing: timing.mapValues { $0 ?? .nan }, source: try fields.textIfKnown(.source) ?? "")
   }
@@ -190,6 +191,15 @@ extension HistoryEntry: JSONReadable {
       lock: Address(try fields.hexadecimal(.lock)), type: try fields.choice(.type), mode: try fields.choice(.mode),
       site: try fields.oneIfKnown(.site), beganSecondsAgo: try fields.seconds(.beganSecondsAgo),
       durationSeconds: try fields.seconds(.durationSeconds), outcome: try fields.choice(.outcome))
+  }
+}
+
+extension ModuleCoverage: JSONReadable {
+  fileprivate static func read(_ fields: Fields<ModuleField>) throws -> ModuleCoverage {
+    ModuleCoverage(
+      module: try fields.text(.module), path: try fields.text(.path), buildID: try fields.textIfKnown(.buildID) ?? "",
+      addresses: try fields.number(.addresses), withLine: try fields.number(.withLine),
+      functionOnly: try fields.number(.functionOnly), shortage: try fields.choiceIfKnown(.shortage))
   }
 }
 

@@ -16,6 +16,8 @@ import LockjawModel
 ///     threads   tid, name, state, stack: [FRAME], holds: [id], waits_for: id or null, +process?: pid
 ///     +history  thread, thread_name, lock: address, type, mode, site?: FRAME, began_seconds_ago, duration_seconds,
 ///               outcome; newest first
+///     +modules? module, path, build_id?, addresses, with_line, function_only, unnamed, shortage?: how far the symbols of
+///               each module went, over the distinct addresses of this report
 ///     diagnostics: [sentence], losses: {cause: count}, timing: {step: milliseconds}
 ///     FRAME     function or null, file?, line?, module, offset, inlined, +plumbing
 ///
@@ -42,6 +44,9 @@ package enum ReportDocument {
       object.put(DocumentField.locks) { $0.array(report.locks) { $0.lock($1) } }
       object.put(DocumentField.threads) { $0.array(report.threads) { $0.thread($1) } }
       object.put(DocumentField.history) { $0.array(report.history) { $0.historyEntry($1) } }
+      if !report.modules.isEmpty {
+        object.put(DocumentField.modules) { $0.array(report.modules) { $0.module($1) } }
+      }
       object.put(DocumentField.diagnostics) { $0.array(report.diagnostics) { $0.string($1) } }
       object.put(DocumentField.losses) { writer in
         writer.object { object in
@@ -145,6 +150,19 @@ extension JSONWriter {
       object.put(HistoryField.beganSecondsAgo, entry.beganSecondsAgo)
       object.put(HistoryField.durationSeconds, entry.durationSeconds)
       object.put(HistoryField.outcome, entry.outcome.rawValue)
+    }
+  }
+
+  fileprivate mutating func module(_ module: ModuleCoverage) {
+    object(inline: true) { object in
+      object.put(ModuleField.module, module.module)
+      object.put(ModuleField.path, module.path)
+      object.putIfKnown(ModuleField.buildID, module.buildID.isEmpty ? nil : module.buildID)
+      object.put(ModuleField.addresses, module.addresses)
+      object.put(ModuleField.withLine, module.withLine)
+      object.put(ModuleField.functionOnly, module.functionOnly)
+      object.put(ModuleField.unnamed, module.unnamed)
+      object.putIfKnown(ModuleField.shortage, module.shortage?.rawValue)
     }
   }
 

@@ -1,7 +1,8 @@
 /// The names of the schema's fields: the writer and the reader take them from here, so that they cannot differ.
 
 enum DocumentField: String, CodingKey {
-  case schema, verdict, signature, source, process, processes, findings, locks, threads, history, diagnostics, losses, timing
+  case schema, verdict, signature, source, process, processes, findings, locks, threads, history, modules, diagnostics,
+    losses, timing
 }
 
 enum ProcessField: String, CodingKey {
@@ -39,6 +40,13 @@ enum HistoryField: String, CodingKey {
   case threadName = "thread_name"
   case beganSecondsAgo = "began_seconds_ago"
   case durationSeconds = "duration_seconds"
+}
+
+enum ModuleField: String, CodingKey {
+  case module, path, addresses, unnamed, shortage
+  case buildID = "build_id"
+  case withLine = "with_line"
+  case functionOnly = "function_only"
 }
 
 enum FrameField: String, CodingKey {

@@ -2,27 +2,33 @@ import CLockjawNative
 import LockjawInspect
 import LockjawModel
 
-/// Everything that names addresses of one module: its file, its separate debug file, their symbol tables and DWARF.
-/// Opened piece by piece, as it is asked for.
+/// Everything that names addresses of one module: its file, its separate debug file, their symbol tables and DWARF, and
+/// what these refer to. Opened piece by piece, as it is asked for.
 final class ModuleSymbols {
   let module: Module
   /// The file that was mapped, where it can be had.
   let file: ELFFile?
   private let debugFile: ELFFile?
+  private let debugFiles: DebugFiles
+  /// Of a stripped file: the names that were left in it, packed. Unpacked by the first address that asks.
+  private lazy var miniDebugInfo = hasPackedSymbols ? file?.miniDebugInfo() : nil
   /// Added to a file's address it gives the process'.
   let bias: UInt64?
-  private let wantsLines: Bool
+  let wantsLines: Bool
   /// Opened by the first address that asks for lines.
   private enum DWARF {
     case unopened
     case opened(OpaquePointer?)
   }
   private var dwarf = DWARF.unopened
+  private var alternateFile: ELFFile?
+  private var missesAlternate = false
 
   /// - Parameter wantsLines: `false` leaves DWARF unopened; function names come from symbol tables.
   init(module: Module, files: ModuleFiles, debugFiles: DebugFiles, wantsLines: Bool) {
     self.module = module
     self.wantsLines = wantsLines
+    self.debugFiles = debugFiles
     let file = files.file(for: module)
     self.file = file
     let buildID = module.buildID.isEmpty ? file?.buildID ?? "" : module.buildID
@@ -31,7 +37,8 @@ final class ModuleSymbols {
     }
     let hasOwnLines = file?.section(named: ".debug_info") != nil
     debugFile =
-      hasOwnLines ? nil : debugFiles.file(buildID: buildID, modulePath: module.pathWithoutMark, debugLink: link)
+      hasOwnLines
+      ? nil : debugFiles.file(buildID: buildID, modulePath: module.pathWithoutMark, debugLink: link, mayAsk: wantsLines)
     bias = file?.loadBias(of: module) ?? debugFile?.loadBias(of: module)
   }
 
@@ -51,9 +58,21 @@ final class ModuleSymbols {
   }
   /// Whether lines can be expected here.
   var hasLines: Bool { [file, debugFile].contains { $0?.section(named: ".debug_info") != nil } }
+  private var hasPackedSymbols: Bool {
+    debugFile == nil && file?.section(named: ".gnu_debugdata") != nil
+      && !(file?.sections.contains { $0.type == ELFSection.symbolTable } ?? false)
+  }
+  /// Whether debug information that was asked for stands in files that are not there.
+  var missesOtherFiles: Bool {
+    guard case .opened(let handle?) = dwarf else { return false }
+    return missesAlternate || lj_dwarf_missed_split_unit(handle)
+  }
+  /// For people: of which kind they are.
+  var missingFiles: String { missesAlternate ? ".gnu_debugaltlink" : ".dwo" }
   /// Whether every function has its name, not only those that are exported.
   var hasFullSymbolTable: Bool {
-    hasLines || [file, debugFile].contains { $0?.sections.contains { $0.type == ELFSection.symbolTable } ?? false }
+    hasLines || miniDebugInfo != nil
+      || [file, debugFile].contains { $0?.sections.contains { $0.type == ELFSection.symbolTable } ?? false }
   }
 
   /// The calls at an address of the file, innermost first; file names absolute where the compiler recorded enough.
@@ -74,16 +93,12 @@ final class ModuleSymbols {
 
   /// The ELF symbol an address of the file lies in, as the linker has it.
   func symbol(at address: UInt64, isVariable: Bool = false) -> (name: String, offset: UInt64)? {
-    var best: lj_symbol?
-    for file in [debugFile, file] {
-      guard let file else { continue }
-      for table in file.sections
-      where table.type == ELFSection.symbolTable || table.type == ELFSection.dynamicSymbols {
-        // The full table holds all that the dynamic one does.
-        if best != nil { break }
-        best = symbol(at: address, in: table, of: file, isVariable: isVariable)
-      }
-    }
+    // A full table holds all that a dynamic one does; what is packed into a stripped file holds the rest of it.
+    let best =
+      symbol(at: address, ofType: ELFSection.symbolTable, in: [debugFile, file], isVariable)
+      ?? closer(
+        symbol(at: address, ofType: ELFSection.symbolTable, in: [miniDebugInfo], isVariable),
+        symbol(at: address, ofType: ELFSection.dynamicSymbols, in: [debugFile, file], isVariable))
     guard let best, let name = best.name else { return nil }
     // "name@@VERSION": the version is the linker's affair.
     let text = String(cString: name)
@@ -97,6 +112,25 @@ final class ModuleSymbols {
     var text = [CChar](repeating: 0, count: 512)
     guard lj_dwarf_variable_path(dwarf, start, offset, &text, text.count) else { return nil }
     return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+
+  private func symbol(
+    at address: UInt64, ofType type: UInt32, in files: [ELFFile?], _ isVariable: Bool
+  ) -> lj_symbol? {
+    for file in files {
+      guard let file else { continue }
+      for table in file.sections where table.type == type {
+        if let found = symbol(at: address, in: table, of: file, isVariable: isVariable) { return found }
+      }
+    }
+    return nil
+  }
+
+  /// Of two symbols for one address: one that is known to reach so far, else the nearer one.
+  private func closer(_ a: lj_symbol?, _ b: lj_symbol?) -> lj_symbol? {
+    guard let a, let b else { return a ?? b }
+    if (a.size > 0) != (b.size > 0) { return a.size > 0 ? a : b }
+    return b.value > a.value ? b : a
   }
 
   private func symbol(at address: UInt64, in table: ELFSection, of file: ELFFile, isVariable: Bool) -> lj_symbol? {
@@ -136,10 +170,28 @@ final class ModuleSymbols {
   private func openDWARF() -> OpaquePointer? {
     for file in [file, debugFile] {
       guard let file, file.section(named: ".debug_info") != nil else { continue }
-      // The mapping outlives the DWARF handle: both belong to this object.
-      return file.withBytes { bytes in bytes.baseAddress.flatMap { lj_dwarf_open($0, bytes.count) } }
+      guard let handle = open(file) else { return nil }
+      addAlternate(to: handle, of: file)
+      return handle
     }
     return nil
+  }
+
+  /// The mapping outlives the DWARF handle: both belong to this object.
+  private func open(_ file: ELFFile) -> OpaquePointer? {
+    file.withBytes { bytes in bytes.baseAddress.flatMap { lj_dwarf_open($0, bytes.count) } }
+  }
+
+  /// `.gnu_debugaltlink`: a file name, a zero, and the build-id that the file must have.
+  private func addAlternate(to handle: OpaquePointer, of file: ELFFile) {
+    guard let link = file.section(named: ".gnu_debugaltlink"), link.occupiesFile, link.size <= 4096 + 64 else { return }
+    let name = file.string(at: link.offset, limit: Int(link.size))
+    let rest = UInt64(name.utf8.count + 1)
+    let buildID = rest < link.size ? file.hexadecimal(at: link.offset + rest, count: Int(link.size - rest)) : ""
+    alternateFile = debugFiles.alternate(buildID: buildID, name: name, path: file.path)
+    let alternate = alternateFile.flatMap { open($0) }
+    missesAlternate = alternate == nil
+    lj_dwarf_set_alternate(handle, alternate)
   }
 }
 
@@ -150,4 +202,6 @@ struct SourceCall {
   var file: String?
   var line: Int?
   var isInlined: Bool
+  /// Only the line table speaks of the address.
+  var isLineOnly: Bool { linkageName == nil && name == nil && !isInlined }
 }

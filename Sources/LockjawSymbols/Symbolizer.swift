@@ -14,7 +14,7 @@ package final class Symbolizer {
   private let debugFiles: DebugFiles
   private var symbols: [ModuleSymbols?]
   private var remembered: [Place: [Frame]] = [:]
-  private var shortages: [Int: SymbolShortage] = [:]
+  private var counts: [Int: CoverageCount] = [:]
   private let cache: SymbolCache?
   /// What the cache had, and what was named since.
   private var kept: [Shelf: SymbolCache.Names] = [:]
@@ -23,15 +23,16 @@ package final class Symbolizer {
   /// - Parameters:
   ///   - files: also says where separate debug files are looked for: below the same root, and on this host.
   ///   - debugInfoCache: where the debuginfod client keeps what it fetched; `nil`: nowhere.
+  ///   - server: asked for debug information that is not here; `nil`: nobody is. It makes a report wait.
   ///   - cache: names of earlier reports; `nil`: every address is looked up.
   package init(
     modules: [Module], files: ModuleFiles, debugInfoCache: String? = DebugInfoCache.directory,
-    cache: SymbolCache? = nil
+    server: DebugServer? = nil, cache: SymbolCache? = nil
   ) {
     self.cache = cache
     self.modules = ModuleIndex(modules)
     self.files = files
-    debugFiles = DebugFiles(roots: files.pathPrefixes, cache: debugInfoCache)
+    debugFiles = DebugFiles(roots: files.pathPrefixes, cache: debugInfoCache, server: server)
     symbols = Array(repeating: nil, count: self.modules.modules.count)
   }
 
@@ -85,9 +86,23 @@ package final class Symbolizer {
     return symbol.offset == 0 ? symbol.name : "\(symbol.name)+\(symbol.offset)"
   }
 
-  /// What could not be named, a sentence a module, for modules that were asked about.
+  /// What could not be named, a sentence a module, and what would help.
   package var diagnostics: [String] {
-    files.diagnostics + shortages.sorted { $0.key < $1.key }.compactMap { $0.value.sentence }
+    let asked = counts.sorted { $0.key < $1.key }.map(\.value)
+    // A stack can lead through a module whose addresses are not shown.
+    let unasked = modules.modules.indices.filter { counts[$0] == nil }
+    let absences = unasked.compactMap { files.absence(of: modules.modules[$0])?.sentence }
+    let remedy = asked.contains { $0.wantsDebugSymbols } ? [CoverageCount.remedy] : []
+    return unique(absences + asked.compactMap(\.sentence)) + remedy + (debugFiles.server?.complaint.map { [$0] } ?? [])
+  }
+
+  /// Of each module that was asked about, by address.
+  package var coverage: [ModuleCoverage] { counts.sorted { $0.key < $1.key }.map(\.value.result) }
+
+  /// A file can be mapped as several modules.
+  private func unique(_ sentences: [String]) -> [String] {
+    var seen: Set<String> = []
+    return sentences.filter { seen.insert($0).inserted }
   }
 
   // MARK: the cache
@@ -104,7 +119,8 @@ package final class Symbolizer {
 
   /// Keeps what was named for the next report.
   package func save() {
-    for (shelf, names) in fresh {
+    // Files that are not there yet may come, and the key does not tell.
+    for (shelf, names) in fresh where !symbols(of: shelf.module).missesOtherFiles {
       if let key = symbols(of: shelf.module).cacheKey { cache?.store(key + shelf.subject.rawValue, names) }
     }
     fresh = [:]
@@ -128,7 +144,7 @@ package final class Symbolizer {
     let symbols = symbols(of: index)
     let moduleName = symbols.module.fileName
     guard let bias = symbols.bias else {
-      shortages[index, default: SymbolShortage(symbols)].note(named: false, line: false, isPlumbing: false)
+      note(index, symbols, named: false, line: false, isPlumbing: false)
       // Files nearly always begin at address 0 of their own.
       return [Frame(function: nil, module: moduleName, offset: address.rawValue &- symbols.module.start.rawValue)]
     }
@@ -142,16 +158,26 @@ package final class Symbolizer {
     }
     for position in frames.indices { frames[position].isPlumbing = Plumbing.contains(frames[position]) }
     let last = frames[frames.count - 1]
-    shortages[index, default: SymbolShortage(symbols)].note(
-      named: last.function != nil, line: last.line != nil, isPlumbing: last.isPlumbing)
+    note(index, symbols, named: last.function != nil, line: last.line != nil, isPlumbing: last.isPlumbing)
     return frames
+  }
+
+  private func note(_ index: Int, _ symbols: ModuleSymbols, named: Bool, line: Bool, isPlumbing: Bool) {
+    counts[index, default: CoverageCount(symbols, absence: files.absence(of: symbols.module))]
+      .note(named: named, line: line, isPlumbing: isPlumbing)
   }
 
   /// At least one frame.
   private func lookedUp(_ offset: UInt64, _ symbols: ModuleSymbols) -> [Frame] {
     let moduleName = symbols.module.fileName
-    let symbol = symbols.symbol(at: offset)?.name
+    let found = symbols.symbol(at: offset)
+    let symbol = found?.name
     let calls = symbols.calls(at: offset)
+    if calls.count == 1, let found, calls[0].isLineOnly, isInlined(calls[0], at: offset - found.offset, symbols) {
+      let line = Frame(
+        function: nil, file: calls[0].file, line: calls[0].line, module: moduleName, offset: offset, isInlined: true)
+      return [line, Frame(function: FunctionName.symbolOnly(found.name), module: moduleName, offset: offset)]
+    }
     let frames = calls.enumerated().map { position, call in
       let isOutermost = position == calls.count - 1
       return Frame(
@@ -160,6 +186,15 @@ package final class Symbolizer {
     }
     if !frames.isEmpty { return frames }
     return [Frame(function: symbol.map { FunctionName.symbolOnly($0) }, module: moduleName, offset: offset)]
+  }
+
+  /// Of a line whose function nobody describes: whether it cannot be one of the function that begins at `start`, since it
+  /// stands in another file or above it. Then the function's name does not go with the line.
+  private func isInlined(_ call: SourceCall, at start: UInt64, _ symbols: ModuleSymbols) -> Bool {
+    guard let first = symbols.calls(at: start).last, let firstLine = first.line, let line = call.line else {
+      return false
+    }
+    return first.file != call.file || line < firstLine
   }
 
   private func symbols(of index: Int) -> ModuleSymbols {

@@ -10,15 +10,17 @@ package struct Dump {
   /// Threads that could not be stopped, in sentences.
   package let diagnostics: [String]
 
+  /// - Parameter isCompressed: writes a zstd stream.
   /// - Throws: what hinders the snapshot, or the file.
-  package init(_ process: LiveProcess, to path: String) throws(InspectError) {
+  package init(_ process: LiveProcess, to path: String, isCompressed: Bool = false) throws(InspectError) {
     let snapshot = try Snapshot.take(pid: process.pid)
     // The diagnosis itself says which memory it needs; what it finds is for the reader of the file.
     let memory = RecordingMemory(ProcessMemory(process))
     let target = SnapshotTarget(
       snapshot, memory: memory, files: ModuleFiles(root: .process(process)), condition: "running")
     _ = Examination(Examination.glance(target), arena: nil, target: target, stall: 0)
-    byteCount = try Minicore(snapshot, of: process, touched: memory.touched).write(to: path)
+    byteCount = try Minicore(snapshot, of: process, touched: memory.touched).write(
+      to: path, isCompressed: isCompressed)
     self.path = path
     threads = snapshot.threads.count
     pauseMilliseconds = snapshot.pauseMilliseconds

@@ -11,8 +11,11 @@ package struct SingleReport {
   package var historyLimit: Int
   /// Take every thread's stack, not only those of threads a finding names.
   package var wantsAllStacks: Bool
+  /// Ask the configured debuginfod servers for what is not here: somebody waits for the report and is ready to wait longer.
+  package var asksServers: Bool
 
-  package init(stall: Double = 10, historyLimit: Int = 8, wantsAllStacks: Bool = false) {
+  package init(stall: Double = 10, historyLimit: Int = 8, wantsAllStacks: Bool = false, asksServers: Bool = false) {
+    self.asksServers = asksServers
     self.stall = stall
     self.historyLimit = historyLimit
     self.wantsAllStacks = wantsAllStacks
@@ -23,7 +26,7 @@ package struct SingleReport {
   /// A cycle whose witnesses do not agree yet is looked at again for up to 50 ms: its threads may be on their way to
   /// sleep.
   package func of(_ process: LiveProcess, arena: ArenaReader) -> Report {
-    let target = LiveTarget(process)
+    let target = LiveTarget(process, asksServers: asksServers)
     var examination = look(arena, target)
     let begin = Instant.now
     while examination.isOpen, Instant.now.seconds(since: begin) < 0.05 {
@@ -43,7 +46,7 @@ package struct SingleReport {
 
   /// What a dead process left.
   package func ofRemains(_ arena: ArenaReader) -> Report {
-    let target = DeadTarget(arena: arena)
+    let target = DeadTarget(arena: arena, asksServers: asksServers)
     let condition: String
     let glance: Examination.Glance
     switch arena.imageState {
@@ -75,7 +78,7 @@ package struct SingleReport {
   package func of(
     _ snapshot: Snapshot, of process: LiveProcess, diagnostics: [String] = [], mayStop: Bool = true
   ) -> Report {
-    let target = SnapshotTarget(running: snapshot, process: process, diagnostics: diagnostics)
+    let target = SnapshotTarget(running: snapshot, process: process, diagnostics: diagnostics, asksServers: asksServers)
     let glance = Examination.glance(target).lookingAround(process, target: target, arena: nil, mayStop: mayStop)
     let examination = Examination(glance, arena: nil, target: target, stall: stall)
     return Reporting(arena: nil, target: target, source: "live").report(
@@ -88,7 +91,7 @@ package struct SingleReport {
 
   /// A core, with the arena that its process had, if any.
   package func of(_ core: CoreFile, arena: ArenaReader?) -> Report {
-    let target = SnapshotTarget(core: core)
+    let target = SnapshotTarget(core: core, asksServers: asksServers)
     let glance =
       arena.map { Examination.remains(of: $0, now: lastRecorded($0)) } ?? Examination.glance(target)
     let examination = Examination(glance, arena: arena, target: target, stall: stall)

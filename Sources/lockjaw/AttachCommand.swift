@@ -58,7 +58,8 @@ struct AttachCommand: ParsableCommand {
       return
     }
     let single = SingleReport(
-      stall: report.stall, historyLimit: report.history, wantsAllStacks: allStacks || signalReport)
+      stall: report.stall, historyLimit: report.history, wantsAllStacks: allStacks || signalReport,
+      asksServers: !signalReport)
     let result = single.of(process, arena: arena)
     if signalReport {
       let desk = ReportDesk(format: .text, output: nil, captureDirectory: nil)
@@ -81,7 +82,9 @@ extension AttachCommand {
           + "--follow for one look, or start it with 'lockjaw run', or with "
           + "LD_PRELOAD=\((try? Shim.locate()) ?? "liblockjaw.so")")
     }
-    let single = SingleReport(stall: report.stall, historyLimit: report.history, wantsAllStacks: allStacks)
+    let single = SingleReport(
+      stall: report.stall, historyLimit: report.history, wantsAllStacks: allStacks,
+      asksServers: true)
     let result: Report
     do { result = try single.of(process, withoutStopping: noStop) } catch { throw Status.failure("\(error)") }
     try present(result, report)

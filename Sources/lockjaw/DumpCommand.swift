@@ -7,15 +7,19 @@ struct DumpCommand: ParsableCommand {
     commandName: "dump",
     abstract: "Write a small core of a running process, which goes on: threads, stacks, locks.",
     discussion: """
-      'lockjaw analyze FILE' reads it, on this machine or another; so do gdb and eu-stack. The process stands still for \
-      some milliseconds. Exit status: 0 written, 2 usage, 125 failure.
+      'lockjaw analyze FILE' reads it, on this machine or another, compressed or not; gdb, lldb and eu-stack read it \
+      unpacked (zstd -d). The process stands still for some milliseconds. Exit status: 0 written, 2 usage, 125 failure.
       """)
 
   @Option(
     name: .shortAndLong,
     help: ArgumentHelp(
-      "The file; complete the moment it exists. lockjaw-PID.core where it is left out.", valueName: "FILE"))
+      "The file; complete the moment it exists. lockjaw-PID.core, with --compress lockjaw-PID.core.zst, where it is left out.",
+      valueName: "FILE"))
   var output: String?
+
+  @Flag(help: "Compress it (zstd).")
+  var compress = false
 
   @Argument(help: ArgumentHelp("The process.", valueName: "PID"))
   var pid: Int32
@@ -28,7 +32,8 @@ struct DumpCommand: ParsableCommand {
     let written: Dump
     do {
       let process = try LiveProcess(pid: pid)
-      written = try Dump(process, to: output ?? "lockjaw-\(process.pid).core")
+      written = try Dump(
+        process, to: output ?? "lockjaw-\(process.pid).core" + (compress ? ".zst" : ""), isCompressed: compress)
     } catch {
       throw Status.failure("\(error)")
     }

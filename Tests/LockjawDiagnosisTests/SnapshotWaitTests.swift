@@ -107,7 +107,7 @@ struct SnapshotWaitTests {
     "sem": .init(type: .semaphore, mode: .exclusive, object: "sem"),
     "barrier": .init(type: .barrier, mode: .signal, object: "barrier"),
     "once2": .init(type: .once, mode: .exclusive, object: "once"),
-    "join": .init(type: .join, mode: .exclusive, object: "main"),
+    "join": .init(type: .join, mode: .signal, object: "main"),
     "futex": .init(type: .futex, mode: .signal, object: "word"),
   ]
 
@@ -130,7 +130,7 @@ struct SnapshotWaitTests {
   init() throws { try self.init(flags: ["-g", "-O0"]) }
 
   private func check(_ target: SnapshotTarget, _ source: String) {
-    let threads = SnapshotWaits(target).threads
+    let threads = Examination.glance(target).threads
     #expect(threads.count == Self.expected.count + 2, "\(source)")
     for thread in threads {
       guard let expected = Self.expected[thread.name] else {
@@ -209,16 +209,42 @@ struct SnapshotWaitTests {
 
   @Test("A name alone is not believed: a word in no plausible object is a plain futex")
   func implausible() {
-    let sleep = FutexSleep(
-      thread: ThreadID(1), word: Address(0x1000), command: FutexSleep.wait, expected: 2, hasTimeLimit: false)
-    let garbage = MemoryImage(base: Address(0xF00), bytes: [UInt8](repeating: 0xA5, count: 0x400))
-    for name in ["pthread_mutex_lock", "__pthread_rwlock_rdlock", "pthread_rwlock_wrlock"] {
-      #expect(GlibcWait.decode(sleep, functions: [name], memory: garbage) == nil)
+    func decoded(_ names: [String], _ bytes: UInt8) -> DecodedWait {
+      let memory = MemoryImage(base: Address(0xF00), bytes: [UInt8](repeating: bytes, count: 0x400))
+      return WaitDecoder(memory: memory).decode(
+        SleepingThread(
+          tid: ThreadID(1),
+          futex: FutexWait(word: Address(0x1000), operation: 0x80, expected: 2, hasTimeLimit: false),
+          stack: names.map {
+            Frame(
+              function: $0, module: $0 == "main" ? "program" : "libc.so.6", offset: 0, isPlumbing: $0 != "main")
+          }, stackPointer: Address(0x7000)))
     }
-    let free = MemoryImage(base: Address(0xF00), bytes: [UInt8](repeating: 0, count: 0x400))
-    #expect(
-      GlibcWait.decode(sleep, functions: ["__lll_lock_wait", "___pthread_mutex_lock"], memory: free)?.type == .mutex)
-    #expect(GlibcWait.decode(sleep, functions: ["__lll_lock_wait_private", "malloc"], memory: free) == nil)
-    #expect(GlibcWait.decode(sleep, functions: [], memory: free) == nil)
+    for name in ["pthread_mutex_lock", "__pthread_rwlock_rdlock", "pthread_rwlock_wrlock"] {
+      #expect(decoded([name], 0xA5).library == .unknown)
+    }
+    let mutex = decoded(["__lll_lock_wait", "___pthread_mutex_lock"], 0)
+    #expect(mutex.type == .mutex && mutex.library == .glibc && mutex.lock == Address(0x1000))
+    #expect(decoded(["__lll_lock_wait_private", "malloc"], 0).library == .unknown)
+    #expect(decoded([], 0).library == .unknown)
+  }
+
+  @Test("A glibc function counts where it sleeps itself, not where what it called does")
+  func outerFunction() {
+    let memory = MemoryImage(base: Address(0xF00), bytes: [UInt8](repeating: 0, count: 0x400))
+    func library(_ frames: [(name: String, isPlumbing: Bool)]) -> LockLibrary {
+      WaitDecoder(memory: memory).decode(
+        SleepingThread(
+          tid: ThreadID(1), futex: FutexWait(word: Address(0x1000), operation: 0, expected: 1, hasTimeLimit: false),
+          stack: frames.map {
+            Frame(
+              function: $0.name, module: $0.isPlumbing ? "libc.so.6" : "program", offset: 0, isPlumbing: $0.isPlumbing)
+          }, stackPointer: Address(0x7000))
+      ).library
+    }
+    #expect(library([("__futex_wait", true), ("__pthread_once_slow", true), ("main", false)]) == .glibc)
+    #expect(library([("syscall", true), ("initialise", false), ("__pthread_once_slow", true)]) == .unknown)
+    // Inlined into the library, without a frame of the program's between: still another's call.
+    #expect(library([("syscall", true), ("__pthread_once_slow", true)]) == .unknown)
   }
 }

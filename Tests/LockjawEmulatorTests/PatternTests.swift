@@ -4,7 +4,7 @@ import Testing
 /// Guards kept in every way that Rust programs keep them; a thread each, asleep for good.
 @Suite("Guard patterns", .serialized)
 struct PatternTests {
-  @Test("No pattern's lock is given to a thread that does not hold it", arguments: NestingBuild.patterns)
+  @Test("No pattern's lock is given to a thread that does not hold it", arguments: NestingBuild.patternsInShort)
   func patterns(build: NestingBuild) throws {
     let table = try build.patternTable()
     print("\(build.name): \(table)")

@@ -22,7 +22,7 @@ extension EndToEnd {
       let names = Set(places.map(\.thread))
       let isOfSeveral = truth.processCount > 1
       func entries() -> [ProcessThreads.Entry] { isOfSeveral ? threads.listWithChildren() : threads.list() }
-      let hangs = try await firstValue(within: .seconds(10)) { () -> Bool? in
+      let hangs = try await firstValue(within: .seconds(30)) { () -> Bool? in
         let asleep = entries().filter { $0.isInFutexWait || (isOfSeveral && $0.isInKernelWait) }
         return names.isSubset(of: Set(asleep.map(\.name))) ? true : nil
       }

@@ -25,7 +25,7 @@ struct HolderBench {
     for build in NestingBuild.all where wanted.isEmpty || wanted.contains(where: { build.name.hasPrefix($0) }) {
       do {
         let score = try build.score(snapshots: snapshots)
-        print("\(build.name): \(score)")
+        print("\(build.name): \(score)\n  \(score.speed)")
         for note in score.notes { print("  \(note)") }
         if score.wrong > 0 { isRight = false }
       } catch {

@@ -102,9 +102,9 @@ struct CoreTests {
     let modules = core.snapshot().modules
     let program = try #require(modules.first { $0.path == marked.program.path })
     #expect(files.file(for: program) == nil)
-    #expect(files.diagnostics.count == 1)
-    #expect(files.diagnostics.first?.contains("it was replaced") == true, "\(files.diagnostics)")
-    #expect(files.diagnostics.first?.contains(program.buildID) == true)
+    let absence = try #require(files.absence(of: program))
+    #expect(absence.reason == .replaced && absence.sentence.contains("it was replaced"), "\(absence)")
+    #expect(absence.sentence.contains(program.buildID))
     // The core has the header, and with it where the file's parts lie.
     #expect(LoadedImage(at: program.start, memory: core.memory)?.buildID == program.buildID)
   }

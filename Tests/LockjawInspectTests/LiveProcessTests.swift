@@ -36,6 +36,26 @@ struct LiveProcessTests {
     #expect(throws: InspectError.noSuchProcess(pid: running.pid)) { try LiveProcess(pid: running.pid) }
   }
 
+  @Test("A title that a server wrote over its arguments is its command, without the padding")
+  func title() throws {
+    let running = try RunningProgram(
+      Program(
+        .c, name: "titled",
+        source: """
+          #include <stdio.h>
+          #include <string.h>
+          #include <unistd.h>
+          int main(int n, char **v) {
+            char *end = v[n - 1] + strlen(v[n - 1]);
+            memset(v[0], 0, end - v[0]);
+            strcpy(v[0], "server: idle  ");
+            puts("ready"); fflush(stdout); for (;;) pause();
+          }
+          """), arguments: ["a long argument", "and another one"])
+    _ = try running.readLine()
+    #expect(try LiveProcess(pid: running.pid).outline.command == "server: idle")
+  }
+
   @Test("A number of no process, and numbers that cannot be one, are refused", arguments: [0, -1, Int32.max])
   func noSuchProcess(pid: Int32) {
     #expect(throws: InspectError.noSuchProcess(pid: pid)) { try LiveProcess(pid: pid) }

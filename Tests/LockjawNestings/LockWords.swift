@@ -15,6 +15,13 @@ package enum LockWords {
       let readers = word() & 0x3FFF_FFFF
       if readers == 0x3FFF_FFFF { return ExpectedHolders(mode: .write, count: 1) }
       return readers == 0 ? nil : ExpectedHolders(mode: .read, count: Int(readers))
+    case .abseilMutex:
+      // As `AbseilMutexWord`: with waiters the number of readers is kept by the last of them, 40 bytes into its record.
+      var state = memory.load(UInt64.self, at: semantics.address) ?? 0
+      if state & 8 != 0 { return ExpectedHolders(mode: .write, count: 1) }
+      if state & 1 == 0 { return nil }
+      if state & 4 != 0 { state = memory.load(UInt64.self, at: Address(state & ~0xFF &+ 40)) ?? 0 }
+      return ExpectedHolders(mode: .read, count: Int(clamping: state >> 8))
     case .parkingLotMutex:
       return word() & 1 == 0 ? nil : ExpectedHolders(mode: .exclusive, count: 1)
     case .parkingLotRwLock:

@@ -41,13 +41,6 @@ package struct NestingBuild: CustomStringConvertible, Sendable {
   /// One of each family, and each of the ways a hold is found.
   package static let shortForm = [rustStd[0], rustStd[1], rustStd[2], parkingLot[0], cpp[0], cpp[2]]
 
-  /// The program of patterns, in the builds whose frames differ.
-  package static let patterns = (rustStd[0...3] + parkingLot[0...3]).map { build in
-    var build = build
-    build.source = "patterns.rs"
-    return build
-  }
-
   package static let all = rustStd + parkingLot + cpp
 
   /// Sources stand beside this file.
@@ -61,7 +54,9 @@ package struct NestingBuild: CustomStringConvertible, Sendable {
     let path = "\(directory.path)/nestings"
     let file = "\(Self.sources)/\(source)"
     if source.hasSuffix(".cpp") {
-      try Command.succeed([flags[0], "-std=c++20", "-pthread", "-o", path, file] + flags.dropFirst())
+      try Command.succeed([flags[0], "-std=c++20", "-pthread", "-o", path, file] + flags.dropFirst() + libraries())
+    } else if source.hasSuffix(".swift") {
+      try Command.succeed(["swiftc", "-parse-as-library", "-o", path, file] + flags)
     } else if name.hasPrefix("parking_lot") {
       let manifest = "\(directory.path)/Cargo.toml"
       try Program.write(
@@ -90,19 +85,23 @@ package struct NestingBuild: CustomStringConvertible, Sendable {
     return path
   }
 
-  /// Builds the program of patterns and compares.
-  package func patternTable() throws -> PatternProgram.Table {
-    let directory = try TemporaryDirectory()
-    return try PatternProgram.table(path: compile(into: directory))
+  /// abseil's, where it is used: shared, or all of them inside the program.
+  private func libraries() throws -> [String] {
+    guard flags.contains("-DABSEIL") else { return [] }
+    let isStatic = flags.contains("-DSTATIC")
+    let flags = try Command.succeed(["pkg-config", "--libs", "absl_synchronization"]).split { $0.isWhitespace }
+    return flags.map { flag in
+      isStatic && flag.hasPrefix("-labsl_") ? "-l:lib\(flag.dropFirst(2)).a" : String(flag)
+    }
   }
 
   /// Two programs with fresh seeds, half the snapshots each.
-  package func score(snapshots: Int) throws -> NestingProgram.Score {
+  package func score(snapshots: Int, threads: Int = 8) throws -> NestingProgram.Score {
     let directory = try TemporaryDirectory()
     let path = try compile(into: directory)
     var score = NestingProgram.Score()
     for _ in 0..<2 {
-      let program = try NestingProgram(path: path, seed: UInt64.random(in: 1...1 << 30))
+      let program = try NestingProgram(path: path, seed: UInt64.random(in: 1...1 << 30), threads: threads)
       for _ in 0..<(snapshots + 1) / 2 {
         // Between two looks the threads move on: by how much is chance.
         usleep(UInt32.random(in: 2_000...20_000))

@@ -18,22 +18,36 @@ package final class NestingProgram {
     package var byPad = 0
     package var byRun = 0
     package var snapshots = 0
-    package var runs = 0
+    /// Searched in each snapshot.
+    package var threads = 0
     package var instructions = 0
-    package var medians = [Int]()
-    package var nanoseconds: UInt64 = 0
+    /// Of each run of the interpreter.
+    package var runNanoseconds: [UInt32] = []
+    /// Of each snapshot: stacks unwound, tables read, every frame asked.
+    package var searchNanoseconds: [UInt64] = []
     /// What the wrong and missed ones were, for whoever looks into them.
     package var notes: [String] = []
 
     package init() {}
 
     package var description: String {
-      let each = runs > 0 ? Double(nanoseconds) / Double(runs) / 1000 : 0
       let found = max(byPad + byRun, 1)
       return
         "\(holds) holds in \(snapshots) snapshots: before the count \(missedBefore) missed, \(wrongBefore) false; after "
-        + "\(missed) missed, \(wrong) false; \(byPad * 100 / found) % by landing pad, \(byRun * 100 / found) % by forward run; "
-        + "\(runs) runs of \(instructions / max(runs, 1)) instructions (median below \(medians.sorted()[medians.count / 2])), mean \((each * 10).rounded() / 10) µs"
+        + "\(missed) missed, \(wrong) false; \(byPad * 100 / found) % by landing pad, \(byRun * 100 / found) % by forward run"
+    }
+
+    /// What it cost.
+    package var speed: String {
+      let each = runNanoseconds.sorted()
+      let whole = searchNanoseconds.sorted()
+      guard let longest = each.last, let slowest = whole.last else { return "nothing was run" }
+      func microseconds(_ nanoseconds: Int) -> String { "\(Double(nanoseconds / 100) / 10)" }
+      let mean = each.reduce(0) { $0 + Int($1) } / each.count
+      return
+        "\(each.count) runs of \(instructions / each.count) instructions: median \(microseconds(Int(each[each.count / 2]))) µs, "
+        + "p90 \(microseconds(Int(each[each.count * 9 / 10]))), mean \(microseconds(mean)), longest \(microseconds(Int(longest))); "
+        + "whole search of \(threads) threads: median \(Int(whole[whole.count / 2]) / 1_000_000) ms, longest \(Int(slowest) / 1_000_000)"
     }
   }
 
@@ -109,6 +123,7 @@ package final class NestingProgram {
     let memory = LayeredMemory([snapshot.memory, ProcessMemory(process)])
     let rows = rows(memory)
     let byThread = Dictionary(rows.map { ($0.tid, $0) }, uniquingKeysWith: { first, _ in first })
+    let begin = monotonicNanoseconds()
     let unwinder = StackUnwinder(modules: snapshot.modules, files: files)
     let searched = snapshot.threads.compactMap { thread -> SearchedThread? in
       guard let registers = thread.registers else { return nil }
@@ -120,13 +135,13 @@ package final class NestingProgram {
       LockWords.expected(lock, memory: memory).map { SearchedLock(lock, expected: $0) }
     }
     let search = HolderSearch(modules: snapshot.modules, files: files, memory: memory)
-    let begin = monotonicNanoseconds()
+    search.timesRuns = true
     let found = search.holders(of: taken, among: searched)
-    score.nanoseconds += monotonicNanoseconds() - begin
-    score.runs += search.statistics.runs
+    score.searchNanoseconds.append(monotonicNanoseconds() - begin)
+    score.runNanoseconds += search.statistics.runNanoseconds
+    score.threads = searched.count
     score.instructions += search.statistics.instructions
     score.snapshots += 1
-    score.medians.append(search.statistics.medianInstructions)
     let noted = score.notes.count
     compare(found, snapshot, byThread, into: &score)
     if score.notes.count > noted, getenv("LOCKJAW_EXPLAIN") != nil {

@@ -31,7 +31,8 @@ package struct PatternProgram {
   }
 
   /// Starts the program, waits until it sleeps, and compares.
-  package static func table(path: String) throws -> Table {
+  /// - Parameter comparesFunctions: not only the thread, but also which of its functions has the lock.
+  package static func table(path: String, comparesFunctions: Bool) throws -> Table {
     let running = try RunningProgram([path])
     var truths = [Truth]()
     var awaits: [String: SearchedThread.Awaited] = [:]
@@ -76,8 +77,9 @@ package struct PatternProgram {
     let symbolizer = Symbolizer(modules: snapshot.modules, files: files)
     var table = Table()
     for (truth, found) in zip(truths, search.holders(of: locks, among: threads)) {
-      judge(truth, found, snapshot, threads, symbolizer, &table)
-      if getenv("LOCKJAW_EXPLAIN") != nil, !table.right.contains(truth.thread),
+      let rightBefore = table.right.count
+      judge(truth, found, snapshot, threads, comparesFunctions ? symbolizer : nil, &table)
+      if getenv("LOCKJAW_EXPLAIN") != nil, table.right.count == rightBefore,
         let thread = threads.first(where: { snapshot.thread($0.tid)?.name == truth.thread })
       {
         print(truth.thread, found.check)
@@ -89,7 +91,7 @@ package struct PatternProgram {
   }
 
   private static func judge(
-    _ truth: Truth, _ found: FoundHolders, _ snapshot: Snapshot, _ threads: [SearchedThread], _ symbolizer: Symbolizer,
+    _ truth: Truth, _ found: FoundHolders, _ snapshot: Snapshot, _ threads: [SearchedThread], _ symbolizer: Symbolizer?,
     _ table: inout Table
   ) {
     let strangers = found.holds.contains { hold in
@@ -99,9 +101,12 @@ package struct PatternProgram {
     guard let hold = found.holds.first else {
       return truth.mode == nil ? table.right.append(truth.thread) : table.short.append(truth.thread)
     }
+    guard let symbolizer else { return table.right.append(truth.thread) }
     let frame = threads.first { $0.tid == hold.tid }?.frames[hold.frame]
     let functions = frame.map { symbolizer.frames(at: $0.pc, isReturnAddress: true) } ?? []
-    let isNamed = functions.contains { $0.function?.contains("::" + truth.function) ?? false }
+    let isNamed = functions.contains { frame in
+      (frame.function ?? "").split { !($0.isLetter || $0.isNumber || $0 == "_") }.contains { $0 == truth.function }
+    }
     if isNamed { table.right.append(truth.thread) } else { table.otherFrame.append(truth.thread) }
   }
 }

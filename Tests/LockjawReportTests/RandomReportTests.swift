@@ -127,6 +127,12 @@ struct RandomReport {
             .inProgress, .acquired, .timeout, .interrupted, .refusedAsDeadlock, .error, .cancelled, .ownerDied,
           ]))
       },
+      modules: several(3) {
+        ModuleCoverage(
+          module: $0.text(), path: $0.text(), buildID: $0.text(), addresses: $0.pick([0, 1, 1_000_000]),
+          withLine: $0.pick([0, 1, 17]), functionOnly: $0.pick([0, 3]),
+          shortage: $0.maybe { $0.pick([.stripped, .replaced, .linesNotLookedFor, .splitDebugInformationMissing]) })
+      },
       diagnostics: several(3) { $0.text() },
       losses: Dictionary(several(3) { ($0.text(), $0.bits()) }) { first, _ in first },
       timing: Dictionary(several(3) { ($0.pick(["detect", "pause", "x", "\u{1b}"]), $0.seconds()) }) { first, _ in first

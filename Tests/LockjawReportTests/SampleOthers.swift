@@ -142,6 +142,13 @@ enum SampleOthers {
           ],
           waitsFor: "L2"),
       ],
+      modules: [
+        ModuleCoverage(
+          module: "service", path: "/usr/bin/service", buildID: "77aa01", addresses: 5, withLine: 4, functionOnly: 1),
+        ModuleCoverage(
+          module: "libaudit.so.1", path: "/usr/lib/libaudit.so.1 (deleted)", addresses: 2, withLine: 0, functionOnly: 0,
+          shortage: .deleted),
+      ],
       diagnostics: ["libaudit.so.1: no symbols (0 of 2 frames have names); build-id 77aa00."], source: "live")
     report.signature = Signature.of(report)
     return report

@@ -29,9 +29,17 @@ struct MissingSymbolsTests {
     let target = try Target(program, sleepers: 1)
     #expect(try target.frames(ofThread: "bare").outline == ["settle", "main"])
     let diagnostics = target.symbolizer.diagnostics
-    #expect(diagnostics.count == 1)
+    try #require(diagnostics.count == 2)
     #expect(diagnostics[0].hasPrefix("bare: no debug information (build-id "))
-    #expect(diagnostics[0].contains("-dbgsym"))
+    #expect(diagnostics[0].hasSuffix("2 of 2 addresses named, 0 with a line."))
+    #expect(diagnostics[1].contains("-dbgsym"))
+    let coverage = target.symbolizer.coverage
+    let own = try #require(coverage.first { $0.module == "bare" })
+    // settle, main, and the start-up code that every program has.
+    #expect(own.addresses == 3 && own.functionOnly == 3 && own.withLine == 0 && own.unnamed == 0)
+    #expect(own.shortage == .noDebugInformation && own.path == program.path && own.buildID.count == 40)
+    // The C library's lines are not looked for, and nobody is told to install them.
+    #expect(coverage.first { $0.module.hasPrefix("libc.so") }?.shortage == .linesNotLookedFor)
   }
 
   @Test("A stripped module gives module and offset, and says what would give names")
@@ -49,8 +57,10 @@ struct MissingSymbolsTests {
     ])
     #expect(named.hasPrefix("settle\n"))
     #expect(named.contains("program.c:\(program.line("settle") ?? -1)"))
-    #expect(target.symbolizer.diagnostics.count == 1)
+    try #require(target.symbolizer.diagnostics.count == 2)
     #expect(target.symbolizer.diagnostics[0].hasPrefix("naked: stripped (build-id "))
+    let own = try #require(target.symbolizer.coverage.first { $0.module == "naked" })
+    #expect(own.unnamed >= 2 && own.withLine == 0 && own.shortage == .stripped)
   }
 
   @Test(
@@ -111,6 +121,8 @@ struct MissingSymbolsTests {
     #expect(symbolizer.frames(of: unwinding).contains { $0.module == "renewed" && $0.function == nil })
     let said = symbolizer.diagnostics.filter { $0.contains("renewed") && $0.contains("replaced after the start") }
     #expect(said.count == 1)
+    #expect(said.first?.contains("0 of 3 addresses named") ?? false, "\(said)")
+    #expect(symbolizer.coverage.first { $0.module == "renewed" }?.shortage == .replaced)
   }
 
   @Test("A deleted executable is still read while its process lives")

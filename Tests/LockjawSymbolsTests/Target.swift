@@ -15,7 +15,7 @@ final class Target {
 
   /// - Parameter sleepers: how many threads must be asleep in a system call before it is looked at.
   init(
-    _ program: Program, sleepers: Int, debugInfoCache: String? = nil,
+    _ program: Program, sleepers: Int, debugInfoCache: String? = nil, server: DebugServer? = nil,
     beforeLooking: (RunningProgram) throws -> Void = { _ in }
   ) throws {
     self.program = program
@@ -31,7 +31,7 @@ final class Target {
     snapshot = try Snapshot.take(pid: running.pid)
     files = ModuleFiles(root: .process(process))
     unwinder = StackUnwinder(modules: snapshot.modules, files: files)
-    symbolizer = Symbolizer(modules: snapshot.modules, files: files, debugInfoCache: debugInfoCache)
+    symbolizer = Symbolizer(modules: snapshot.modules, files: files, debugInfoCache: debugInfoCache, server: server)
   }
 
   func unwinding(_ thread: Snapshot.Thread) -> Unwinding? {

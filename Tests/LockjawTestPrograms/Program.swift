@@ -3,9 +3,9 @@ import Glibc
 /// A small program, compiled when a test needs it. The source says with `LINE: name` in a comment which line is which.
 package struct Program {
   package enum Language: String {
-    case c, cpp, rust
+    case c, cpp, rust, swift
     case assembly = "S"
-    var fileName: String { self == .rust ? "program.rs" : "program.\(rawValue)" }
+    var fileName: String { self == .rust ? "program.rs" : self == .swift ? "main.swift" : "program.\(rawValue)" }
   }
   package var source: String
   package var sourcePath: String
@@ -16,7 +16,11 @@ package struct Program {
   /// - Parameters:
   ///   - name: of the executable; each program has a directory of its own.
   ///   - flags: further arguments of the compiler.
-  package init(_ language: Language, name: String, flags: [String] = ["-g", "-O0"], source: String) throws {
+  ///   - compiler: of a C program, gcc where none is named.
+  package init(
+    _ language: Language, name: String, flags: [String] = ["-g", "-O0"], compiler: String = "gcc",
+    source: String
+  ) throws {
     let directory = try TemporaryDirectory()
     self.directory = directory
     self.source = source
@@ -24,8 +28,9 @@ package struct Program {
     path = "\(directory.path)/\(name)"
     try Self.write(source, to: sourcePath)
     switch language {
-    case .c, .assembly: try Command.succeed(["gcc", "-pthread", "-o", path, sourcePath] + flags)
+    case .c, .assembly: try Command.succeed([compiler, "-pthread", "-o", path, sourcePath] + flags)
     case .cpp: try Command.succeed(["g++", "-std=c++20", "-pthread", "-o", path, sourcePath] + flags)
+    case .swift: try Command.succeed(["swiftc", "-o", path, sourcePath] + flags)
     case .rust: try Command.succeed(["rustc", "--edition", "2021", "-o", path, sourcePath] + flags)
     }
   }

@@ -19,6 +19,13 @@ typedef struct lj_dwarf lj_dwarf;
 lj_dwarf *_Nullable lj_dwarf_open(const void *image, size_t bytes);
 void lj_dwarf_close(lj_dwarf *dwarf);
 
+// Some debug files share names and types through another file, which `.gnu_debugaltlink` names. It belongs to `dwarf` from
+// now on, and its image stays as long. NULL: it is not there, and no other file is taken for it; what it has is missing
+// then. To be called before anything is asked.
+void lj_dwarf_set_alternate(lj_dwarf *dwarf, lj_dwarf *_Nullable alternate);
+// Whether something that was asked for stood in another file that is not there (a .dwo file).
+bool lj_dwarf_missed_split_unit(const lj_dwarf *dwarf);
+
 // Strings belong to the lj_dwarf.
 typedef struct lj_dwarf_frame {
   const char *_Nullable linkage_name; // mangled

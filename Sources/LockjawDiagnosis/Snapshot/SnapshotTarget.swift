@@ -18,9 +18,10 @@ package final class SnapshotTarget: Target {
   /// - Parameters:
   ///   - memory: all that can be read besides the snapshot's own copies: the live process, or the core.
   ///   - files: opens the modules; looked up below the process' root, or on this machine for a core.
+  ///   - asksServers: see `LiveTarget`.
   package init(
     _ snapshot: Snapshot, memory: any MemoryReader, files: ModuleFiles, condition: String, diagnostics: [String] = [],
-    process: LiveProcess? = nil
+    process: LiveProcess? = nil, asksServers: Bool = false
   ) {
     self.process = process
     isStopped = process?.isStopped ?? false
@@ -34,7 +35,9 @@ package final class SnapshotTarget: Target {
     self.diagnostics = diagnostics + [isDated ? Self.lowerBounds : Self.undated]
     made = TargetSymbols(
       unwinder: StackUnwinder(modules: snapshot.modules, files: files),
-      symbolizer: Symbolizer(modules: snapshot.modules, files: files, cache: .standard), files: files)
+      symbolizer: Symbolizer(
+        modules: snapshot.modules, files: files, server: asksServers ? .configured : nil, cache: .standard),
+      files: files)
   }
 
   private static let lowerBounds =
@@ -44,16 +47,20 @@ package final class SnapshotTarget: Target {
     "How long threads have waited is not known: nothing here says when each last ran."
 
   /// A running process, of which `snapshot` was just taken.
-  package convenience init(running snapshot: Snapshot, process: LiveProcess, diagnostics: [String] = []) {
+  package convenience init(
+    running snapshot: Snapshot, process: LiveProcess, diagnostics: [String] = [], asksServers: Bool = false
+  ) {
     self.init(
       snapshot, memory: ProcessMemory(process), files: ModuleFiles(root: .process(process)),
-      condition: process.isStopped ? LiveProcess.stopped : "running", diagnostics: diagnostics, process: process)
+      condition: process.isStopped ? LiveProcess.stopped : "running", diagnostics: diagnostics, process: process,
+      asksServers: asksServers)
   }
 
-  package convenience init(core: CoreFile) {
+  package convenience init(core: CoreFile, asksServers: Bool = false) {
     let files = ModuleFiles(root: .host)
     self.init(
-      core.snapshot(files: files), memory: core.memory, files: files, condition: "gone", diagnostics: core.diagnostics)
+      core.snapshot(files: files), memory: core.memory, files: files, condition: "gone", diagnostics: core.diagnostics,
+      asksServers: asksServers)
   }
 
   package var modules: [Module] { snapshot.modules }

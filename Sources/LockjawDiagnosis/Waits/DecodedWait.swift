@@ -1,26 +1,5 @@
 import LockjawModel
 
-/// A thread asleep in a futex wait, and what tells what it sleeps for.
-package struct SleepingThread: Sendable {
-  package var tid: ThreadID
-  package var futex: FutexWait
-  /// Symbolised, innermost first; as many frames as could be had, perhaps none.
-  package var stack: [Frame]
-  package var stackPointer: Address
-  /// What call-preserved registers hold: a lock's address may be in one of them and nowhere else.
-  package var preserved: [UInt64]
-
-  package init(
-    tid: ThreadID, futex: FutexWait, stack: [Frame], stackPointer: Address, preserved: [UInt64] = []
-  ) {
-    self.tid = tid
-    self.futex = futex
-    self.stack = stack
-    self.stackPointer = stackPointer
-    self.preserved = preserved
-  }
-}
-
 /// What a sleeping thread waits for.
 package struct DecodedWait: Hashable, Sendable {
   /// What the answer rests on, the strongest first.

@@ -43,6 +43,7 @@ package struct WaitDecoder {
   private func byFunction(_ thread: SleepingThread, _ function: WaitFunction, _ frame: Int) -> DecodedWait {
     let name = thread.stack[frame].function ?? "?"
     let word = thread.futex.word
+    if function.library == .glibc { return glibcWait(thread, function, name) }
     func at(_ distance: UInt64) -> DecodedWait {
       guard word.rawValue >= distance else { return unknown(thread, "\(name) sleeps on an address below its lock") }
       return thread.wait(
@@ -51,7 +52,7 @@ package struct WaitDecoder {
           + (distance == 0 ? ", the lock's own word." : ", \(distance) bytes into the lock."))
     }
     switch function.place {
-    case .below(let distance): return at(distance)
+    case .below(let distance), .readersOrPhase(let distance): return at(distance)
     case .aligned(let even, let odd): return at(word.rawValue % 8 == 0 ? even : odd)
     case .parkingRecord:
       return parkingLotWait(thread, function)
@@ -65,17 +66,8 @@ package struct WaitDecoder {
           .abseil, function.type, function.mode, lock: nil, .function,
           "Thread \(thread.tid) sleeps in \(name), but its record near \(word) is not laid out as in abseil's releases of "
             + "2020 to 2023, so the lock is not known.")
-    case .ownWord:
-      return function.type == .join ? glibcJoin(thread, name) : rustPark(thread, frame)
+    case .ownWord: return rustPark(thread, frame)
     }
-  }
-
-  /// glibc waits for the thread id in the joined thread's descriptor to become 0; that id is the value expected.
-  private func glibcJoin(_ thread: SleepingThread, _ name: String) -> DecodedWait {
-    let joined = ThreadID(ownerField: thread.futex.expected)
-    return thread.wait(
-      .glibc, .join, .signal, lock: thread.futex.word, .function, joined: joined,
-      "Thread \(thread.tid) sleeps in \(name) until thread \(joined.map(String.init(describing:)) ?? "?") has ended.")
   }
 
   // MARK: priority inheritance
@@ -84,7 +76,7 @@ package struct WaitDecoder {
   private func priorityInheriting(_ thread: SleepingThread) -> DecodedWait {
     let word = thread.futex.word
     let match = WaitFunction.innermost(in: thread.stack)?.function
-    if match?.library == .glibc, match?.type == .mutex {
+    if match?.library == .glibc, match?.type == .mutex, isPlausible(.mutex, at: word) {
       return thread.wait(
         .glibc, .mutex, .exclusive, lock: word, .function,
         "Thread \(thread.tid) sleeps in FUTEX_LOCK_PI on the priority-inheriting mutex \(word).")

@@ -11,6 +11,8 @@ struct WaitFunction: Sendable {
     case below(UInt64)
     /// The object is aligned to 8 bytes, and has its two words at these offsets, one a multiple of 8, one not.
     case aligned(even: UInt64, odd: UInt64)
+    /// The lock's first word where that is what was expected to have waiting readers in it, else this far below.
+    case readersOrPhase(UInt64)
     /// The thread's parking record tells.
     case parkingRecord
     /// abseil's per-thread record, or the stack, tells.
@@ -37,15 +39,33 @@ struct WaitFunction: Sendable {
     (self.prefix, self.fragment, self.names) = (prefix, fragment, names)
   }
 
+  /// Frames in which such a function is looked for: debug builds have some twenty inlined or closure frames between the
+  /// call and the lock's function.
+  static let reach = 40
+
   /// The innermost frame that is one of these.
+  ///
+  /// glibc's functions make the system call themselves, so they count only where nothing but the C library is inside
+  /// of them: an initialiser that `pthread_once` runs may sleep for anything.
   static func innermost(in stack: [Frame]) -> (function: WaitFunction, frame: Int)? {
-    // Debug builds have some twenty inlined or closure frames between the call and the lock's function.
-    for (index, frame) in stack.prefix(40).enumerated() {
+    var isInsideCLibrary = true
+    for (index, frame) in stack.prefix(reach).enumerated() {
+      isInsideCLibrary = isInsideCLibrary && frame.isPlumbing
       guard let text = frame.function else { continue }
       let name = SimpleName(text)
-      if let match = all.first(where: { $0.matches(name) }) { return (match, index) }
+      // `syscall` is how other libraries sleep.
+      if name.path == "syscall" { isInsideCLibrary = false }
+      if let match = all.first(where: { $0.matches(name) && ($0.library != .glibc || isInsideCLibrary) }) {
+        return (match, index)
+      }
     }
     return nil
+  }
+
+  /// Whether the innermost frames, as far as they are a library's, are in one of these: then the thread's system call is a
+  /// futex wait, whatever its number says.
+  static func isAsleep(in stack: [Frame]) -> Bool {
+    innermost(in: Array(stack.prefix(while: \.isPlumbing))) != nil
   }
 
   private func matches(_ name: SimpleName) -> Bool {
@@ -100,35 +120,49 @@ struct WaitFunction: Sendable {
     .init(.libstdcxx, .barrier, .signal, .below(0), "std::latch", "", ["wait", "arrive_and_wait"]),
   ]
 
-  /// Exported and internal names of glibc 2.31 to 2.41, without their leading underscores.
+  /// Exported and internal names of glibc 2.31 to 2.41, without their leading underscores, of C11's threads as well.
   private static let glibc: [WaitFunction] = [
     .init(
       .glibc, .mutex, .exclusive, .below(0), "", "",
       [
         "pthread_mutex_lock", "pthread_mutex_timedlock", "pthread_mutex_clocklock", "pthread_mutex_lock_full",
-        "pthread_mutex_clocklock_common", "pthread_mutex_cond_lock",
+        "pthread_mutex_clocklock_common", "pthread_mutex_cond_lock", "pthread_mutex_cond_lock_full", "mtx_lock",
+        "mtx_timedlock",
       ]),
     .init(
-      .glibc, .rwlock, .read, .below(8), "", "",
+      .glibc, .rwlock, .read, .readersOrPhase(8), "", "",
       [
         "pthread_rwlock_rdlock", "pthread_rwlock_timedrdlock", "pthread_rwlock_clockrdlock",
+        "pthread_rwlock_rdlock_full",
         "pthread_rwlock_rdlock_full64",
       ]),
     .init(
       .glibc, .rwlock, .write, .aligned(even: 8, odd: 12), "", "",
       [
         "pthread_rwlock_wrlock", "pthread_rwlock_timedwrlock", "pthread_rwlock_clockwrlock",
+        "pthread_rwlock_wrlock_full",
         "pthread_rwlock_wrlock_full64",
       ]),
     .init(
       .glibc, .condition, .signal, .aligned(even: 40, odd: 44), "", "",
-      ["pthread_cond_wait", "pthread_cond_timedwait", "pthread_cond_clockwait", "pthread_cond_wait_common"]),
+      [
+        "pthread_cond_wait", "pthread_cond_timedwait", "pthread_cond_timedwait64", "pthread_cond_clockwait",
+        "pthread_cond_clockwait64", "pthread_cond_wait_common", "cnd_wait", "cnd_timedwait",
+      ]),
     .init(
       .glibc, .semaphore, .exclusive, .below(0), "", "",
-      ["sem_wait", "sem_timedwait", "sem_clockwait", "new_sem_wait", "new_sem_wait_slow64", "do_futex_wait"]),
+      [
+        "sem_wait", "sem_timedwait", "sem_timedwait64", "sem_clockwait", "sem_clockwait64", "new_sem_wait",
+        "new_sem_wait_slow", "new_sem_wait_slow64", "do_futex_wait",
+      ]),
     .init(.glibc, .barrier, .signal, .below(4), "", "", ["pthread_barrier_wait"]),
-    .init(.glibc, .once, .exclusive, .below(0), "", "", ["pthread_once", "pthread_once_slow"]),
-    .init(.glibc, .join, .signal, .ownWord, "", "", ["pthread_join", "pthread_clockjoin_ex", "pthread_timedjoin_np"]),
+    .init(.glibc, .once, .exclusive, .below(0), "", "", ["pthread_once", "pthread_once_slow", "call_once"]),
+    .init(
+      .glibc, .join, .signal, .ownWord, "", "",
+      [
+        "pthread_join", "pthread_timedjoin_np", "pthread_clockjoin_np", "pthread_clockjoin_ex", "pthread_timedjoin_ex",
+        "thrd_join",
+      ]),
   ]
 
   static let all = rust + parkingLot + abseil + swift + libstdcxx + glibc

@@ -10,9 +10,6 @@ import LockjawModel
 final class GuestMemory {
   static let pageBytes = 4096
   private static let pageMask = UInt64(4095)
-  /// Slots of the two look-aside tables; a power of two.
-  private static let slots = 128
-
   /// A page as the target has it. Readable bytes are those in `readable`: the copy of a stack begins anywhere.
   private struct Page {
     var bytes: UnsafeMutablePointer<UInt8>
@@ -24,16 +21,14 @@ final class GuestMemory {
   private var copies: [UInt64: UnsafeMutablePointer<UInt8>] = [:]
   /// Buffers of copies that earlier runs are done with.
   private var spare: [UnsafeMutablePointer<UInt8>] = []
-  /// Page address + 1 by slot, 0 where the slot is empty; the page's bytes beside it. Wholly readable pages only.
-  private let readTags: UnsafeMutablePointer<UInt64>
-  private let readBytes: UnsafeMutablePointer<UnsafeMutablePointer<UInt8>>
-  private let writeTags: UnsafeMutablePointer<UInt64>
-  private let writeBytes: UnsafeMutablePointer<UnsafeMutablePointer<UInt8>>
-  /// What empty slots point to, so that no slot is ever uninitialised.
-  private let nowhere: UnsafeMutablePointer<UInt8>
+  /// The pages used last; valid as long as this object.
+  let recent: RecentPages
 
   /// Bytes asked for that are not there, since `beginRun`. Counted by access.
-  private(set) var unmappedAccesses = 0
+  private(set) var unmappedAccesses: Int {
+    get { recent.unmappedAccesses.pointee }
+    set { recent.unmappedAccesses.pointee = newValue }
+  }
   /// Pages copied since `beginRun`.
   private(set) var copiedPages = 0
 
@@ -47,25 +42,14 @@ final class GuestMemory {
 
   init(_ source: any MemoryReader) {
     self.source = source
-    nowhere = .allocate(capacity: Self.pageBytes)
-    nowhere.initialize(repeating: 0, count: Self.pageBytes)
-    readTags = .allocate(capacity: Self.slots)
-    writeTags = .allocate(capacity: Self.slots)
-    readBytes = .allocate(capacity: Self.slots)
-    writeBytes = .allocate(capacity: Self.slots)
-    readTags.initialize(repeating: 0, count: Self.slots)
-    writeTags.initialize(repeating: 0, count: Self.slots)
-    readBytes.initialize(repeating: nowhere, count: Self.slots)
-    writeBytes.initialize(repeating: nowhere, count: Self.slots)
+    recent = RecentPages()
   }
 
   deinit {
     for page in pages.values { page.bytes.deallocate() }
     for copy in copies.values { copy.deallocate() }
     for buffer in spare { buffer.deallocate() }
-    for pointer in [readTags, writeTags] { pointer.deallocate() }
-    for pointer in [readBytes, writeBytes] { pointer.deallocate() }
-    nowhere.deallocate()
+    recent.deallocate()
   }
 
   /// Forgets what was written.
@@ -75,45 +59,26 @@ final class GuestMemory {
     if !copies.isEmpty {
       for (page, buffer) in copies {
         spare.append(buffer)
-        let slot = Self.slot(page)
-        if writeTags[slot] == page &+ 1 { writeTags[slot] = 0 }
-        if readTags[slot] == page &+ 1 { readTags[slot] = 0 }
+        recent.forget(page)
       }
       copies.removeAll(keepingCapacity: true)
     }
     if pages.count > Self.pageLimit {
       for page in pages.values { page.bytes.deallocate() }
       pages.removeAll(keepingCapacity: true)
-      readTags.update(repeating: 0, count: Self.slots)
-      writeTags.update(repeating: 0, count: Self.slots)
+      recent.forgetAll()
     }
   }
-
-  @inline(__always)
-  private static func slot(_ page: UInt64) -> Int { Int(truncatingIfNeeded: page >> 12) & (slots - 1) }
 
   /// A little-endian number at `address`, zero where nothing is mapped.
   @inline(__always)
   func load<T: FixedWidthInteger>(_ address: UInt64, as type: T.Type) -> T {
-    let offset = Int(truncatingIfNeeded: address & Self.pageMask)
-    let page = address & ~Self.pageMask
-    let slot = Self.slot(page)
-    if readTags[slot] == page &+ 1, offset <= Self.pageBytes - MemoryLayout<T>.size {
-      return T(littleEndian: UnsafeRawPointer(readBytes[slot] + offset).loadUnaligned(as: T.self))
-    }
-    return loadSlowly(address, as: type)
+    recent.load(address, as: type) ?? loadSlowly(address, as: type)
   }
 
   @inline(__always)
   func store<T: FixedWidthInteger>(_ address: UInt64, _ value: T) {
-    let offset = Int(truncatingIfNeeded: address & Self.pageMask)
-    let page = address & ~Self.pageMask
-    let slot = Self.slot(page)
-    if writeTags[slot] == page &+ 1, offset <= Self.pageBytes - MemoryLayout<T>.size {
-      UnsafeMutableRawPointer(writeBytes[slot] + offset).storeBytes(of: value.littleEndian, as: T.self)
-      return
-    }
-    storeSlowly(address, value)
+    if !recent.store(address, value) { storeSlowly(address, value) }
   }
 
   /// All of the page `address` lies in as the target has it, not as a run has changed it; `nil` where part of it is
@@ -124,7 +89,7 @@ final class GuestMemory {
   }
 
   @inline(never)
-  private func loadSlowly<T: FixedWidthInteger>(_ address: UInt64, as type: T.Type) -> T {
+  func loadSlowly<T: FixedWidthInteger>(_ address: UInt64, as type: T.Type) -> T {
     var value = T.zero
     var isMissing = false
     for index in 0..<MemoryLayout<T>.size {
@@ -141,18 +106,17 @@ final class GuestMemory {
   private func byte(_ address: UInt64) -> UInt8? {
     let start = address & ~Self.pageMask
     let offset = Int(truncatingIfNeeded: address & Self.pageMask)
-    let slot = Self.slot(start)
     if let copy = copies[start] {
-      (readTags[slot], readBytes[slot]) = (start &+ 1, copy)
+      recent.noteReadable(start, copy)
       return copy[offset]
     }
     guard let page = page(start) else { return nil }
-    if page.readable.count == Self.pageBytes { (readTags[slot], readBytes[slot]) = (start &+ 1, page.bytes) }
+    if page.readable.count == Self.pageBytes { recent.noteReadable(start, page.bytes) }
     return page.readable.contains(offset) ? page.bytes[offset] : nil
   }
 
   @inline(never)
-  private func storeSlowly<T: FixedWidthInteger>(_ address: UInt64, _ value: T) {
+  func storeSlowly<T: FixedWidthInteger>(_ address: UInt64, _ value: T) {
     for index in 0..<MemoryLayout<T>.size {
       let at = address &+ UInt64(index)
       guard let bytes = writable(at & ~Self.pageMask) else { continue }
@@ -163,9 +127,8 @@ final class GuestMemory {
 
   /// The run's own copy of a page; `nil` where it has too many already.
   private func writable(_ start: UInt64) -> UnsafeMutablePointer<UInt8>? {
-    let slot = Self.slot(start)
     if let copy = copies[start] {
-      (writeTags[slot], writeBytes[slot]) = (start &+ 1, copy)
+      recent.noteWritable(start, copy)
       return copy
     }
     guard copies.count < Self.copyLimit else {
@@ -181,8 +144,8 @@ final class GuestMemory {
     }
     copiedPages += 1
     copies[start] = copy
-    (writeTags[slot], writeBytes[slot]) = (start &+ 1, copy)
-    (readTags[slot], readBytes[slot]) = (start &+ 1, copy)
+    recent.noteWritable(start, copy)
+    recent.noteReadable(start, copy)
     return copy
   }
 

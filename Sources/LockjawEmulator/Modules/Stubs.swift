@@ -5,9 +5,7 @@ import LockjawModel
 /// bound yet.
 final class Stubs {
   private var stubs: [UInt64: Stub] = [:]
-  /// Two bits of each address' hash: nearly every branch is answered here.
-  private let filter: UnsafeMutablePointer<UInt64>
-  private static let filterBits: UInt64 = 1 << 14
+  let filter = StubFilter()
   /// Slots that still lead into their own module's procedure linkage table, with the function they are for (0: unknown).
   private var unbound: [UInt64: UInt64] = [:]
   /// Text of all modules, by rising start.
@@ -16,8 +14,6 @@ final class Stubs {
   /// For tests: no module's names, this code.
   init(code: [(start: UInt64, end: UInt64)], stubs: [UInt64: Stub] = [:]) {
     self.code = code.sorted { $0.start < $1.start }
-    filter = .allocate(capacity: Int(Self.filterBits / 64))
-    filter.initialize(repeating: 0, count: Int(Self.filterBits / 64))
     for (address, stub) in stubs { add(stub, at: address) }
   }
 
@@ -62,19 +58,10 @@ final class Stubs {
   private func add(_ stub: Stub, at address: UInt64) {
     // The first name wins: `pthread_mutex_lock` and its alias have one address and one meaning.
     if stubs[address] == nil { stubs[address] = stub }
-    let bit = Self.bit(address)
-    filter[Int(bit >> 6)] |= 1 << (bit & 63)
+    filter.insert(address)
   }
 
-  @inline(__always)
-  private static func bit(_ address: UInt64) -> UInt64 { (address >> 4 ^ address) & (filterBits - 1) }
-
-  @inline(__always)
-  func stub(at address: UInt64) -> Stub? {
-    let bit = Self.bit(address)
-    guard filter[Int(bit >> 6)] >> (bit & 63) & 1 == 1 else { return nil }
-    return stubs[address]
-  }
+  func stub(at address: UInt64) -> Stub? { stubs[address] }
 
   /// Where an indirect branch through `slot`, which holds `value`, leads.
   func boundTarget(slot: UInt64, value: UInt64) -> UInt64 {
@@ -89,5 +76,32 @@ final class Stubs {
       if code[middle].start <= address { low = middle + 1 } else { high = middle }
     }
     return low > 0 && address < code[low - 1].end
+  }
+}
+
+/// A bit for each address' hash: nearly every branch is answered here. A plain pointer; whoever made it deallocates it.
+struct StubFilter {
+  private let words: UnsafeMutablePointer<UInt64>
+  private static let bits: UInt64 = 1 << 14
+
+  init() {
+    words = .allocate(capacity: Int(Self.bits / 64))
+    words.initialize(repeating: 0, count: Int(Self.bits / 64))
+  }
+
+  func deallocate() { words.deallocate() }
+
+  @inline(__always)
+  private static func bit(_ address: UInt64) -> UInt64 { (address >> 4 ^ address) & (bits - 1) }
+
+  func insert(_ address: UInt64) {
+    let bit = Self.bit(address)
+    words[Int(bit >> 6)] |= 1 << (bit & 63)
+  }
+
+  @inline(__always)
+  func mayContain(_ address: UInt64) -> Bool {
+    let bit = Self.bit(address)
+    return words[Int(bit >> 6)] >> (bit & 63) & 1 == 1
   }
 }

@@ -26,7 +26,7 @@ extension Processor {
 
   mutating func conditionalJump(_ i: inout Instruction, _ opcode: UInt8, _ distance: UInt64) {
     var isTaken = flags.holds(opcode)
-    if calls.isEmpty {
+    if callCount == 0 {
       ownBranches += 1
       if ownBranches == flippedBranch { isTaken.toggle() }
     }
@@ -57,15 +57,17 @@ extension Processor {
 
   private mutating func jump(_ target: UInt64) {
     go(to: target)
-    if let stub = stubs.stub(at: target) { pending = .stub(stub) }
+    if stubFilter.mayContain(target), let stub = stubs.stub(at: target) { pending = .stub(stub) }
   }
 
   private mutating func call(_ target: UInt64, returningTo next: UInt64) {
-    let isOwn = calls.isEmpty
+    let isOwn = callCount == 0
     noteCall(returningTo: next)
     push(next)
     go(to: target)
-    if let stub = stubs.stub(at: target) {
+    // A call that shows the frame to be circling ends the run before it is made.
+    if pending != nil { return }
+    if stubFilter.mayContain(target), let stub = stubs.stub(at: target) {
       pending = .stub(stub)
     } else if isOwn, stopsAtTopCalls {
       pending = .topCall

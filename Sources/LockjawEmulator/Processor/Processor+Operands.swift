@@ -14,9 +14,19 @@ extension Processor {
   /// A sign-extended constant of 1, 2, 4 or 8 bytes.
   @inline(__always)
   mutating func immediate(_ i: inout Instruction, _ width: Int) -> UInt64 {
-    var value: UInt64 = 0
-    for index in 0..<width { value |= UInt64(byte(&i)) << UInt64(8 * index) }
-    return width == 8 ? value : Width.signExtend(value, width)
+    // `fetch` has a byte more than the longest instruction.
+    guard i.length + width <= Self.fetchLimit else {
+      pending = .unknownInstruction
+      return 0
+    }
+    let bytes = UnsafeRawPointer(fetch + i.length)
+    i.length += width
+    switch width {
+    case 8: return bytes.loadUnaligned(as: UInt64.self)
+    case 4: return UInt64(bitPattern: Int64(bytes.loadUnaligned(as: Int32.self)))
+    case 2: return UInt64(bitPattern: Int64(bytes.loadUnaligned(as: Int16.self)))
+    default: return UInt64(bitPattern: Int64(bytes.loadUnaligned(as: Int8.self)))
+    }
   }
 
   /// Reads ModRM, SIB and displacement.
@@ -104,31 +114,34 @@ extension Processor {
 
   @inline(never)
   private mutating func observed(_ access: LockAccess, _ address: UInt64, _ width: Int) -> UInt64 {
-    let ownPC = topReturn ?? rip
-    guard let presented = watch.observe(access, at: address, width: width, pc: rip, ownPC: ownPC) else {
-      return raw(address, width)
-    }
-    return presented & Width.mask(width)
+    let word = watch.observe(
+      access, at: address, width: width, word: raw(address, width), pc: rip, ownPC: topReturn ?? rip)
+    return word & Width.mask(width)
   }
 
   @inline(__always)
   func raw(_ address: UInt64, _ width: Int) -> UInt64 {
     switch width {
-    case 8: memory.load(address, as: UInt64.self)
-    case 4: UInt64(memory.load(address, as: UInt32.self))
-    case 2: UInt64(memory.load(address, as: UInt16.self))
-    default: UInt64(memory.load(address, as: UInt8.self))
+    case 8: pages.load(address, as: UInt64.self) ?? memory.loadSlowly(address, as: UInt64.self)
+    case 4: UInt64(pages.load(address, as: UInt32.self) ?? memory.loadSlowly(address, as: UInt32.self))
+    case 2: UInt64(pages.load(address, as: UInt16.self) ?? memory.loadSlowly(address, as: UInt16.self))
+    default: UInt64(pages.load(address, as: UInt8.self) ?? memory.loadSlowly(address, as: UInt8.self))
     }
   }
 
   @inline(__always)
   func rawStore(_ address: UInt64, _ width: Int, _ value: UInt64) {
     switch width {
-    case 8: memory.store(address, value)
-    case 4: memory.store(address, UInt32(truncatingIfNeeded: value))
-    case 2: memory.store(address, UInt16(truncatingIfNeeded: value))
-    default: memory.store(address, UInt8(truncatingIfNeeded: value))
+    case 8: store(address, as: value)
+    case 4: store(address, as: UInt32(truncatingIfNeeded: value))
+    case 2: store(address, as: UInt16(truncatingIfNeeded: value))
+    default: store(address, as: UInt8(truncatingIfNeeded: value))
     }
+  }
+
+  @inline(__always)
+  private func store<T: FixedWidthInteger>(_ address: UInt64, as value: T) {
+    if !pages.store(address, value) { memory.storeSlowly(address, value) }
   }
 
   /// The operand ModRM names, as a source.

@@ -15,7 +15,7 @@ extension Processor {
       once(i, width, step)
       registers[Self.rcx] = registers[Self.rcx] &- 1
       rounds += width
-      if memory.unmappedAccesses > Self.unmappedLimit { break }
+      if pages.unmappedAccesses.pointee > Self.unmappedLimit { break }
       if compares, flags.zero != wanted { break }
     }
     executed &+= rounds >> 6

@@ -5,7 +5,7 @@ import LockjawInspect
 ///
 /// Rules of this room. The code and the data are hostile: every number wraps, every memory access goes through
 /// `GuestMemory`, and each of the limits ends a run. A run that cannot go on says why (`Stop`) and never guesses.
-struct Processor {
+struct Processor: ~Copyable {
   /// Why `run` came back.
   enum Stop: Hashable {
     /// As many instructions as `instructionLimit` allows.
@@ -27,6 +27,8 @@ struct Processor {
     case returned
     /// The frame calls something; `rip` is at the called function. Only where `stopsAtTopCalls`.
     case topCall
+    /// The frame has come to one of its own calls again and again: a loop that what is in the copy does not end.
+    case circling
   }
 
   /// A call that the run has made: what to restore when the callee is given up.
@@ -39,6 +41,9 @@ struct Processor {
     var deadline: Int
     /// How often it has been given more, because something that it called was given up.
     var extensions = 0
+
+    static let none = Call(
+      returnAddress: 0, stackPointer: 0, rbx: 0, rbp: 0, r12: 0, r13: 0, r14: 0, r15: 0, deadline: .max)
   }
 
   // Registers, by the numbers instructions use: rax rcx rdx rbx rsp rbp rsi rdi r8…r15.
@@ -52,30 +57,42 @@ struct Processor {
   var fsBase: UInt64 = 0
 
   let memory: GuestMemory
+  /// The memory's quick way.
+  let pages: RecentPages
   /// Which calls are not run.
   let stubs: Stubs
+  /// The stubs' quick way.
+  let stubFilter: StubFilter
   /// What the run has done to the locks that are watched.
   var watch: LockWatch
 
   /// Instructions so far.
   var executed = 0
   var instructionLimit = 60_000
-  /// What a call of the frame itself may take; one within it half of that, and so on. The innermost is given up first: a
-  /// function that takes a guard along and loses itself in something else must still come to its end, where it drops it.
+  /// What a call of the frame itself may take; one within it four fifths of that, and so on. The innermost is given up
+  /// first: a function that takes a guard along and loses itself in something else must still come to its end, where it
+  /// drops it. Code that was not optimised calls ten functions deep to unlock, and each needs room.
   var callLimit = 5_000
   static let extraTime = 300
   static let extensionLimit = 3
   /// Calls deeper than this are part of their caller.
-  static let depthLimit = 5
+  static let depthLimit = 10
+  /// Of `callLimit`, by depth, in thousandths.
+  private static let share = [1000, 800, 640, 512, 410, 328, 262, 210, 168, 134]
   static let unmappedLimit = 64
   private var nextCheck = 0
 
   /// A `ret` that leaves the stack pointer at or above this one ends the frame under examination.
   var frameEnd: UInt64 = .max
-  /// Calls that have not returned, the frame's own first.
-  private(set) var calls: [Call] = []
+  /// Calls that have not returned, the frame's own first: `callCount` of them, owned by `storage`.
+  private let calls: UnsafeMutablePointer<Call>
+  private(set) var callCount = 0
   /// Where the frame's own call returns to; `nil` while the frame itself runs.
-  var topReturn: UInt64? { calls.first?.returnAddress }
+  var topReturn: UInt64? { callCount > 0 ? calls[0].returnAddress : nil }
+  /// How often the frame has come to each of its own calls.
+  private var circles = CircleWatch()
+  /// A landing pad does not circle, however much it drops.
+  var endsCircling = true
   var stopsAtTopCalls = false
   /// Conditional branches of the frame itself, so far; the one whose number is `flippedBranch` goes the other way.
   var ownBranches = 0
@@ -99,7 +116,9 @@ struct Processor {
     let vectors = UnsafeMutablePointer<SIMD2<UInt64>>.allocate(capacity: 16)
     /// Bytes of an instruction that crosses a page.
     let crossing = UnsafeMutablePointer<UInt8>.allocate(capacity: 16)
+    let calls = UnsafeMutablePointer<Call>.allocate(capacity: depthLimit)
     init() {
+      calls.initialize(repeating: .none, count: depthLimit)
       registers.initialize(repeating: 0, count: 16)
       vectors.initialize(repeating: .zero, count: 16)
       crossing.initialize(repeating: 0, count: 16)
@@ -108,16 +127,20 @@ struct Processor {
       registers.deallocate()
       vectors.deallocate()
       crossing.deallocate()
+      calls.deallocate()
     }
   }
 
   init(memory: GuestMemory, stubs: Stubs) {
     self.memory = memory
+    pages = memory.recent
     self.stubs = stubs
+    stubFilter = stubs.filter
     watch = LockWatch([])
     storage = Storage()
     registers = storage.registers
     vectors = storage.vectors
+    calls = storage.calls
     codeBytes = UnsafePointer(storage.crossing)
     fetch = UnsafePointer(storage.crossing)
   }
@@ -130,7 +153,9 @@ struct Processor {
     flags = Flags()
     watch.reset(locks)
     executed = 0
-    calls.removeAll(keepingCapacity: true)
+    callCount = 0
+    circles = CircleWatch()
+    endsCircling = true
     stopsAtTopCalls = false
     ownBranches = 0
     flippedBranch = 0
@@ -149,7 +174,7 @@ struct Processor {
     while true {
       if executed >= nextCheck {
         if executed >= instructionLimit { return .instructionLimit }
-        if let call = calls.last, executed >= call.deadline { return .callLimit }
+        if callCount > 0, executed >= calls[callCount - 1].deadline { return .callLimit }
         scheduleCheck()
       }
       executed &+= 1
@@ -159,13 +184,13 @@ struct Processor {
         pending = nil
         return stop
       }
-      if memory.unmappedAccesses > Self.unmappedLimit { return .unmappedMemory }
+      if pages.unmappedAccesses.pointee > Self.unmappedLimit { return .unmappedMemory }
     }
   }
 
   private mutating func scheduleCheck() {
     // The innermost deadline is not the earliest only where its callers have little left; then it is met soon after.
-    nextCheck = min(instructionLimit, calls.last?.deadline ?? .max)
+    nextCheck = min(instructionLimit, innermostDeadline)
   }
 
   /// Points `fetch` at the bytes of the instruction at `rip`; false where that is no code.
@@ -197,23 +222,26 @@ struct Processor {
     return true
   }
 
+  private var innermostDeadline: Int { callCount > 0 ? calls[callCount - 1].deadline : .max }
+
   /// Notes a call; deeper ones than `depthLimit` go unnoted.
   mutating func noteCall(returningTo next: UInt64) {
-    guard calls.count < Self.depthLimit else { return }
-    let outer = calls.last?.deadline ?? .max
-    calls.append(
-      Call(
-        returnAddress: next, stackPointer: registers[Self.rsp], rbx: registers[Self.rbx], rbp: registers[Self.rbp],
-        r12: registers[12], r13: registers[13], r14: registers[14], r15: registers[15],
-        deadline: min(executed &+ callLimit >> calls.count, outer)))
+    guard callCount < Self.depthLimit else { return }
+    if callCount == 0, endsCircling, circles.isCircling(next, executed) { pending = .circling }
+    let outer = innermostDeadline
+    calls[callCount] = Call(
+      returnAddress: next, stackPointer: registers[Self.rsp], rbx: registers[Self.rbx], rbp: registers[Self.rbp],
+      r12: registers[12], r13: registers[13], r14: registers[14], r15: registers[15],
+      deadline: min(executed &+ callLimit * Self.share[callCount] / 1000, outer))
+    callCount += 1
     scheduleCheck()
   }
 
   /// The stack pointer tells whose return it was: a callee's, the frame's.
   mutating func noteReturn() {
     let sp = registers[Self.rsp]
-    while let call = calls.last, sp >= call.stackPointer {
-      calls.removeLast()
+    while callCount > 0, sp >= calls[callCount - 1].stackPointer {
+      callCount -= 1
       scheduleCheck()
     }
     if sp >= frameEnd { pending = .returned }
@@ -222,17 +250,21 @@ struct Processor {
   /// Goes on in the frame that has just been returned to.
   mutating func continueInCaller(endingAt end: UInt64) {
     frameEnd = end
-    calls.removeAll(keepingCapacity: true)
+    callCount = 0
+    circles = CircleWatch()
     scheduleCheck()
   }
 
   /// Gives up the innermost call that is noted: back behind it, with `result` in rax and the registers that a callee keeps.
   mutating func abandonCall(result: UInt64) -> Bool {
     // One that goes on calling what takes too long is given up itself.
-    if let hopeless = calls.firstIndex(where: { executed >= $0.deadline && $0.extensions >= Self.extensionLimit }) {
-      calls.removeLast(calls.count - 1 - hopeless)
+    for index in 0..<callCount where executed >= calls[index].deadline && calls[index].extensions >= Self.extensionLimit {
+      callCount = index + 1
+      break
     }
-    guard let call = calls.popLast() else { return false }
+    guard callCount > 0 else { return false }
+    callCount -= 1
+    let call = calls[callCount]
     rip = call.returnAddress
     registers[Self.rsp] = call.stackPointer
     registers[Self.rbx] = call.rbx
@@ -241,7 +273,7 @@ struct Processor {
     (registers[14], registers[15]) = (call.r14, call.r15)
     registers[Self.rax] = result
     // Its callers get the little that dropping a guard takes, or they would be given up at once.
-    for index in calls.indices where calls[index].deadline < executed &+ Self.extraTime {
+    for index in 0..<callCount where calls[index].deadline < executed &+ Self.extraTime {
       calls[index].deadline = executed &+ Self.extraTime
       calls[index].extensions += 1
     }

@@ -3,7 +3,7 @@ import LockjawModel
 
 /// Runs one frame on a copy, in the two ways that tell what it holds: through the landing pad that the unwinder would
 /// take, or forward from the address its callee returns to.
-struct FrameRun {
+struct FrameRun: ~Copyable {
   /// A frame whose callee has not returned.
   struct Frame: Hashable {
     var returnAddress: UInt64
@@ -18,6 +18,8 @@ struct FrameRun {
   enum Outcome: Hashable {
     /// Ran to its end: what it did to the locks is all that it does.
     case complete
+    /// The same, but a call on the way was given up, and with it whatever else it would have done.
+    case incomplete
     /// Ended before: what it did is true, what it did not do says nothing.
     case cut(Processor.Stop)
   }
@@ -36,6 +38,8 @@ struct FrameRun {
   private var heap: UInt64 = 0
   /// The frame is already being unwound.
   private var isInPad = false
+  /// A call took too long, or did what the processor cannot do.
+  private var hasGivenUp = false
 
   init(memory: any MemoryReader, stubs: Stubs, tables: ExceptionTables) {
     processor = Processor(memory: GuestMemory(memory), stubs: stubs)
@@ -55,6 +59,7 @@ struct FrameRun {
   mutating func landingPad(_ pad: UInt64, of frame: Frame, watching locks: [LockSemantics]) -> Outcome {
     begin(frame, at: pad, locks, callLimit: Self.padCallLimit)
     isInPad = true
+    processor.endsCircling = false
     processor.registers[Processor.rax] = GuestMemory.scratch.lowerBound
     return drive()
   }
@@ -96,7 +101,7 @@ struct FrameRun {
     if let futex { processor.rawStore(futex, 4, 0) }
     var passed: [[LockWatch.Event]] = []
     var seen = 0
-    while drive() == .complete {
+    while [.complete, .incomplete].contains(drive()) {
       passed.append(Array(processor.watch.events[seen...]))
       seen = processor.watch.events.count
       index += 1
@@ -117,6 +122,7 @@ struct FrameRun {
   private mutating func begin(_ frame: Frame, at start: UInt64, _ locks: [LockSemantics], callLimit: Int) {
     processor.reset(watching: locks)
     isInPad = false
+    hasGivenUp = false
     heap = GuestMemory.scratch.lowerBound + 0x1000
     for (register, value) in zip([3, 5, 12, 13, 14, 15], frame.preserved) { processor.registers[register] = value }
     processor.registers[Processor.rsp] = frame.stackPointer
@@ -133,10 +139,10 @@ struct FrameRun {
     while true {
       let stop = processor.run()
       switch stop {
-      case .returned: return .complete
+      case .returned: return hasGivenUp ? .incomplete : .complete
       case .stub(.resumeUnwinding):
         // Of the frame itself, or of a function it calls, which then has no end of its own.
-        if isOwnCall { return .complete }
+        if isOwnCall { return hasGivenUp ? .incomplete : .complete }
         return .cut(stop)
       case .stub(.end), .trap:
         guard let back = processor.topReturn, abandoned < Self.abandonedLimit else { return .cut(stop) }
@@ -158,7 +164,8 @@ struct FrameRun {
       case .callLimit, .unknownInstruction, .leftCode:
         guard abandoned < Self.abandonedLimit, processor.abandonCall(result: 0) else { return .cut(stop) }
         abandoned += 1
-      case .instructionLimit, .unmappedMemory: return .cut(stop)
+        hasGivenUp = true
+      case .instructionLimit, .unmappedMemory, .circling: return .cut(stop)
       }
     }
   }
@@ -166,11 +173,12 @@ struct FrameRun {
   private mutating func goToPad(_ pad: UInt64) {
     while processor.abandonCall(result: GuestMemory.scratch.lowerBound) {}
     processor.registers[Processor.rdx] = 0
+    processor.endsCircling = false
     processor.rip = pad
   }
 
   /// The function that was just reached was called by the frame itself.
-  private var isOwnCall: Bool { processor.calls.count <= 1 }
+  private var isOwnCall: Bool { processor.callCount <= 1 }
 
   // MARK: Functions that are not run
 

@@ -12,23 +12,18 @@ package final class HolderSearch {
     package var runs = 0
     package var instructions = 0
     package var frames = 0
-    /// Runs by instructions: element n counts those of 2ⁿ to 2ⁿ⁺¹-1.
-    package var runsByMagnitude = [Int](repeating: 0, count: 24)
-    /// Instructions of the median run, to the next power of two.
-    package var medianInstructions: Int {
-      var rest = runs / 2
-      for (magnitude, count) in runsByMagnitude.enumerated() {
-        if rest < count { return 2 << magnitude }
-        rest -= count
-      }
-      return 0
-    }
+    /// How long each run took, where `timesRuns` asks for it.
+    package var runNanoseconds: [UInt32] = []
   }
+  /// For benchmarks: reading the clock costs as much as a short run.
+  package var timesRuns = false
   package private(set) var statistics = Statistics()
 
   private let modules: [LoadedModule]
   private let tables: ExceptionTables
   private var run: FrameRun
+  private var runBegan: UInt64 = 0
+  private var circling = CirclingFrames()
 
   /// - Parameters:
   ///   - memory: the target's memory of the moment the stacks are from.
@@ -47,11 +42,12 @@ package final class HolderSearch {
     let semantics = locks.map(\.semantics)
     var found = [[FoundHold]](repeating: [], count: locks.count)
     var unanswered = 0
+    if timesRuns { runBegan = monotonicNanoseconds() }
     for thread in threads {
       let answers = answers(thread, locks: semantics)
       for (_, answer) in answers {
         statistics.frames += 1
-        if !answer.isComplete { unanswered += 1 }
+        if !answer.parts.contains(where: \.hasEnded) { unanswered += 1 }
       }
       for lock in locks.indices {
         found[lock] += FrameAnswer.holds(of: lock, in: thread, answers: answers, locks: semantics)
@@ -82,9 +78,6 @@ package final class HolderSearch {
 
   // MARK: One frame
 
-  /// Own conditional branches that are tried the other way where a forward run never returns.
-  private static let flippedBranches = 10
-
   /// What each of the thread's frames has told, by its index, innermost first.
   private func answers(_ thread: SearchedThread, locks: [LockSemantics]) -> [(index: Int, answer: FrameAnswer)] {
     let frames = thread.frames.indices.compactMap { index in frame(index, of: thread).map { (index: index, frame: $0) }
@@ -113,7 +106,8 @@ package final class HolderSearch {
   private func countRun() {
     statistics.runs += 1
     statistics.instructions += run.instructions
-    statistics.runsByMagnitude[min(63 - max(run.instructions, 1).leadingZeroBitCount, 23)] += 1
+    if timesRuns { statistics.runNanoseconds.append(UInt32(clamping: monotonicNanoseconds() - runBegan)) }
+    runBegan = timesRuns ? monotonicNanoseconds() : 0
   }
 
   private func padAnswer(_ frame: FrameRun.Frame, locks: [LockSemantics]) -> FrameAnswer {
@@ -128,31 +122,41 @@ package final class HolderSearch {
   private func unwindForward(
     _ thread: SearchedThread, _ frames: [FrameRun.Frame], _ locks: [LockSemantics]
   ) -> [[LockWatch.Event]] {
+    guard let innermost = frames.first else { return [] }
     var best: [[LockWatch.Event]] = []
-    func attempt(_ result: UInt64, _ flippedBranch: Int) {
+    var branches = 0
+    circling.tryWays(out: innermost.returnAddress, isChained: true) { way in
+      switch way {
+      case .result(0): break
+      case .flippedBranch(let branch): guard branch <= branches else { return .impossible }
+      default: return .impossible
+      }
       let passed = run.unwindForward(
-        frames[...], futex: thread.futex?.rawValue, result: result, flippedBranch: flippedBranch, watching: locks)
+        frames[...], futex: thread.futex?.rawValue, result: 0, flippedBranch: way.flippedBranch, watching: locks)
       countRun()
+      branches = max(branches, run.ownBranches)
       if passed.count > best.count { best = passed }
+      return best.isEmpty ? .circles : .leadsOut
     }
-    attempt(0, 0)
-    let branches = min(run.ownBranches, Self.flippedBranches)
-    for branch in stride(from: 1, through: branches, by: 1) where best.isEmpty { attempt(0, branch) }
     return best
   }
 
   private func runForward(_ frame: FrameRun.Frame, _ locks: [LockSemantics], into answer: inout FrameAnswer) {
-    for result in [UInt64(0), 1] {
-      note(.forwardRun, run.forward(frame, result: result, isFirst: result == 0, watching: locks), in: &answer)
-      if answer.isComplete { return }
+    var branches = 0
+    circling.tryWays(out: frame.returnAddress, isChained: false) { way in
+      let outcome: FrameRun.Outcome
+      switch way {
+      case .result(let result): outcome = run.forward(frame, result: result, isFirst: result == 0, watching: locks)
+      case .flippedBranch(let branch):
+        // It never returns: a loop. One of its branches leads out.
+        guard branch <= branches else { return .impossible }
+        outcome = run.forward(frame, result: 0, flippedBranch: branch, isFirst: false, watching: locks)
+      case .pad: outcome = run.forwardToPad(frame, watching: locks)
+      }
+      note(.forwardRun, outcome, in: &answer)
+      branches = max(branches, run.ownBranches)
+      return answer.hasForwardRun ? .leadsOut : .circles
     }
-    // It never returns: a loop. One of its branches leads out.
-    let branches = min(run.ownBranches, Self.flippedBranches)
-    for branch in stride(from: 1, through: branches, by: 1) where !answer.isComplete {
-      note(
-        .forwardRun, run.forward(frame, result: 0, flippedBranch: branch, isFirst: false, watching: locks), in: &answer)
-    }
-    if !answer.isComplete { note(.forwardRun, run.forwardToPad(frame, watching: locks), in: &answer) }
   }
 
   /// What each way said about each frame of a thread, for whoever wants to know why: a line a frame.

@@ -37,6 +37,8 @@ package struct LockSemantics: Hashable, Sendable {
     case parkingLotMutex, parkingLotRwLock
     /// Known by the functions called on them, not by their words.
     case glibcMutex, glibcRwlock
+    /// `absl::Mutex`, read or written.
+    case abseilMutex
     /// A word that holds its owner's thread id: Swift's `Mutex`, other priority-inheriting futexes.
     case piFutex
     /// Any other 32-bit word of a lock with one holder: zero is free.
@@ -54,7 +56,7 @@ package struct LockSemantics: Hashable, Sendable {
   package var byteCount: Int {
     switch kind {
     case .rustMutex, .futexWord, .piFutex: 4
-    case .rustRwLock, .parkingLotRwLock: 8
+    case .rustRwLock, .parkingLotRwLock, .abseilMutex: 8
     case .parkingLotMutex: 1
     case .glibcMutex: 40
     case .glibcRwlock: 56
@@ -67,13 +69,19 @@ package struct LockSemantics: Hashable, Sendable {
   /// What an access `offset` bytes into the lock means, and what the run is to find there instead of the word of the
   /// snapshot: a value with which releases and acquires go their short way. Who waits for whom is known already; to
   /// wake a waiter in the copy would be work for nothing. `presented` is `nil` where the word itself will do.
-  func meaning(of access: LockAccess, offset: Int, width: Int) -> (operation: LockOperation, presented: UInt64?) {
+  /// - Parameters:
+  ///   - word: what stands there.
+  ///   - isRepeated: the same instruction has loaded the word, and nothing has been done to it since.
+  func meaning(
+    of access: LockAccess, offset: Int, width: Int, word: UInt64, isRepeated: Bool
+  ) -> (operation: LockOperation, presented: UInt64?) {
     switch kind {
     case .rustMutex, .futexWord: singleHolder(access, offset, width)
     case .piFutex: piFutex(access, offset, width)
     case .rustRwLock: rustRwLock(access, offset, width)
     case .parkingLotMutex: parkingLotMutex(access, offset, width)
     case .parkingLotRwLock: parkingLotRwLock(access, offset, width)
+    case .abseilMutex: abseilMutex(access, offset, word, isRepeated)
     case .glibcMutex, .glibcRwlock: (.neutral, nil)
     }
   }

@@ -16,6 +16,8 @@ struct LockWatch {
   /// Releases and acquires in the order they happened, at most `eventLimit` for each lock.
   private(set) var events: [Event] = []
   private var counts: [Int] = []
+  /// For each lock the instruction that loaded its word, where nothing else has been done to it since.
+  private var lastLoads: [UInt64] = []
   static let eventLimit = 8
 
   /// Where watched words lie: `reachLow ..< reachLow + reachSpan` holds every first byte of an access that touches one.
@@ -38,6 +40,7 @@ struct LockWatch {
       reachSpan = ranges.isEmpty ? 0 : (ranges.map { $0.start &+ $0.count }.max() ?? 0) &- reachLow
     }
     counts = [Int](repeating: 0, count: locks.count)
+    lastLoads = [UInt64](repeating: 0, count: locks.count)
   }
 
   /// Whether an access that begins at `address` may touch a watched word.
@@ -45,15 +48,18 @@ struct LockWatch {
   func mayReach(_ address: UInt64) -> Bool { address &- reachLow < reachSpan }
 
   /// Notes what `access` means for the lock it touches, if any.
-  /// - Returns: what stands there for the run, where that is not `actual`.
+  /// - Parameter word: what stands there.
+  /// - Returns: what stands there for the run.
   mutating func observe(
-    _ access: LockAccess, at address: UInt64, width: Int, pc: UInt64, ownPC: UInt64
-  ) -> UInt64? {
-    guard let range = range(touchedBy: address, width) else { return nil }
+    _ access: LockAccess, at address: UInt64, width: Int, word: UInt64, pc: UInt64, ownPC: UInt64
+  ) -> UInt64 {
+    guard let range = range(touchedBy: address, width) else { return word }
     let offset = Int(truncatingIfNeeded: address &- range.start)
-    let (operation, presented) = locks[range.lock].meaning(of: access, offset: offset, width: width)
+    let (operation, presented) = locks[range.lock].meaning(
+      of: access, offset: offset, width: width, word: word, isRepeated: lastLoads[range.lock] == pc)
+    lastLoads[range.lock] = access == .load ? pc : 0
     note(operation, lock: range.lock, pc: pc, ownPC: ownPC)
-    return presented
+    return presented ?? word
   }
 
   mutating func note(_ operation: LockOperation, lock: Int, pc: UInt64, ownPC: UInt64) {

@@ -2,7 +2,7 @@ import CLockjawNative
 import Glibc
 import LockjawModel
 
-/// An ELF core: the kernel's, gcore's, or one of our own minicores.
+/// An ELF core: the kernel's, gcore's, or one of our own minicores; also packed by zstd or xz.
 ///
 /// Nothing in it is believed: lengths, counts and addresses are checked against the file's end and against the address
 /// space, and what does not fit is left out. A truncated core gives what its beginning has, and says so in
@@ -31,17 +31,20 @@ package final class CoreFile {
   /// ET_CORE.
   static let elfType: UInt16 = 4
 
-  /// Whether the file begins as a core does; anything else is not for this type.
+  /// Whether the file begins as a core does, or as something compressed, of which only a core makes sense here; anything
+  /// else is not for this type.
   package static func isCore(path: String) -> Bool {
-    guard let head = try? ProcFile.bytes(path, atMost: 64), head.count >= 18 else { return false }
+    if CompressionFormat(path: path) != nil { return true }
+    guard let head = ProcFile.head(path, count: 64), head.count >= 18 else { return false }
     return head.starts(with: [0x7F, 0x45, 0x4C, 0x46]) && head[16] == UInt8(elfType) && head[17] == 0
   }
 
   /// - Throws: `system` where the file cannot be opened or mapped, `notACore` where it is something else, or cut so short
-  ///   that not one thread is left.
+  ///   that not one thread is left, `notUnpacked` where it is compressed and cannot be read.
   package init(path: String) throws(InspectError) {
     self.path = path
-    let mapping = try Self.map(path)
+    let (mapping, isCut) = try Self.map(path)
+    if isCut { diagnostics.append("The compressed file ends in the middle: its beginning was read.") }
     let parsed = mapping.withBytes { raw -> Result<Parsed, ELFHeader.Refusal> in
       guard let base = raw.baseAddress else { return .failure(ELFHeader.Refusal(reason: "it is empty")) }
       do throws(ELFHeader.Refusal) {
@@ -114,10 +117,20 @@ package final class CoreFile {
     }
   }
 
-  private static func map(_ path: String) throws(InspectError) -> CoreMapping {
+  /// - Returns: also whether what is there is the beginning of a compressed file only.
+  private static func map(_ path: String) throws(InspectError) -> (CoreMapping, isCut: Bool) {
+    if CompressionFormat(path: path) != nil {
+      let unpacked = try UnpackedFile(path: path)
+      // The mapping keeps the file, which has no name.
+      return (try map(unpacked.descriptor, path), unpacked.isCut)
+    }
     let fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
     guard fd >= 0 else { throw .system(call: "open", subject: path, errno: errno) }
     defer { close(fd) }
+    return (try map(fd, path), false)
+  }
+
+  private static func map(_ fd: Int32, _ path: String) throws(InspectError) -> CoreMapping {
     var status = stat()
     guard fstat(fd, &status) == 0 else { throw .system(call: "fstat", subject: path, errno: errno) }
     guard status.st_mode & S_IFMT == S_IFREG else { throw .notACore(path: path, reason: "it is not a regular file") }

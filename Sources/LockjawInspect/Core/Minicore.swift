@@ -97,9 +97,10 @@ package struct Minicore {
 
   /// Writes the file aside and renames it, so that a name never shows half a core. It is not forced to the disk: after a
   /// power failure there is no process to explain either.
+  /// - Parameter isCompressed: as a zstd stream of the core.
   /// - Returns: the file's size.
   /// - Throws: `system` where it cannot be written; nothing is left behind then.
-  package func write(to path: String) throws(InspectError) -> Int {
+  package func write(to path: String, isCompressed: Bool = false) throws(InspectError) -> Int {
     let arena = ArenaPages(map, process)
     var (copies, loads) = layOut(arena)
     let notes = notes()
@@ -127,7 +128,9 @@ package struct Minicore {
     appendSectionHeader(segmentCount, to: &out)
     out.append(notes)
 
-    let file = try PartialFile(path)
+    // The last part that has bytes ends the file.
+    let length = loads.last { $0.fileSize > 0 }.map { $0.offset + $0.fileSize } ?? UInt64(out.bytes.count)
+    let file = try PartialFile(path, packedFrom: isCompressed ? length : nil)
     try file.append(out.bytes)
     for load in loads where load.fileSize > 0 {
       try file.skip(to: load.offset)

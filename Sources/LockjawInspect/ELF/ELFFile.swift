@@ -21,11 +21,18 @@ package final class ELFFile: @unchecked Sendable {
 
   /// - Throws: `system` where the file cannot be opened or mapped, `notAnELFFile` where it is something else or
   ///   damaged.
-  package init(path: String) throws(InspectError) {
-    self.path = path
+  package convenience init(path: String) throws(InspectError) {
     let fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
     guard fd >= 0 else { throw .system(call: "open", subject: path, errno: errno) }
     defer { close(fd) }
+    try self.init(descriptor: fd, path: path)
+  }
+
+  /// - Parameters:
+  ///   - descriptor: stays the caller's; the mapping outlives it.
+  ///   - path: for people.
+  package init(descriptor fd: Int32, path: String) throws(InspectError) {
+    self.path = path
     var status = stat()
     guard fstat(fd, &status) == 0 else { throw .system(call: "fstat", subject: path, errno: errno) }
     guard status.st_mode & S_IFMT == S_IFREG else {
@@ -75,12 +82,34 @@ package final class ELFFile: @unchecked Sendable {
     return body(UnsafeRawBufferPointer(start: base, count: byteCount))
   }
 
+  /// The symbol table that some distributions leave in a stripped file: an ELF file of its own, packed by xz into
+  /// `.gnu_debugdata` (gdb's manual, "MiniDebugInfo"). `nil` where there is none, or it is damaged.
+  package func miniDebugInfo() -> ELFFile? {
+    guard let section = section(named: ".gnu_debugdata"), section.occupiesFile, !section.isCompressed else {
+      return nil
+    }
+    let unpacked = withBytes { bytes in
+      try? UnpackedFile(
+        UnsafeRawBufferPointer(rebasing: bytes[Int(section.offset)..<Int(section.offset + section.size)]), of: path)
+    }
+    guard let unpacked, !unpacked.isCut else { return nil }
+    return try? ELFFile(descriptor: unpacked.descriptor, path: "\(path) (.gnu_debugdata)")
+  }
+
   package func section(named name: String) -> ELFSection? { sections.first { $0.name == name } }
 
   /// The bytes of a section up to the first zero: `.gnu_debuglink` and the like begin with a name.
   package func string(at offset: UInt64, limit: Int) -> String {
     lj_guard_thread()
     return ELFBytes(base: UnsafeRawPointer(base), count: byteCount).string(at: offset, limit: limit)
+  }
+
+  /// Two digits a byte; "" where the bytes are not all in the file.
+  package func hexadecimal(at offset: UInt64, count: Int) -> String {
+    withBytes { bytes in
+      guard offset <= UInt64(bytes.count), count <= bytes.count - Int(offset) else { return "" }
+      return LockjawInspect.hexadecimal(bytes[Int(offset)..<Int(offset) + count])
+    }
   }
 
   /// What to add to an address of this file to get that of the module's memory; `nil` where no segment fits the

@@ -25,15 +25,39 @@ package struct FileBackedMemory: MemoryReader {
       // in such a segment too.
       for segment in file.segments where segment.type == ELFSegment.load && !segment.isWritable {
         guard segment.offset < UInt64(file.byteCount) else { continue }
-        regions.append(
-          Region(
-            start: bias &+ segment.virtualAddress,
-            count: min(segment.fileSize, UInt64(file.byteCount) - segment.offset), fileOffset: segment.offset,
-            file: file))
+        regions.append(Self.mapped(segment, of: file, bias: bias))
       }
     }
-    self.regions = regions.sorted { $0.start < $1.start }
+    self.regions = Self.withoutOverlaps(regions.sorted { $0.start < $1.start })
   }
+
+  /// What the kernel maps of a segment: whole pages, with what lies beside the segment in the file. Whoever reads pages
+  /// (the emulator) finds them complete, also where no process is left to have the rest.
+  private static func mapped(_ segment: ELFSegment, of file: ELFFile, bias: UInt64) -> Region {
+    let start = bias &+ segment.virtualAddress
+    let inFile = UInt64(file.byteCount) - segment.offset
+    let count = min(segment.fileSize, inFile)
+    // Only where address and offset agree within a page can the page be mapped; anything else is taken as it stands.
+    guard start % pageBytes == segment.offset % pageBytes, segment.memorySize <= segment.fileSize else {
+      return Region(start: start, count: count, fileOffset: segment.offset, file: file)
+    }
+    let before = start % pageBytes
+    let after = (pageBytes - (start &+ count) % pageBytes) % pageBytes
+    return Region(
+      start: start - before, count: min(count + after, inFile) + before, fileOffset: segment.offset - before, file: file
+    )
+  }
+
+  /// A page that two segments share goes to the later one, whose mapping replaced it.
+  private static func withoutOverlaps(_ sorted: [Region]) -> [Region] {
+    var regions = sorted
+    for index in regions.indices.dropLast() {
+      regions[index].count = min(regions[index].count, regions[index + 1].start - regions[index].start)
+    }
+    return regions
+  }
+
+  private static let pageBytes: UInt64 = 4096
 
   package func read(_ address: Address, into buffer: UnsafeMutableRawBufferPointer) -> Int {
     var low = 0

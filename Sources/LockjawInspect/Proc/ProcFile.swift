@@ -38,6 +38,18 @@ enum ProcFile {
     return [UInt8](UnsafeRawBufferPointer(rebasing: storage[..<count]))
   }
 
+  /// The beginning of a regular file; `nil` for anything else: a pipe would keep whoever opens it waiting.
+  static func head(_ path: String, count: Int) -> [UInt8]? {
+    let fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
+    guard fd >= 0 else { return nil }
+    defer { close(fd) }
+    var status = stat()
+    guard fstat(fd, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
+    var bytes = [UInt8](repeating: 0, count: count)
+    let got = pread(fd, &bytes, count, 0)
+    return got < 0 ? nil : Array(bytes[..<got])
+  }
+
   /// The content without its last newline; bytes that are no UTF-8 are replaced.
   static func text(_ path: String) throws(Errno) -> String {
     var content = try bytes(path, atMost: 1 << 20)

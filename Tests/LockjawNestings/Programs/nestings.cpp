@@ -17,7 +17,7 @@
 #include <vector>
 
 namespace {
-constexpr int kLocks = 14, kThreads = 16;
+constexpr int kLocks = 14, kThreads = 128;
 struct Row {
   std::atomic<uint32_t> tid, phase, awaited, awaited_mode, holds[kLocks];
 };

@@ -27,7 +27,7 @@ mod locks {
 use locks::*;
 
 const LOCKS: usize = 14; // even: mutex, odd: rwlock
-const THREADS: usize = 16;
+const THREADS: usize = 128;
 type Value = Vec<String>;
 
 extern "C" {

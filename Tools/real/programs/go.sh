@@ -1,0 +1,9 @@
+# shellcheck shell=bash disable=SC2034
+# Go: statically linked, its own locks on raw futex calls; no preload reaches it.
+needs="go ab"
+packages="golang-go apache2-utils"
+port=$(free_port)
+command=("$work/server" "$port")
+prepare() { CGO_ENABLED=0 GOCACHE=$work/cache GOPATH=$work/path GO111MODULE=off go build -o "$work/server" "$tools/servers/server.go"; }
+answers() { http_answers "$port"; }
+load() { http_load "$port" "$1"; }

@@ -1,0 +1,9 @@
+# shellcheck shell=bash disable=SC2034
+# HotSpot: Java's monitors and locks are its own; a thread that must wait parks on a pthread condition.
+needs="java javac ab"
+packages="openjdk-17-jdk-headless apache2-utils"
+port=$(free_port)
+command=(java -cp "$work" -Xmx256m Contended "$port")
+prepare() { javac -d "$work" "$tools/servers/Contended.java"; }
+answers() { http_answers "$port"; }
+load() { http_load "$port" "$1"; }

@@ -1,0 +1,8 @@
+# shellcheck shell=bash disable=SC2034
+# Node.js: one thread of JavaScript, V8's and libuv's workers on conditions and semaphores.
+needs="node ab"
+packages="nodejs apache2-utils"
+port=$(free_port)
+command=(node "$tools/servers/server.js" "$port")
+answers() { http_answers "$port"; }
+load() { http_load "$port" "$1"; }

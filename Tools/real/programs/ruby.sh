@@ -1,0 +1,8 @@
+# shellcheck shell=bash disable=SC2034
+# Ruby: threads that pass one lock around (a mutex and conditions), a timer thread.
+needs="ruby ab"
+packages="ruby apache2-utils"
+port=$(free_port)
+command=(ruby "$tools/servers/server.rb" "$port")
+answers() { http_answers "$port"; }
+load() { http_load "$port" "$1"; }
