@@ -90,6 +90,16 @@ package struct Examination {
   ///     is also the second.
   ///   - stall: seconds after which a wait is a finding.
   package init(_ glance: Glance, arena: ArenaReader?, target: any Target, stall: Double) {
+    let whole = Examination(whole: glance, arena: arena, target: target, stall: stall)
+    // Other processes that have nothing to do with what was found have no place in the report either.
+    if let surroundings = glance.surroundings, !whole.diagnosis.findings.contains(where: surroundings.touches) {
+      self = Examination(whole: glance.alone, arena: arena, target: target, stall: stall)
+    } else {
+      self = whole
+    }
+  }
+
+  private init(whole glance: Glance, arena: ArenaReader?, target: any Target, stall: Double) {
     let memory = target.memory
     let asked: any Target = glance.surroundings.map { SurroundedTarget(target, $0) } ?? target
     surroundings = glance.surroundings
@@ -144,9 +154,9 @@ package struct Examination {
     }
     var confirmed = Self.throughSurroundings(
       (secondLook.map { look in diagnosis.keeping { look.confirms($0) } } ?? diagnosis)
-      .adding(Self.lockFindings(glance, words: words, arena: arena, target: target, stall: stall))
-      .doubting(glance.guesses)
-      .keeping { $0.kind != .idle || !Self.someoneRuns(target) }, glance.surroundings)
+        .adding(Self.lockFindings(glance, words: words, arena: arena, target: target, stall: stall))
+        .doubting(glance.guesses)
+        .keeping { $0.kind != .idle || !Self.someoneRuns(target) }, glance.surroundings)
     wasOvertaken = diagnosis.findings.contains { $0.kind == .orphanedLock && !confirmed.findings.contains($0) }
     // What another process can see, another process may end.
     confirmed = confirmed.keeping { finding in

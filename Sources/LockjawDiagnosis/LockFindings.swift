@@ -36,7 +36,9 @@ extension Examination {
         holders: glance.owners[word.address]?.account,
         aliveThreads: glance.surroundings.map { SurroundedTarget(target, $0).threadIDs } ?? target.threadIDs,
         secondLook: secondLook(word, asleep, arena, target))
-      if glance.words[word.address] != nil || !word.isTaken, let finding = facts.finding(now: glance.now, firstLook: firstLook) {
+      if glance.words[word.address] != nil || !word.isTaken,
+        let finding = facts.finding(now: glance.now, firstLook: firstLook)
+      {
         return finding
       }
       return facts.starvation(now: glance.now, stall: stall) {

@@ -79,7 +79,8 @@ package struct ReportBuilder {
       threads: threads, processes: examination.surroundings?.reports(of: threads, locks) ?? [], history: history,
       modules: stackReader.coverage,
       diagnostics: target.diagnostics + (arena?.quietness.map { [$0] } ?? []) + stackReader.diagnostics
-        + otherReaders.sorted { $0.key < $1.key }.flatMap(\.value.diagnostics) + unlisted(threads), losses: losses, timing: timing,
+        + otherReaders.sorted { $0.key < $1.key }.flatMap(\.value.diagnostics) + unlisted(threads) + unseen(threads),
+      losses: losses, timing: timing,
       source: source)
   }
 
@@ -219,6 +220,15 @@ package struct ReportBuilder {
     return order.prefix(limit).map(threadReport)
   }
 
+  /// Threads of the report whose stacks a snapshot could not take, and why.
+  private func unseen(_ threads: [ThreadReport]) -> [String] {
+    let shown = Set(threads.map(\.tid))
+    return (snapshot?.threads ?? []).compactMap { thread in
+      guard shown.contains(thread.tid), let missing = thread.missing else { return nil }
+      return "The stack of thread \(thread.tid) is not known. \(missing)"
+    }
+  }
+
   private func unlisted(_ threads: [ThreadReport]) -> [String] {
     let named = Set(examination.diagnosis.findings.flatMap(\.bystanders)).subtracting(threads.map(\.tid))
     guard !named.isEmpty else { return [] }
@@ -239,7 +249,7 @@ package struct ReportBuilder {
         holds: holds(thread))
     }
     return ThreadReport(
-      tid: tid, name: name(of: tid), state: thread.wait.map(waiting) ?? activity(tid),
+      tid: tid, name: name(of: tid), state: state(of: thread),
       stack: reader(of: tid).stack(of: thread), holds: holds(thread),
       waitsFor: thread.wait.flatMap { lockIDs[$0.object] }, process: thread.process)
   }
@@ -249,13 +259,17 @@ package struct ReportBuilder {
     thread.held.filter { !$0.type.isKernelObject || $0.type == .fileLock }.compactMap { lockIDs[$0.object] }
   }
 
+  /// The kernel's own words say more of a wait that it keeps: which call, on which descriptor.
+  private func state(of thread: ThreadState) -> String {
+    guard let wait = thread.wait, !wait.isFromKernel else { return activity(thread.tid) }
+    return waiting(wait)
+  }
+
   private func waiting(_ wait: Wait) -> String {
     let what =
       switch wait.type {
       case .join: wait.companion.rawValue == 0 ? "for a thread to end" : "for thread \(wait.companion.rawValue) to end"
       case .condition: "on condition \(wait.object)"
-      case .child: "for a child to end"
-      case .pipe, .socket: "for the other end of a \(wait.type.rawValue)"
       default: "for \(wait.type.rawValue) \(lockIDs[wait.object] ?? "\(wait.object)")"
       }
     return "waiting \(what)" + (wait.mode == .read || wait.mode == .write ? " to \(wait.mode.rawValue)" : "")
@@ -266,7 +280,6 @@ package struct ReportBuilder {
   private func name(of tid: ThreadID) -> String { target.threadName(tid) ?? byThread[tid]?.name ?? "" }
 
   private func activity(_ tid: ThreadID) -> String {
-    if let snapshotState = snapshot?.threads.first(where: { $0.tid == tid })?.missing { return snapshotState }
     return target.activity(of: tid) ?? Self.words(examination.kernel[tid] ?? .unknown(reason: "not asked"))
   }
 

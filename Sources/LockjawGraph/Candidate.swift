@@ -88,7 +88,9 @@ package struct Candidate: Hashable, Sendable {
   }
 
   /// The locks whose words a judgement needs.
-  package var locks: Set<Address> { Set(memberEdges.lazy.filter { $0.type != .join && !$0.type.isKernelObject }.map(\.object)) }
+  package var locks: Set<Address> {
+    Set(memberEdges.lazy.filter { $0.type != .join && !$0.type.isKernelObject }.map(\.object))
+  }
   /// Whether any edge rests on a guess about who could end the wait.
   package var isWeak: Bool { cycle.contains(where: \.isWeak) }
 }

@@ -138,7 +138,8 @@ extension LockFacts {
 
   private func timesOver(_ waiting: [LockWaiter]) -> String {
     let fewest = waiting.map(\.timeouts).min() ?? 0
-    return "arena: \(waiting.count == 1 ? "its waiter" : "each of its \(waiting.count) waiters") has run out of time at least "
+    return
+      "arena: \(waiting.count == 1 ? "its waiter" : "each of its \(waiting.count) waiters") has run out of time at least "
       + "\(fewest) times in a row, and begun again at once."
   }
 

@@ -38,7 +38,8 @@ extension Survey {
     var oldest = 0.0
     var isWeak = false
     var objects: Set<Address> = []
-    for gate in Set(nodes.gatesBlocked(by: culprit).map(Int.init)).sorted() where nodes.gates[gate].type.isForShortWaits {
+    for gate in Set(nodes.gatesBlocked(by: culprit).map(Int.init)).sorted() where nodes.gates[gate].type.isForShortWaits
+    {
       let stalled = nodes.waiters(of: gate).map(Int.init).filter { isStalled($0) && !isExplained[$0] }
       let age = holdSeconds(of: culprit, at: gate)
       guard !stalled.isEmpty, age >= stall else { continue }

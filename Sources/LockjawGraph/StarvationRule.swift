@@ -28,17 +28,22 @@ extension RawFinding {
       weighed.kind = .hostStarved
       if let percent = use.hostPressurePercent {
         weighed.evidence.append(
-          "kernel: in the last 10 s some thread of this machine waited for a processor \(Int(percent.rounded())) % of the time.")
+          "kernel: in the last 10 s some thread of this machine waited for a processor \(Int(percent.rounded())) % of the time."
+        )
       }
       if isHeldBack {
         weighed.evidence.append(
-          "kernel: the quota of its control group (cpu.max) held it back for \(words(use.throttledNanoseconds ?? 0)) of the watch.")
+          "kernel: the quota of its control group (cpu.max) held it back for \(words(use.throttledNanoseconds ?? 0)) of the watch."
+        )
       }
     }
-    if use.watchedNanoseconds > 2 * use.intendedNanoseconds, use.watchedNanoseconds - use.intendedNanoseconds > 50_000_000 {
+    if use.watchedNanoseconds > 2 * use.intendedNanoseconds,
+      use.watchedNanoseconds - use.intendedNanoseconds > 50_000_000
+    {
       weighed.certainty = .suspect
       weighed.evidence.append(
-        "lockjaw itself was late: it meant to watch for \(words(use.intendedNanoseconds)). The host is short of processor time.")
+        "lockjaw itself was late: it meant to watch for \(words(use.intendedNanoseconds)). The host is short of processor time."
+      )
     }
     return weighed
   }

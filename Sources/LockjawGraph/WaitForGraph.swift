@@ -135,7 +135,8 @@ struct EdgeMaker {
     return CandidateEdge(
       waiter: graph.threads[node].tid, object: gate.object, type: gate.type, mode: mode(of: wait, at: gate),
       holders: tids, evidence: evidence(of: hold, at: gate), blocking: first?.blocking ?? .unknown,
-      holderMode: holderMode(of: first, hold, at: gate), hold: hold, isWeak: gate.opensByAny && gate.type == .semaphore, site: wait.site,
+      holderMode: holderMode(of: first, hold, at: gate), hold: hold, isWeak: gate.opensByAny && gate.type == .semaphore,
+      site: wait.site,
       since: wait.since, deadline: graph.hasDeadline(node) ? wait.deadline : nil)
   }
 

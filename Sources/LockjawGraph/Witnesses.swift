@@ -124,11 +124,13 @@ package struct Witnesses: Sendable {
   /// Why no arena could speak of this thread's wait.
   private func unrecorded(_ state: ThreadState) -> String? {
     if let process = state.process {
-      return "arena: thread \(state.tid) is one of process \(process); it was seen asleep in the same wait at two looks, and "
+      return
+        "arena: thread \(state.tid) is one of process \(process); it was seen asleep in the same wait at two looks, and "
         + "its arena was not heard."
     }
     guard state.wait?.isFromKernel ?? false else { return nil }
-    return "arena: no shim records what thread \(state.tid) waits for; the kernel says it, and that the thread did not run "
+    return
+      "arena: no shim records what thread \(state.tid) waits for; the kernel says it, and that the thread did not run "
       + "between two looks."
   }
 

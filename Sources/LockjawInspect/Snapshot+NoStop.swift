@@ -46,7 +46,7 @@ extension Snapshot {
     let fields = String(decoding: content, as: UTF8.self).split(whereSeparator: { $0 == " " || $0 == "\n" })
     let values = fields.dropFirst().compactMap { UInt64($0.dropFirst(2), radix: 16) }
     guard let number = fields.first.flatMap({ Int($0) }), number >= 0, values.count == 8 else {
-      return without(.running, "runs; its stack cannot be read without stopping it.")
+      return without(.running, "It runs, and a running thread must be stopped to be seen.")
     }
     var registers = Registers()
     (registers.rdi, registers.rsi, registers.rdx) = (values[0], values[1], values[2])

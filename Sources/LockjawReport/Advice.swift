@@ -13,7 +13,8 @@ struct Advice {
     let fix: [String] =
       switch finding.kind {
       case .deadlock:
-        finding.edges.count == 1 ? selfDeadlock : isOverProcesses ? ProcessAdvice(finding: finding, index: index).steps : lockOrder
+        finding.edges.count == 1
+          ? selfDeadlock : isOverProcesses ? ProcessAdvice(finding: finding, index: index).steps : lockOrder
       case .selfDeadlock: selfDeadlock
       case .upgradeDeadlock: upgrade
       case .recursiveReadDeadlock: recursiveRead

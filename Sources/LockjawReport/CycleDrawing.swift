@@ -200,7 +200,8 @@ struct CycleDrawing {
 
   /// A pending writer and a joined thread stand in the way without holding anything.
   private func holds(_ thread: ThreadID, _ edge: Edge) -> Bool {
-    !index.awaitsEnd(edge) && ![.pipe, .socket].contains(index.lockType(of: edge)) && !finding.isPendingWriter(thread, of: edge, in: index)
+    !index.awaitsEnd(edge) && ![.pipe, .socket].contains(index.lockType(of: edge))
+      && !finding.isPendingWriter(thread, of: edge, in: index)
   }
 
   // MARK: - Lines

@@ -50,7 +50,10 @@ package enum TextReport {
     for other in report.processes {
       let command = other.command.isEmpty ? other.executable : other.command
       page.line(
-        [Span("process \(other.pid) "), Span(Printable.shortened(command, to: 200), .function), Span(", \(other.condition)")],
+        [
+          Span("process \(other.pid) "), Span(Printable.shortened(command, to: 200), .function),
+          Span(", \(other.condition)"),
+        ],
         first: [Span("and ", .dim)], rest: [Span("  ")])
     }
     for finding in findings.dropFirst().prefix(alsoLimit) {

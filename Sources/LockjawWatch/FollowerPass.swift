@@ -127,7 +127,7 @@ struct FollowerPass {
 
   private func isReportable(_ finding: RawFinding) -> Bool {
     switch finding.kind {
-    case .healthy, .idle, .contention, .hostStarved: false
+    case .healthy, .idle, .contention: false
     default: true
     }
   }

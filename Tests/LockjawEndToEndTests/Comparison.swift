@@ -37,7 +37,8 @@ struct Comparison {
       found.append("the certainty is \(finding.certainty), not \(list(truth.certainties))")
     }
     if (report.processes ?? []).count != truth.processCount - 1 {
-      found.append("the report leads to \((report.processes ?? []).count) other processes, not \(truth.processCount - 1)")
+      found.append(
+        "the report leads to \((report.processes ?? []).count) other processes, not \(truth.processCount - 1)")
     }
     if finding.summary.isEmpty { found.append("the finding has no summary") }
     if finding.edges.count != truth.waits.count {
@@ -53,7 +54,9 @@ struct Comparison {
     for wait in truth.waits {
       let edges = finding.edges.filter { report.name(of: $0.waiter) == wait.thread }
       if let edge = edges.first, edges.count == 1 {
-        found += mismatches(of: edge, with: wait, in: report, isHolderOwed: !["hang-unknown", "livelock", "lost-wakeup"].contains(finding.kind))
+        found += mismatches(
+          of: edge, with: wait, in: report,
+          isHolderOwed: !["hang-unknown", "livelock", "lost-wakeup"].contains(finding.kind))
       } else {
         found.append("\(edges.count) edges have \(wait.thread) as the waiter, not 1")
       }

@@ -10,7 +10,8 @@ extension EndToEnd {
       .enabled(if: Debugger.executable != nil, "gdb is not installed; Tools/install-packages test"),
       arguments: Sample.all { truth in
         // A timed wait ends and begins anew twice a second, under gdb too: there is no one line to ask for.
-        truth.ending == .never && truth.hasNativeLines && !truth.waits.isEmpty && truth.verdicts.isDisjoint(with: ["timed-cycle", "livelock"])
+        truth.ending == .never && truth.hasNativeLines && !truth.waits.isEmpty
+          && truth.verdicts.isDisjoint(with: ["timed-cycle", "livelock"])
       })
     func hangsAsStated(sample: Sample) async throws {
       let truth = try sample.prepared()

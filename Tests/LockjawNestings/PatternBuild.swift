@@ -6,7 +6,8 @@ extension NestingBuild {
 
   /// Those that a test has time for: each language, and each of the ways a hold is found.
   package static let patternsInShort = [
-    rustPatterns[0], rustPatterns[3], rustPatterns[6], cppPatterns[0], cppPatterns[1], abseilPatterns[1], swiftPatterns[0],
+    rustPatterns[0], rustPatterns[3], rustPatterns[6], cppPatterns[0], cppPatterns[1], abseilPatterns[1],
+    swiftPatterns[0],
   ]
 
   private static let rustPatterns =
@@ -35,7 +36,8 @@ extension NestingBuild {
   private static let abseilPatterns = [
     NestingBuild(name: "abseil g++ -O2", source: "patterns.cpp", flags: ["g++", "-O2", "-DABSEIL"]),
     NestingBuild(
-      name: "abseil g++ -O2, static, stripped", source: "patterns.cpp", flags: ["g++", "-O2", "-DABSEIL", "-DSTATIC", "-s"]),
+      name: "abseil g++ -O2, static, stripped", source: "patterns.cpp",
+      flags: ["g++", "-O2", "-DABSEIL", "-DSTATIC", "-s"]),
     NestingBuild(name: "abseil g++ -O0", source: "patterns.cpp", flags: ["g++", "-O0", "-DABSEIL"]),
     NestingBuild(
       name: "abseil g++ -O2 -fno-exceptions", source: "patterns.cpp",

@@ -63,7 +63,9 @@ struct Holders {
         lock.family == .process
         ? []
         : table.openings(of: target).filter { opening in
-          table.fileLocks(opening).contains { $0.family == lock.family && $0.file == lock.file && $0.range == lock.range }
+          table.fileLocks(opening).contains {
+            $0.family == lock.family && $0.file == lock.file && $0.range == lock.range
+          }
         }.map(\.pid)
       if !sharing.isEmpty { holders.formUnion(sharing) } else if let pid = lock.pid { holders.insert(pid) }
     }

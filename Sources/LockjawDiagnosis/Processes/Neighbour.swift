@@ -68,8 +68,16 @@ final class Neighbour {
   /// Asks the kernel what the threads sleep for that are not known to wait for anything.
   func askKernel(_ locks: () -> [FileLock]) {
     guard threads.count <= Self.threadLimit, refusal == nil else { return }
+    let begin = Instant.now
     for thread in threads where thread.wait == nil {
-      if let snapshot, let seen = snapshot.thread(thread.tid), seen.blockingCall == nil { continue }
+      if let snapshot, let seen = snapshot.thread(thread.tid) {
+        guard seen.blockingCall != nil else { continue }
+        // It was asleep when it was stopped, and needs a moment to fall asleep again.
+        while process.kernelState(of: thread.tid) == .running, Instant.now.seconds(since: begin) < Self.settlingSeconds
+        {
+          usleep(200)
+        }
+      }
       kernelWaits[thread.tid] = process.kernelWait(of: thread.tid, locks: locks)
     }
   }
@@ -163,7 +171,7 @@ final class Neighbour {
   // MARK: stillness
 
   private var stillness: [ThreadID: Stillness] = [:]
-  private static let settlingSeconds = 0.2
+  private static let settlingSeconds = 1.0
 
   /// Notes that the threads which wait are asleep now; a wait that is over by now is dropped.
   ///

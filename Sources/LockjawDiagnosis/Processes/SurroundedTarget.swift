@@ -27,7 +27,9 @@ final class SurroundedTarget: Target {
     surroundings.kernelState(of: thread) ?? target.kernelState(of: thread)
   }
   func activity(of thread: ThreadID) -> String? {
-    surroundings.neighbour(of: thread).map { $0.process.activity(of: thread) } ?? target.activity(of: thread)
+    guard let one = surroundings.neighbour(of: thread) else { return target.activity(of: thread) }
+    // What it did when it was stopped: a stop makes another call of some of them.
+    return one.snapshot?.activity(of: thread) ?? one.process.activity(of: thread)
   }
   var isStopped: Bool { target.isStopped }
   func isShared(_ address: Address) -> Bool { target.isShared(address) }
@@ -47,9 +49,18 @@ final class SurroundedTarget: Target {
 }
 
 extension Examination.Glance {
+  /// The same moment without them.
+  var alone: Examination.Glance {
+    guard let surroundings else { return self }
+    return Examination.Glance(
+      threads: surroundings.itselfAlone, now: now, waits: waits, listsEveryThread: listsEveryThread, refused: refused,
+      words: words.filter { !ObjectNumbers.isOutside($0.key) }, grounds: grounds, owners: owners, guesses: guesses)
+  }
+
   /// The same moment with the processes that waits lead to.
   package func adding(_ surroundings: Surroundings?) -> Examination.Glance {
     guard let surroundings else { return self }
+    surroundings.itselfAlone = threads
     return Examination.Glance(
       threads: surroundings.threads, now: now, waits: waits, listsEveryThread: listsEveryThread, refused: refused,
       words: words.merging(surroundings.words) { own, _ in own }, grounds: grounds, owners: owners, guesses: guesses,

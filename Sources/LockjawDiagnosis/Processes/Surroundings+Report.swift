@@ -9,7 +9,8 @@ extension Surroundings {
   func readers(for findings: [RawFinding]) -> [Int: StackReader] {
     var readers: [Int: StackReader] = [:]
     for finding in findings {
-      let named = finding.members + finding.edges.flatMap { $0.holders.prefix(1) } + (finding.culprit.map { [$0] } ?? [])
+      let named =
+        finding.members + finding.edges.flatMap { $0.holders.prefix(1) } + (finding.culprit.map { [$0] } ?? [])
       for tid in named {
         guard let one = neighbour(of: tid), readers[one.index] == nil, one.refusal == nil else { continue }
         one.takeStacks(mayStop: mayStop)
@@ -25,7 +26,8 @@ extension Surroundings {
   ) -> LockReport? {
     if let wait = kernelObject(number) {
       return LockReport(
-        id: id, address: Address(0), type: type, library: "kernel", name: name(of: wait), state: state(of: number, wait))
+        id: id, address: Address(0), type: type, library: "kernel", name: name(of: wait), state: state(of: number, wait)
+      )
     }
     guard let (one, address) = whereabouts(of: number) else { return nil }
     return LockReport(
@@ -42,7 +44,8 @@ extension Surroundings {
     // Anonymous shared memory has a name that says nothing.
     let isAnonymous = place.path.isEmpty || place.path.hasPrefix("/dev/zero (deleted)")
     let offset = "offset 0x" + String(place.offset, radix: 16)
-    return isAnonymous ? ", in anonymous shared memory (\(offset))" : ", in memory shared through \(place.path) (\(offset))"
+    return isAnonymous
+      ? ", in anonymous shared memory (\(offset))" : ", in memory shared through \(place.path) (\(offset))"
   }
 
   private func name(of wait: KernelWait) -> String {

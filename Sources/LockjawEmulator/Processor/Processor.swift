@@ -258,7 +258,8 @@ struct Processor: ~Copyable {
   /// Gives up the innermost call that is noted: back behind it, with `result` in rax and the registers that a callee keeps.
   mutating func abandonCall(result: UInt64) -> Bool {
     // One that goes on calling what takes too long is given up itself.
-    for index in 0..<callCount where executed >= calls[index].deadline && calls[index].extensions >= Self.extensionLimit {
+    for index in 0..<callCount where executed >= calls[index].deadline && calls[index].extensions >= Self.extensionLimit
+    {
       callCount = index + 1
       break
     }

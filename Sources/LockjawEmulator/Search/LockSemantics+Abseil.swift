@@ -24,8 +24,12 @@ extension LockSemantics {
       if new & wait != 0, expected & wait == 0 { return (.acquire(nil), expected) }
       if new & writer != 0, expected & writer == 0 { return (.acquire(.write), expected) }
       if new & writer == 0, expected & writer != 0 { return (.release(.write), expected) }
-      if new & reader != 0, expected & reader == 0 || new == expected &+ oneReader { return (.acquire(.read), expected) }
-      if expected & reader != 0, new & reader == 0 || new == expected &- oneReader { return (.release(.read), expected) }
+      if new & reader != 0, expected & reader == 0 || new == expected &+ oneReader {
+        return (.acquire(.read), expected)
+      }
+      if expected & reader != 0, new & reader == 0 || new == expected &- oneReader {
+        return (.release(.read), expected)
+      }
       return (.neutral, expected)
     default: return (.neutral, nil)
     }

@@ -54,7 +54,9 @@ package struct FileLock: Hashable, Sendable {
     guard fields.popFirst()?.hasSuffix(":") ?? false else { return nil }
     isWaiting = fields.first == "->"
     if isWaiting { fields = fields.dropFirst() }
-    guard fields.count == 7, let family = fields.popFirst().flatMap({ Family(rawValue: String($0)) }) else { return nil }
+    guard fields.count == 7, let family = fields.popFirst().flatMap({ Family(rawValue: String($0)) }) else {
+      return nil
+    }
     let words = Array(fields.dropFirst())
     guard let start = UInt64(words[3]), words[2].split(separator: ":").count == 3 else { return nil }
     let end = words[4] == "EOF" ? UInt64.max : UInt64(words[4])

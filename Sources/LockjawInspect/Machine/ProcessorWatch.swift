@@ -11,22 +11,33 @@ extension LiveProcess {
     let path = "\(directory)/task/\(thread)/schedstat"
     let group = ControlGroup(of: self)
     let begin = monotonicNanoseconds()
-    guard let before = Self.schedulerBooks(path) else { return nil }
+    guard let before = SchedulerBooks(path), let stateBefore = self.thread(thread)?.state else { return nil }
     let throttledBefore = group?.throttledNanoseconds
     usleep(milliseconds * 1000)
-    guard let after = Self.schedulerBooks(path) else { return nil }
+    guard let after = SchedulerBooks(path), let stateAfter = self.thread(thread)?.state else { return nil }
     let throttledAfter = group?.throttledNanoseconds
+    let watched = monotonicNanoseconds() - begin
+    let ran = after.ran &- before.ran
+    // The delay is booked when it is over. A thread that was ready at both ends and was not once put on a processor has
+    // waited, or run, all the while.
+    let isOneStretch = before.turns == after.turns && stateBefore == "R" && stateAfter == "R"
     return ProcessorUse(
-      watchedNanoseconds: monotonicNanoseconds() - begin, intendedNanoseconds: UInt64(milliseconds) * 1_000_000,
-      ranNanoseconds: after.ran &- before.ran, delayedNanoseconds: after.delayed &- before.delayed,
+      watchedNanoseconds: watched, intendedNanoseconds: UInt64(milliseconds) * 1_000_000, ranNanoseconds: ran,
+      delayedNanoseconds: isOneStretch ? watched - min(ran, watched) : after.delayed &- before.delayed,
       totalNanoseconds: after.ran, hostPressurePercent: HostPressure.somePercent(),
       throttledNanoseconds: throttledAfter.map { $0 &- (throttledBefore ?? $0) })
   }
 
-  private static func schedulerBooks(_ path: String) -> (ran: UInt64, delayed: UInt64)? {
-    guard let text = try? ProcFile.text(path) else { return nil }
-    let numbers = text.split(separator: " ").compactMap { UInt64($0) }
-    return numbers.count == 3 ? (numbers[0], numbers[1]) : nil
+  /// Time run, time spent ready but waiting, and how often it was put on a processor.
+  private struct SchedulerBooks {
+    var ran, delayed, turns: UInt64
+
+    init?(_ path: String) {
+      guard let text = try? ProcFile.text(path) else { return nil }
+      let numbers = text.split(separator: " ").compactMap { UInt64($0) }
+      guard numbers.count == 3 else { return nil }
+      (ran, delayed, turns) = (numbers[0], numbers[1], numbers[2])
+    }
   }
 
   /// What a report says of a process that is stopped as a whole.

@@ -12,7 +12,9 @@ package enum SocketEnds {
   /// "TCP 127.0.0.1:4000 to 10.0.0.7:5432", from `/proc/PID/net`; `nil` for sockets of other kinds.
   package static func name(of inode: UInt64, in process: LiveProcess) -> String? {
     for (file, family) in [("tcp", "TCP"), ("tcp6", "TCP"), ("udp", "UDP"), ("udp6", "UDP")] {
-      guard let content = try? ProcFile.bytes("\(process.liveDirectory)/net/\(file)", atMost: 16 << 20) else { continue }
+      guard let content = try? ProcFile.bytes("\(process.liveDirectory)/net/\(file)", atMost: 16 << 20) else {
+        continue
+      }
       // sl local_address rem_address st tx:rx tr:when retrnsmt uid timeout inode …
       for line in content.split(separator: 0x0A).dropFirst() {
         let fields = line.split(separator: 0x20)
@@ -42,7 +44,9 @@ package enum SocketEnds {
       bytes = Array(bytes[12...])
     }
     if bytes.count == 4 { return bytes.map { "\($0)" }.joined(separator: ".") + ":\(port)" }
-    let groups = stride(from: 0, to: 16, by: 2).map { String(UInt16(bytes[$0]) << 8 | UInt16(bytes[$0 + 1]), radix: 16) }
+    let groups = stride(from: 0, to: 16, by: 2).map {
+      String(UInt16(bytes[$0]) << 8 | UInt16(bytes[$0 + 1]), radix: 16)
+    }
     return "[\(groups.joined(separator: ":"))]:\(port)"
   }
 }

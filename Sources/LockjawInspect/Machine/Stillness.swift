@@ -20,7 +20,8 @@ extension LiveProcess {
     // `voluntary_ctxt_switches:	150` and `nonvoluntary_ctxt_switches:	3` (proc_pid_status(5)).
     var switches: UInt64 = 0
     var seen = 0
-    for line in status.split(separator: "\n") where line.hasPrefix("voluntary_ctxt") || line.hasPrefix("nonvoluntary_ctxt") {
+    for line in status.split(separator: "\n")
+    where line.hasPrefix("voluntary_ctxt") || line.hasPrefix("nonvoluntary_ctxt") {
       guard let count = line.split(separator: "\t").last.flatMap({ UInt64($0) }) else { return nil }
       switches &+= count
       seen += 1

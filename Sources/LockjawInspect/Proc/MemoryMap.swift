@@ -63,7 +63,8 @@ struct MemoryMap: Hashable {
     let at = rights.startIndex
     return MemoryMapEntry(
       start: start, end: end, isReadable: rights[at] == 0x72, isWritable: rights[at + 1] == 0x77,
-      isExecutable: rights[at + 2] == 0x78, isShared: rights[at + 3] == 0x73, offset: offset, deviceMajor: UInt32(truncatingIfNeeded: major),
+      isExecutable: rights[at + 2] == 0x78, isShared: rights[at + 3] == 0x73, offset: offset,
+      deviceMajor: UInt32(truncatingIfNeeded: major),
       deviceMinor: UInt32(truncatingIfNeeded: minor), inode: inode, path: unescaped(path))
   }
 
