@@ -24,8 +24,9 @@ struct Retries {
     var count = 0
     var since = wait.since
     for one in past where one.begin < wait.since {
-      let end = one.begin.nanoseconds &+ one.durationNanoseconds
-      guard one.outcome == .timeout, one.object == wait.object, one.type == wait.type, end <= since.nanoseconds,
+      let (end, overflow) = one.begin.nanoseconds.addingReportingOverflow(one.durationNanoseconds)
+      guard !overflow, one.outcome == .timeout, one.object == wait.object, one.type == wait.type,
+        end <= since.nanoseconds,
         since.nanoseconds - end <= one.durationNanoseconds / 10
       else { break }
       count += 1

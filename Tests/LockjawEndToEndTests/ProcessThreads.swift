@@ -15,6 +15,8 @@ struct ProcessThreads {
     var isInFutexWait: Bool
     /// Asleep in a call that only another process can end: read, wait4, fcntl, flock.
     var isInKernelWait: Bool
+    /// Asleep in whatever call.
+    var isAsleep: Bool
   }
 
   func list() -> [Entry] {
@@ -26,7 +28,8 @@ struct ProcessThreads {
       let waits = call.count > 4 && call[0] == "\(futexSystemCall)" && call[4] == "0x0"
       return Entry(
         pid: pid, tid: tid, name: tid == pid && !isOneOfSeveral ? "main" : comm, isInFutexWait: waits,
-        isInKernelWait: call.first.map { ["0", "61", "72", "73"].contains($0) } ?? false)
+        isInKernelWait: call.first.map { ["0", "61", "72", "73"].contains($0) } ?? false,
+        isAsleep: call.count > 1)
     }
   }
 
