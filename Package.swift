@@ -95,7 +95,9 @@ let package = Package(
         "LockjawEmulator", "LockjawInspect", "LockjawSymbols", "LockjawModel", "LockjawTestPrograms", "LockjawNestings",
       ], exclude: ["Oracle"]),
     .testTarget(name: "LockjawReportTests", dependencies: ["LockjawReport"], exclude: ["Golden"]),
-    .testTarget(name: "LockjawPreloadTests", dependencies: ["CLockjawABI", "CLockjawNative"], exclude: ["Programs"]),
+    .testTarget(
+      name: "LockjawPreloadTests", dependencies: ["CLockjawABI", "CLockjawNative", "LockjawArena", "LockjawModel"],
+      exclude: ["Programs"]),
     .testTarget(name: "LockjawEndToEndTests", dependencies: ["LockjawModel"]),
   ]
 )

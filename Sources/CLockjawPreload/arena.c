@@ -14,6 +14,7 @@
 #include <sys/syscall.h>
 
 #include "identity.h"
+#include "level.h"
 #include "process.h"
 #include "raw.h"
 #include "text.h"
@@ -30,8 +31,8 @@ enum {
 };
 
 typedef struct lj_layout {
-  uint32_t modules, slots, extents;
-  uint64_t slots_offset, extents_offset, bytes;
+  uint32_t modules, slots, extents, history;
+  uint64_t slots_offset, extents_offset, history_offset, bytes;
 } lj_layout;
 
 static lj_layout lj_layout_of(uint32_t modules, uint32_t slots, uint32_t extents) {
@@ -39,8 +40,19 @@ static lj_layout lj_layout_of(uint32_t modules, uint32_t slots, uint32_t extents
   uint64_t module_bytes = (uint64_t)modules * sizeof(lj_module);
   layout.slots_offset = LJ_MODULES_OFFSET + ((module_bytes + LJ_PAGE - 1) & ~(uint64_t)(LJ_PAGE - 1));
   layout.extents_offset = layout.slots_offset + (uint64_t)slots * sizeof(lj_slot);
-  layout.bytes = layout.extents_offset + (uint64_t)extents * sizeof(lj_extent);
+  layout.history_offset = (layout.extents_offset + (uint64_t)extents * sizeof(lj_extent) + LJ_HISTORY_UNIT - 1) &
+                          ~(uint64_t)(LJ_HISTORY_UNIT - 1);
+  layout.bytes = layout.history_offset;
   return layout;
+}
+
+// What a limit on file sizes leaves is for history. Whole chunks, where it is more than one.
+static void lj_add_history(lj_layout *layout, uint64_t file_limit) {
+  uint64_t units = (file_limit - layout->bytes) / LJ_HISTORY_UNIT;
+  if (units > LJ_HISTORY_UNITS_MAX) units = LJ_HISTORY_UNITS_MAX;
+  if (units > LJ_CHUNK_UNITS) units -= units % LJ_CHUNK_UNITS;
+  layout->history = (uint32_t)units;
+  layout->bytes += units * LJ_HISTORY_UNIT;
 }
 
 uint64_t lj_limit(int resource) {
@@ -68,7 +80,10 @@ static bool lj_choose_layout(lj_layout *layout) {
   while (modules > 64 && (uint64_t)modules * sizeof(lj_module) > smaller / 8) modules /= 2;
   for (uint32_t slots = LJ_SLOT_CAPACITY_MAX; slots >= SMALLEST_SLOTS; slots /= 2) {
     *layout = lj_layout_of(modules, slots, slots / 8 ? slots / 8 : 1);
-    if (layout->bytes <= file && lj_base_bytes(layout) + lj_first_extents_bytes(layout) <= space) return true;
+    if (layout->bytes <= file && lj_base_bytes(layout) + lj_first_extents_bytes(layout) <= space) {
+      lj_add_history(layout, file);
+      return true;
+    }
   }
   return false;
 }
@@ -96,6 +111,7 @@ static bool lj_preallocate(int fd, lj_layout *layout) {
   layout->slots = slots;
   layout->extents = extents;
   layout->modules = PREALLOCATED_MODULES;
+  layout->history = 0; // nothing to fall back to: such a kernel gets level `state`
   lj_process.preallocated = true;
   return true;
 }
@@ -115,6 +131,8 @@ static void lj_write_layout(lj_arena_header *header, const lj_layout *layout) {
   header->module_capacity = layout->modules;
   header->slot_capacity = layout->slots;
   header->extent_capacity = layout->extents;
+  header->history_offset = layout->history_offset;
+  header->history_capacity = layout->history;
 }
 
 // A leading dot: readers and pruning look for names that begin with "lockjaw-".
@@ -151,6 +169,19 @@ static const char *lj_why_no_memory(long error) {
                           : "the arena could not be allocated: the file system of the arena directory is full";
 }
 
+// The collector's page a second time, where every operation looks for the level (level.h), and the page from which
+// history is mapped when it is needed.
+static long lj_map_pages_apart(int fd, const lj_layout *layout) {
+  long control = lj_raw6(SYS_mmap, (long)&lj_control, LJ_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd,
+                         LJ_COLLECTOR_OFFSET);
+  if (control != (long)&lj_control) return control;
+  if (!layout->history) return 0;
+  long page = lj_raw6(SYS_mmap, 0, LJ_PAGE, PROT_NONE, MAP_SHARED | MAP_NORESERVE, fd, (long)layout->history_offset);
+  if (page < 0 && page > -4096) return page;
+  lj_process.history_page = (void *)page;
+  return 0;
+}
+
 // Maps `fd` and makes header, collector page and the first modules usable. NULL: `*reason` says why.
 static char *lj_map(int fd, lj_layout *layout, const char **reason) {
   uint64_t base_bytes = lj_base_bytes(layout), extents_bytes = lj_first_extents_bytes(layout);
@@ -169,6 +200,7 @@ static char *lj_map(int fd, lj_layout *layout, const char **reason) {
     error = lj_raw3(SYS_madvise, mapped, LJ_MODULES_OFFSET, MADV_POPULATE_WRITE);
     if (error == -EINVAL) error = lj_preallocate(fd, layout) ? 0 : -ENOSPC;
   }
+  if (error == 0) error = lj_map_pages_apart(fd, layout);
   if (error == 0) {
     lj_process.base_bytes = base_bytes;
     lj_process.mapped_bytes = base_bytes + extents_bytes;
@@ -208,7 +240,10 @@ enum lj_arena_failure lj_arena_create(int directory, char *reason, size_t reason
   lj_write_layout(header, &layout);
   lj_arena_describe(header, LJ_IMAGE_STARTING);
   lj_process.header = header;
-  lj_process.collector = (lj_collector_page *)(base + LJ_COLLECTOR_OFFSET);
+  header->ring_operations = lj_process.settings.ring_operations;
+  header->ring_mode = lj_process.settings.ring_mode;
+  lj_control.page.level = layout.history ? lj_process.settings.level : LJ_LEVEL_STATE;
+  lj_process.collector = &lj_control.page;
   lj_process.modules = (lj_module *)(base + header->modules_offset);
   lj_process.free_slots = lj_process.free_extents = 0;
   lj_process.sweep_cursor = 0;

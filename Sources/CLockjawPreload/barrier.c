@@ -26,6 +26,15 @@ LJ_COLD static int lj_barrier_wait(pthread_barrier_t *barrier, uint64_t site) {
   return result;
 }
 
+LJ_EXPORT int pthread_barrier_init(pthread_barrier_t *restrict barrier, const pthread_barrierattr_t *restrict attributes,
+                                   unsigned count) {
+  lj_slot *slot = lj_enter();
+  int result = lj_real.pthread_barrier_init(barrier, attributes, count);
+  if (slot && result == 0 && lj_is_detailed())
+    lj_level_did(slot, LJ_OP_INIT, (uint64_t)(uintptr_t)barrier, LJ_KIND_BARRIER, LJ_MODE_SIGNAL, LJ_CALLER().site);
+  return result;
+}
+
 LJ_EXPORT int pthread_barrier_wait(pthread_barrier_t *barrier) {
   if (LJ_UNLIKELY(!lj_enter())) return lj_real.pthread_barrier_wait(barrier);
   return lj_barrier_wait(barrier, LJ_CALLER().site);

@@ -1,21 +1,23 @@
 // Slots and extents: mapped, made accessible, allocated, published, each step no earlier than needed.
 //
-//   mapped       a chunk at a time (256 slots, 2 MiB; 64 extents): a limit on address space or locked memory that the
+//   mapped       a chunk at a time (256 slots, 2 MiB; 64 extents; 4 MiB of history): a limit on address space or locked memory that the
 //                program sets or has counts mappings, not use
-//   accessible   64 at a time; the rest has no access, or mlockall would allocate it
+//   accessible   64 at a time, history as much as is asked for; the rest has no access, or mlockall would allocate it
 //   allocated    one at a time, before its first store (a full tmpfs would raise SIGBUS)
 //   published    by the count in the header
 //
 // A chunk is mapped without the file's descriptor, which is long closed, and without its name, which a process that
 // changed its root or its user can no longer open: mremap with an old size of 0 makes a second mapping of what a
 // shared mapping shows (mremap(2)). Each chunk is mapped with one page more, never accessible, whose place in the file
-// is the next chunk's beginning; the next chunk is a second mapping of that page, as long as it needs to be.
+// is the next chunk's beginning; the next chunk is a second mapping of that page, as long as it needs to be. History has
+// only such a page at first.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 
 #include "arena.h"
+#include "level.h"
 #include "process.h"
 #include "raw.h"
 
@@ -25,6 +27,7 @@ _Static_assert(LJ_CHUNK_SLOTS % ACCESSIBLE_AT_ONCE == 0 && LJ_CHUNK_EXTENTS % AC
 
 typedef struct lj_region {
   void **chunks;
+  void **page_before; // of the first chunk, where that is not mapped at set-up
   uint32_t chunk_count, per_chunk;
   uint64_t bytes_each;
 } lj_region;
@@ -42,6 +45,14 @@ static const lj_region lj_extent_region = {
     .bytes_each = sizeof(lj_extent),
 };
 
+static const lj_region lj_history_region = {
+    .chunks = lj_process.history_chunks,
+    .page_before = &lj_process.history_page,
+    .chunk_count = LJ_HISTORY_UNITS_MAX / LJ_CHUNK_UNITS,
+    .per_chunk = LJ_CHUNK_UNITS,
+    .bytes_each = LJ_HISTORY_UNIT,
+};
+
 static uint64_t lj_chunk_bytes(const lj_region *region) { return region->per_chunk * region->bytes_each + LJ_PAGE; }
 
 // The chunk that holds `index`, mapped if it was not; NULL: it cannot be. Of several threads that map it one wins.
@@ -51,9 +62,11 @@ static char *lj_chunk_of(const lj_region *region, uint32_t index) {
   if (chunk) return chunk;
   uint64_t bytes = lj_chunk_bytes(region);
   // Capacities beyond one chunk are whole chunks, so the one before is complete and has its page after the end.
-  char *before = __atomic_load_n(&region->chunks[number - 1], __ATOMIC_ACQUIRE);
+  char *page = number ? (char *)__atomic_load_n(&region->chunks[number - 1], __ATOMIC_ACQUIRE) + bytes - LJ_PAGE
+                      : *region->page_before;
+  if (!page) return NULL;
   if (lj_load_relaxed64(&lj_process.mapped_bytes) + bytes > lj_limit(RLIMIT_AS) / 8) return NULL;
-  long mapped = lj_raw4(SYS_mremap, (long)(before + bytes - LJ_PAGE), 0, (long)bytes, MREMAP_MAYMOVE);
+  long mapped = lj_raw4(SYS_mremap, (long)page, 0, (long)bytes, MREMAP_MAYMOVE);
   if (mapped < 0 && mapped > -4096) return NULL;
   // Release: pairs with the acquire above; readers of published slots come through the count.
   if (!__atomic_compare_exchange_n(&region->chunks[number], &chunk, (void *)mapped, false, __ATOMIC_ACQ_REL,
@@ -92,6 +105,30 @@ uint32_t lj_arena_grow_slots(void) {
   return lj_grow(&lj_slot_region, &lj_process.header->slot_count, lj_process.header->slot_capacity);
 }
 
+// As lj_grow, but several units at once, side by side in one chunk. What is left of a chunk that is too small for them
+// stays unused.
+void *lj_history_claim(uint64_t bytes, uint64_t *offset) {
+  const lj_region *region = &lj_history_region;
+  lj_arena_header *header = lj_process.header;
+  uint32_t units = (uint32_t)((bytes + LJ_HISTORY_UNIT - 1) / LJ_HISTORY_UNIT), capacity = header->history_capacity;
+  for (;;) {
+    uint32_t seen = lj_load_acquire32(&header->history_units), index = seen, left = LJ_CHUNK_UNITS - index % LJ_CHUNK_UNITS;
+    if (left < units) index += left;
+    if (lj_quiet || units > LJ_CHUNK_UNITS || index > capacity || capacity - index < units) return NULL;
+    char *chunk = lj_chunk_of(region, index), *at = chunk + (uint64_t)(index % LJ_CHUNK_UNITS) * LJ_HISTORY_UNIT;
+    if (!chunk || lj_raw3(SYS_mprotect, (long)at, (long)units * LJ_HISTORY_UNIT, PROT_READ | PROT_WRITE) != 0 ||
+        !lj_arena_populate(at, (uint64_t)units * LJ_HISTORY_UNIT)) {
+      lj_count_loss(LJ_LOSS_NO_MEMORY);
+      return NULL;
+    }
+    if (!__atomic_compare_exchange_n(&header->history_units, &seen, index + units, false, __ATOMIC_ACQ_REL,
+                                     __ATOMIC_RELAXED))
+      continue;
+    *offset = header->history_offset + (uint64_t)index * LJ_HISTORY_UNIT;
+    return at;
+  }
+}
+
 // The first chunk of extents is a mapping of its own; the first of slots goes with the header.
 static void lj_unmap_region(const lj_region *region, uint32_t from, uint64_t first_bytes) {
   for (uint32_t i = from; i < region->chunk_count; i++) {
@@ -105,10 +142,16 @@ void lj_arena_unmap(void) {
   lj_arena_header *header = lj_process.header;
   lj_process.header = NULL;
   if (!header) return;
+  // The parent's page goes; until there is a new arena nobody records at any level.
+  (void)lj_raw6(SYS_mmap, (long)&lj_control, LJ_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
+                0);
   uint32_t extents = header->extent_capacity < LJ_CHUNK_EXTENTS ? header->extent_capacity : LJ_CHUNK_EXTENTS;
   lj_unmap_region(&lj_extent_region, 0, (uint64_t)extents * sizeof(lj_extent) + LJ_PAGE);
   lj_process.slot_chunks[0] = NULL;
   lj_unmap_region(&lj_slot_region, 1, 0);
+  lj_unmap_region(&lj_history_region, 0, lj_chunk_bytes(&lj_history_region));
+  if (lj_process.history_page) (void)lj_raw2(SYS_munmap, (long)lj_process.history_page, LJ_PAGE);
+  lj_process.history_page = NULL;
   (void)lj_raw2(SYS_munmap, (long)header, (long)lj_process.base_bytes);
 }
 

@@ -40,6 +40,7 @@ static void lj_cond_wait_over(lj_cond_wait *wait, uint8_t outcome, bool owns_mut
   uint64_t now_ns;
   lj_slot *slot = lj_wait_end(&wait->scope, outcome, &now_ns);
   if (!slot || !owns_mutex) return;
+  wait->removed.since_ns = now_ns; // it is a new hold
   if (wait->release == LJ_RELEASE_FOUND) lj_held_restore(slot, &wait->removed, LJ_HELD_RELOCKED);
   else if (wait->release == LJ_RELEASE_LOST) slot->held_lost++;
 }
@@ -65,6 +66,7 @@ LJ_COLD static int lj_cond_wait_slow(pthread_cond_t *cond, pthread_mutex_t *mute
       .mode = LJ_MODE_SIGNAL,
       .wake = LJ_WAKE_SOFT,
   };
+  if (lj_is_detailed()) lj_level_releasing(slot, spec.object2, LJ_KIND_MUTEX, LJ_MODE_EXCLUSIVE, site);
   wait.release = lj_held_release_slow(slot, spec.object2, &wait.removed);
   int result;
   LJ_WAIT_BEGIN(&wait.scope, slot, &spec);
@@ -94,6 +96,19 @@ LJ_EXPORT int pthread_cond_clockwait(pthread_cond_t *restrict cond, pthread_mute
   return lj_cond_wait_on(cond, mutex, COND_CLOCKWAIT, clock, deadline, LJ_CALLER().site);
 }
 
+LJ_INLINE int lj_cond_wake(pthread_cond_t *cond, uint8_t operation, uint64_t site) {
+  lj_slot *slot = lj_enter();
+  // Before the real call: after it the condition may be gone, and its waiter comes later in time.
+  if (slot && lj_is_detailed())
+    lj_level_did(slot, operation, (uint64_t)(uintptr_t)cond, LJ_KIND_COND, LJ_MODE_SIGNAL, site);
+  return operation == LJ_OP_SIGNAL ? lj_real.pthread_cond_signal(cond) : lj_real.pthread_cond_broadcast(cond);
+}
+
+LJ_EXPORT int pthread_cond_signal(pthread_cond_t *cond) { return lj_cond_wake(cond, LJ_OP_SIGNAL, LJ_CALLER().site); }
+LJ_EXPORT int pthread_cond_broadcast(pthread_cond_t *cond) {
+  return lj_cond_wake(cond, LJ_OP_BROADCAST, LJ_CALLER().site);
+}
+
 static int lj_c11_cond_result(int result) {
   switch (result) {
   case 0: return thrd_success;
@@ -104,6 +119,12 @@ static int lj_c11_cond_result(int result) {
   }
 }
 
+LJ_EXPORT int cnd_signal(cnd_t *cond) {
+  return lj_c11_cond_result(lj_cond_wake((pthread_cond_t *)cond, LJ_OP_SIGNAL, LJ_CALLER().site));
+}
+LJ_EXPORT int cnd_broadcast(cnd_t *cond) {
+  return lj_c11_cond_result(lj_cond_wake((pthread_cond_t *)cond, LJ_OP_BROADCAST, LJ_CALLER().site));
+}
 LJ_EXPORT int cnd_wait(cnd_t *cond, mtx_t *mutex) {
   return lj_c11_cond_result(lj_cond_wait_on((pthread_cond_t *)cond, (pthread_mutex_t *)mutex, COND_WAIT, CLOCK_REALTIME,
                                             NULL, LJ_CALLER().site));

@@ -158,9 +158,21 @@ LJ_COLD static long lj_futex_wait(uint8_t kind, const long arguments[6], uint64_
   return result;
 }
 
+// Wakes, at levels above `state`: who woke whom is told by the word.
+LJ_COLD static void lj_futex_told(int operation, long word, uint64_t site) {
+  int command = operation & FUTEX_CMD_MASK;
+  bool wakes = command == FUTEX_WAKE || command == FUTEX_WAKE_BITSET || command == FUTEX_WAKE_OP ||
+               command == FUTEX_REQUEUE || command == FUTEX_CMP_REQUEUE || command == FUTEX_CMP_REQUEUE_PI;
+  lj_slot *slot = wakes || command == FUTEX_UNLOCK_PI ? lj_enter() : NULL;
+  if (!slot) return;
+  if (wakes) lj_level_did(slot, LJ_OP_SIGNAL, (uint64_t)word, LJ_KIND_FUTEX, LJ_MODE_SIGNAL, site);
+  else lj_level_did(slot, LJ_OP_RELEASE, (uint64_t)word, LJ_KIND_PI_FUTEX, LJ_MODE_EXCLUSIVE, site);
+}
+
 __attribute__((visibility("hidden"), used)) long lj_syscall_futex(long number, long word, long operation, long value,
                                                                   long timeout, long word2, long value3) {
   uint8_t kind = lj_futex_kind((int)operation);
+  if (kind == LJ_KIND_NONE && lj_is_detailed()) lj_futex_told((int)operation, word, LJ_CALLER().site);
   if (kind == LJ_KIND_NONE || LJ_UNLIKELY(!lj_enter()))
     return lj_syscall_next(number, word, operation, value, timeout, word2, value3);
   const long arguments[6] = {word, operation, value, timeout, word2, value3};

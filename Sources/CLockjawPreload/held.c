@@ -60,7 +60,8 @@ static void lj_held_fill(lj_held *entry, uint64_t object, lj_shape shape, uint64
   entry->object = object;
 }
 
-void lj_held_push_slow(lj_slot *slot, uint64_t object, lj_shape shape, lj_caller caller, uint64_t since_ns) {
+// NULL: it found no place, counted.
+static lj_held *lj_held_append(lj_slot *slot, uint64_t object, lj_shape shape, lj_caller caller, uint64_t since_ns) {
   bool inside = lj_wait_inside_handler(slot);
   if (slot->foreign_pending && !inside) lj_foreign_reconcile(slot);
   if (inside) slot->interrupted++;
@@ -70,7 +71,7 @@ void lj_held_push_slow(lj_slot *slot, uint64_t object, lj_shape shape, lj_caller
   if (!entry) {
     slot->held_lost++;
     lj_count_loss(LJ_LOSS_HELD_OVERFLOW);
-    return;
+    return NULL;
   }
   slot->held_count = count + 1;
   LJ_SIGNAL_FENCE();
@@ -78,6 +79,20 @@ void lj_held_push_slow(lj_slot *slot, uint64_t object, lj_shape shape, lj_caller
       caller.bp - (uint64_t)(uintptr_t)__builtin_frame_address(0) < 4096)
     shape |= (lj_shape)lj_held_callers(slot, caller.bp, entry->callers) << 48;
   lj_held_fill(entry, object, shape, caller.site, since_ns);
+  return entry;
+}
+
+void lj_held_push_slow(lj_slot *slot, uint64_t object, lj_shape shape, lj_caller caller, uint64_t since_ns) {
+  lj_held *entry = lj_held_append(slot, object, shape, caller, since_ns);
+  if (lj_is_detailed()) lj_level_acquired(slot, object, entry, shape, caller.site);
+}
+
+static lj_held *lj_held_count_again(lj_slot *slot, int64_t index) {
+  if (lj_wait_inside_handler(slot) && (uint64_t)index < slot->wait.held_mark) slot->interrupted |= LJ_INTERRUPTED_BELOW;
+  LJ_SIGNAL_FENCE();
+  lj_held *entry = lj_held_entry(slot, (uint32_t)index);
+  entry->count++;
+  return entry;
 }
 
 void lj_held_push_again(lj_slot *slot, uint64_t object, lj_shape shape, lj_caller caller, uint64_t since_ns) {
@@ -86,9 +101,8 @@ void lj_held_push_again(lj_slot *slot, uint64_t object, lj_shape shape, lj_calle
     lj_held_push_slow(slot, object, shape, caller, since_ns);
     return;
   }
-  if (lj_wait_inside_handler(slot) && (uint64_t)index < slot->wait.held_mark) slot->interrupted |= LJ_INTERRUPTED_BELOW;
-  LJ_SIGNAL_FENCE();
-  lj_held_entry(slot, (uint32_t)index)->count++;
+  lj_held *entry = lj_held_count_again(slot, index);
+  if (lj_is_detailed()) lj_level_acquired(slot, object, entry, shape, caller.site);
 }
 
 int64_t lj_held_find(const lj_slot *slot, uint64_t object) {
@@ -148,17 +162,22 @@ enum lj_release lj_held_release_slow(lj_slot *slot, uint64_t object, lj_held *re
 
 // Callers and site are those of the first acquire: where the lock was really taken.
 void lj_held_restore(lj_slot *slot, const lj_held *removed, uint8_t flags) {
-  lj_shape shape = LJ_SHAPE(removed->kind, removed->mode, removed->flags | flags);
-  if (removed->count > 1 && lj_held_find(slot, removed->object) >= 0) {
-    lj_held_push_again(slot, removed->object, shape, (lj_caller){0}, 0);
-    return;
+  bool relocked = flags & LJ_HELD_RELOCKED;
+  flags |= removed->flags;
+  if (relocked) flags &= (uint8_t)~LJ_HELD_SAMPLED; // a new hold, not timed
+  lj_shape shape = LJ_SHAPE(removed->kind, removed->mode, flags);
+  int64_t index = removed->count > 1 ? lj_held_find(slot, removed->object) : -1;
+  if (index >= 0) {
+    (void)lj_held_count_again(slot, index);
+  } else {
+    lj_held *entry =
+        lj_held_append(slot, removed->object, shape, (lj_caller){.site = removed->site}, removed->since_ns);
+    for (unsigned i = 0; entry && i < LJ_CALLERS; i++) entry->callers[i] = removed->callers[i];
+    if (entry) entry->caller_count = removed->caller_count;
   }
-  uint32_t before = slot->held_count;
-  lj_held_push_slow(slot, removed->object, shape, (lj_caller){.site = removed->site}, removed->since_ns);
-  if (slot->held_count != before + 1) return;
-  lj_held *entry = lj_held_entry(slot, before);
-  for (unsigned i = 0; i < LJ_CALLERS; i++) entry->callers[i] = removed->callers[i];
-  entry->caller_count = removed->caller_count;
+  if (!lj_is_detailed()) return;
+  if (relocked) lj_level_acquired(slot, removed->object, NULL, shape, removed->site);
+  else lj_level_did(slot, LJ_OP_RELEASE_FAILED, removed->object, removed->kind, removed->mode, removed->site);
 }
 
 void lj_held_forget(lj_slot *slot, uint64_t object) {

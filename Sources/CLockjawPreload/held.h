@@ -9,16 +9,9 @@
 #ifndef LOCKJAW_HELD_H
 #define LOCKJAW_HELD_H
 
+#include "level.h"
 #include "self.h"
-
-// lj_held's count, kind, mode, caller_count and flags as the one word they are in memory.
-typedef uint64_t lj_shape;
-#define LJ_SHAPE(kind, mode, flags) \
-  ((lj_shape)1 | (lj_shape)(kind) << 32 | (lj_shape)(mode) << 40 | (lj_shape)(flags) << 56)
-
-LJ_INLINE void lj_held_set_shape(lj_held *entry, lj_shape shape) {
-  __builtin_memcpy((char *)entry + offsetof(lj_held, count), &shape, sizeof shape); // one store
-}
+#include "shape.h"
 
 // Who called the exported function: the return address, and its frame pointer as it was when it called. Only code
 // that keeps frame pointers has one there; anything else is told apart by where it points.
@@ -48,11 +41,12 @@ LJ_INLINE bool lj_is_frame_above(uint64_t bp, const void *frame) {
 LJ_COLD unsigned lj_held_callers(const lj_slot *slot, uint64_t bp, uint64_t *callers);
 LJ_COLD void lj_held_push_slow(lj_slot *slot, uint64_t object, lj_shape shape, lj_caller caller, uint64_t since_ns);
 
-// An acquire without a recorded wait. A lock that is already listed gets a second entry, so this is not for
+// An acquire without a recorded wait. The level is asked for together with what else is rare: at `state` that costs a
+// quarter of a nanosecond. A lock that is already listed gets a second entry, so this is not for
 // recursive mutexes (lj_held_push_again).
 LJ_INLINE void lj_held_push(lj_slot *slot, const void *object, lj_shape shape) {
   uint32_t count = slot->held_count;
-  if (LJ_UNLIKELY((slot->wait.seq & 1) | slot->foreign_pending) || LJ_UNLIKELY(count >= LJ_HELD_INLINE)) {
+  if (LJ_UNLIKELY((slot->wait.seq & 1) | slot->foreign_pending | lj_level()) || LJ_UNLIKELY(count >= LJ_HELD_INLINE)) {
     lj_held_push_slow(slot, (uint64_t)(uintptr_t)object, shape, LJ_CALLER(), 0);
     return;
   }
@@ -89,8 +83,8 @@ LJ_INLINE bool lj_held_pop(lj_slot *slot, const void *object) {
 // The general removal; `removed`, where not NULL, gets a copy of the entry as it was.
 LJ_COLD enum lj_release lj_held_release_slow(lj_slot *slot, uint64_t object, lj_held *removed);
 
-// Puts a removed hold back: the real unlock failed, or a condition variable has taken the mutex again. `flags` are
-// added to the entry's.
+// Puts a removed hold back: the real unlock failed, or a condition variable has taken the mutex again, which `flags`
+// say; they are added to the entry's.
 LJ_COLD void lj_held_restore(lj_slot *slot, const lj_held *removed, uint8_t flags);
 
 // Drops every entry of an object that was just initialised or destroyed.

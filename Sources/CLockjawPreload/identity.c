@@ -91,8 +91,8 @@ void lj_arena_describe(lj_arena_header *header, uint32_t image_state) {
   header->uid = (uint32_t)lj_raw0(SYS_geteuid);
   header->image_number = lj_image_number();
   header->start_ticks = lj_process.start_ticks;
-  header->created_ns = lj_monotonic_ns();
   header->created_realtime_ns = lj_realtime_ns();
+  header->created_ns = lj_monotonic_ns(); // and at once the ticks: the first pair of a calibration
   header->tsc_at_creation = lj_ticks();
   header->clock = CLOCK_MONOTONIC;
   header->shim_base = lj_process.shim_base;

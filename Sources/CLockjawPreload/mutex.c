@@ -44,6 +44,10 @@ LJ_INLINE void lj_mutex_acquired(lj_slot *slot, pthread_mutex_t *mutex, uint8_t 
   else lj_held_push(slot, mutex, shape);
 }
 
+LJ_INLINE void lj_mutex_told(lj_slot *slot, uint8_t operation, const pthread_mutex_t *mutex, uint64_t site) {
+  lj_level_did(slot, operation, (uint64_t)(uintptr_t)mutex, LJ_KIND_MUTEX, LJ_MODE_EXCLUSIVE, site);
+}
+
 static int lj_mutex_unrecorded(int result) {
   if (result == 0 || result == EOWNERDEAD) lj_unrecorded_acquire();
   return result;
@@ -117,6 +121,7 @@ LJ_INLINE int lj_mutex_trylock(pthread_mutex_t *mutex) {
   int result = lj_real.pthread_mutex_trylock(mutex);
   if (LJ_UNLIKELY(!slot)) return lj_mutex_unrecorded(result);
   if (result == 0 || result == EOWNERDEAD) lj_mutex_acquired(slot, mutex, LJ_HELD_TRY);
+  else if (lj_is_detailed()) lj_mutex_told(slot, LJ_OP_TRY_FAILED, mutex, LJ_CALLER().site);
   return result;
 }
 
@@ -146,13 +151,17 @@ LJ_COLD static int lj_mutex_unlock_unlisted(lj_slot *slot, pthread_mutex_t *mute
   return result;
 }
 
-LJ_COLD static int lj_mutex_unlock_slow(lj_slot *slot, pthread_mutex_t *mutex) {
+LJ_COLD static int lj_mutex_unlock_slow(lj_slot *slot, pthread_mutex_t *mutex, uint64_t site) {
   lj_held removed;
   enum lj_release release = lj_held_release_slow(slot, (uint64_t)(uintptr_t)mutex, &removed);
-  if (release == LJ_RELEASE_UNLISTED) return lj_mutex_unlock_unlisted(slot, mutex);
-  int result = lj_real.pthread_mutex_unlock(mutex);
-  if (result != 0 && release == LJ_RELEASE_FOUND) lj_held_restore(slot, &removed, 0);
-  else if (result != 0) slot->held_lost++;
+  int result = release == LJ_RELEASE_UNLISTED ? lj_mutex_unlock_unlisted(slot, mutex) : lj_real.pthread_mutex_unlock(mutex);
+  if (result == 0) return 0;
+  if (release == LJ_RELEASE_FOUND) {
+    lj_held_restore(slot, &removed, 0);
+    return result;
+  }
+  if (release == LJ_RELEASE_LOST) slot->held_lost++;
+  if (lj_is_detailed()) lj_mutex_told(slot, LJ_OP_RELEASE_FAILED, mutex, site);
   return result;
 }
 
@@ -166,17 +175,21 @@ LJ_COLD static int lj_mutex_unlock_slotless(pthread_mutex_t *mutex) {
   return result;
 }
 
-LJ_COLD static int lj_mutex_unlock_failed(lj_slot *slot, pthread_mutex_t *mutex, int result) {
-  lj_held_push(slot, mutex, LJ_SHAPE(LJ_KIND_MUTEX, LJ_MODE_EXCLUSIVE, 0));
+LJ_COLD static int lj_mutex_unlock_failed(lj_slot *slot, pthread_mutex_t *mutex, int result, uint64_t site) {
+  lj_held removed = {
+      .object = (uint64_t)(uintptr_t)mutex, .site = site, .count = 1, .kind = LJ_KIND_MUTEX, .mode = LJ_MODE_EXCLUSIVE};
+  lj_held_restore(slot, &removed, 0);
   return result;
 }
 
 LJ_INLINE int lj_mutex_unlock(pthread_mutex_t *mutex) {
   lj_slot *slot = lj_enter();
   if (LJ_UNLIKELY(!slot)) return lj_mutex_unlock_slotless(mutex);
-  if (LJ_UNLIKELY(!lj_held_pop(slot, mutex))) return lj_mutex_unlock_slow(slot, mutex);
+  if (lj_is_detailed())
+    lj_level_releasing(slot, (uint64_t)(uintptr_t)mutex, LJ_KIND_MUTEX, LJ_MODE_EXCLUSIVE, LJ_CALLER().site);
+  if (LJ_UNLIKELY(!lj_held_pop(slot, mutex))) return lj_mutex_unlock_slow(slot, mutex, LJ_CALLER().site);
   int result = lj_real.pthread_mutex_unlock(mutex);
-  if (LJ_UNLIKELY(result != 0)) return lj_mutex_unlock_failed(slot, mutex, result);
+  if (LJ_UNLIKELY(result != 0)) return lj_mutex_unlock_failed(slot, mutex, result, LJ_CALLER().site);
   return 0;
 }
 
@@ -202,17 +215,26 @@ LJ_ALIAS(__pthread_mutex_lock, pthread_mutex_lock);
 LJ_ALIAS(__pthread_mutex_trylock, pthread_mutex_trylock);
 LJ_ALIAS(__pthread_mutex_unlock, pthread_mutex_unlock);
 
+static void lj_mutex_begins(lj_slot *slot, pthread_mutex_t *mutex, uint64_t site) {
+  lj_held_forget(slot, (uint64_t)(uintptr_t)mutex);
+  if (lj_is_detailed()) lj_mutex_told(slot, LJ_OP_INIT, mutex, site);
+}
+static void lj_mutex_ends(lj_slot *slot, pthread_mutex_t *mutex, uint64_t site) {
+  lj_held_forget(slot, (uint64_t)(uintptr_t)mutex);
+  if (lj_is_detailed()) lj_mutex_told(slot, LJ_OP_DESTROY, mutex, site);
+}
+
 LJ_EXPORT int pthread_mutex_init(pthread_mutex_t *mutex, const pthread_mutexattr_t *attributes) {
   lj_slot *slot = lj_enter();
   int result = lj_real.pthread_mutex_init(mutex, attributes);
-  if (slot && result == 0) lj_held_forget(slot, (uint64_t)(uintptr_t)mutex);
+  if (slot && result == 0) lj_mutex_begins(slot, mutex, LJ_CALLER().site);
   return result;
 }
 
 LJ_EXPORT int pthread_mutex_destroy(pthread_mutex_t *mutex) {
   lj_slot *slot = lj_enter();
   int result = lj_real.pthread_mutex_destroy(mutex);
-  if (slot && result == 0) lj_held_forget(slot, (uint64_t)(uintptr_t)mutex);
+  if (slot && result == 0) lj_mutex_ends(slot, mutex, LJ_CALLER().site);
   return result;
 }
 
@@ -227,6 +249,17 @@ static int lj_c11_result(int result) {
   }
 }
 
+LJ_EXPORT int mtx_init(mtx_t *mutex, int type) {
+  lj_slot *slot = lj_enter();
+  int result = lj_real.mtx_init(mutex, type);
+  if (slot && result == thrd_success) lj_mutex_begins(slot, (pthread_mutex_t *)mutex, LJ_CALLER().site);
+  return result;
+}
+LJ_EXPORT void mtx_destroy(mtx_t *mutex) {
+  lj_slot *slot = lj_enter();
+  lj_real.mtx_destroy(mutex);
+  if (slot) lj_mutex_ends(slot, (pthread_mutex_t *)mutex, LJ_CALLER().site);
+}
 LJ_EXPORT int mtx_lock(mtx_t *mutex) { return lj_c11_result(lj_mutex_lock((pthread_mutex_t *)mutex)); }
 LJ_EXPORT int mtx_trylock(mtx_t *mutex) {
   return lj_c11_result(lj_mutex_trylock((pthread_mutex_t *)mutex));

@@ -58,7 +58,9 @@ static void lj_once_hold(lj_slot *slot, const lj_once_call *call) {
 static void lj_once_let_go(lj_once_call *call) {
   lj_slot *slot = call->runs ? lj_enter() : NULL; // another one if the routine forked and this is the child
   call->runs = false;
-  if (slot) (void)lj_held_release_slow(slot, call->object, NULL);
+  if (!slot) return;
+  if (lj_is_detailed()) lj_level_releasing(slot, call->object, LJ_KIND_ONCE, LJ_MODE_EXCLUSIVE, call->caller.site);
+  (void)lj_held_release_slow(slot, call->object, NULL);
 }
 
 // What the real pthread_once runs.

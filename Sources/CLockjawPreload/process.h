@@ -10,14 +10,16 @@
 #include "lockjaw_arena.h"
 #include "raw.h"
 
-enum { LJ_PATH_BYTES = 512, LJ_CHUNK_SLOTS = 256, LJ_CHUNK_EXTENTS = 64 };
+enum { LJ_PATH_BYTES = 512, LJ_CHUNK_SLOTS = 256, LJ_CHUNK_EXTENTS = 64, LJ_CHUNK_UNITS = 512 };
 
 typedef struct lj_settings {
   char directory[LJ_PATH_BYTES]; // LOCKJAW_DIR; empty: the default of the user at the time
   char runtime_directory[LJ_PATH_BYTES]; // XDG_RUNTIME_DIR
   char session[32];
   char helper[LJ_PATH_BYTES];    // the lockjaw program the watchdog signal starts; empty: none found
-  uint32_t level;
+  uint32_t level;           // LJ_LEVEL_*
+  uint32_t ring_operations; // a power of two
+  uint32_t ring_mode;       // LJ_RING_*
   bool log;
 } lj_settings;
 
@@ -30,6 +32,8 @@ typedef struct lj_process_state {
   // Slots and extents are mapped a chunk at a time (chunks.c); each pointer is atomic, NULL until needed.
   lj_slot *slot_chunks[LJ_SLOT_CAPACITY_MAX / LJ_CHUNK_SLOTS];
   lj_extent *extent_chunks[LJ_EXTENT_CAPACITY_MAX / LJ_CHUNK_EXTENTS];
+  void *history_chunks[LJ_HISTORY_UNITS_MAX / LJ_CHUNK_UNITS];
+  void *history_page;     // a mapping of the history's first page, from which its first chunk is made; NULL: none
   uint64_t base_bytes;    // of the mapping that begins with the header
   uint64_t mapped_bytes;  // atomic: of all mappings
   bool preallocated;      // the kernel cannot populate on demand: pages were allocated at set-up

@@ -7,6 +7,7 @@
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
 
+#include "operations.h"
 #include "process.h"
 #include "raw.h"
 #include "real.h"
@@ -67,12 +68,14 @@ bool lj_quiet_begin(uint32_t reason) {
     lj_store_release32(&lj_process.header->quiet_reason, reason);
     lj_ring_bell(~0u); // for the last time: from now on the collector has to look
   }
+  lj_ticks_quiet(true);
   __atomic_store_n(&lj_quiet, reason, __ATOMIC_SEQ_CST);
   return true;
 }
 
 void lj_quiet_undo(void) {
   __atomic_store_n(&lj_quiet, LJ_QUIET_NONE, __ATOMIC_SEQ_CST);
+  lj_ticks_quiet(false);
   if (lj_epoch_page.epoch >= LJ_EPOCH_FIRST && lj_process.header)
     lj_store_release32(&lj_process.header->quiet_reason, LJ_QUIET_NONE);
 }

@@ -91,6 +91,8 @@ static int lj_not_implemented(void) { return ENOSYS; }
 
 static bool lj_is_missing(const void *function) { return function == (const void *)(uintptr_t)&lj_not_implemented; }
 
+bool lj_real_is_there(const void *function) { return !lj_is_missing(function); }
+
 void lj_real_ready(void) {
   // Acquire: pairs with the release stores below; the table is read after the state.
   int state = __atomic_load_n(&lj_real_state, __ATOMIC_ACQUIRE);

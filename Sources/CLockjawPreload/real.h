@@ -5,7 +5,10 @@
 
 #include <pthread.h>
 #include <semaphore.h>
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <threads.h>
 #include <time.h>
 
 typedef struct lj_real_table {
@@ -29,6 +32,9 @@ void lj_prctl_ready(void);
 // Where syscall() forwards to.
 typedef long (*lj_syscall_function)(long, long, long, long, long, long, long);
 extern lj_syscall_function lj_syscall_next __attribute__((visibility("hidden")));
+
+// Whether an entry of the table was found. Those of libc always are.
+bool lj_real_is_there(const void *function);
 
 // A function of libc itself, whatever else is preloaded; NULL where libc has none. Reads libc's symbol table in
 // memory: no lock, no allocation.

@@ -97,6 +97,8 @@ LJ_INLINE int lj_rwlock_trylock(pthread_rwlock_t *lock, uint8_t mode) {
   int result = lj_rwlock_try(lock, mode);
   if (LJ_UNLIKELY(!slot)) return lj_rwlock_unrecorded(result);
   if (result == 0) lj_held_push(slot, lock, LJ_SHAPE(LJ_KIND_RWLOCK, mode, LJ_HELD_TRY));
+  else if (lj_is_detailed())
+    lj_level_did(slot, LJ_OP_TRY_FAILED, (uint64_t)(uintptr_t)lock, LJ_KIND_RWLOCK, mode, LJ_CALLER().site);
   return result;
 }
 
@@ -129,8 +131,30 @@ LJ_COLD static int lj_rwlock_unlock_slotless(pthread_rwlock_t *lock) {
 LJ_EXPORT int pthread_rwlock_unlock(pthread_rwlock_t *lock) {
   lj_slot *slot = lj_enter();
   if (LJ_UNLIKELY(!slot)) return lj_rwlock_unlock_slotless(lock);
+  // What kind of hold it is, its entry says; without one, nobody does.
+  if (lj_is_detailed())
+    lj_level_releasing(slot, (uint64_t)(uintptr_t)lock, LJ_KIND_RWLOCK, LJ_MODE_READ, LJ_CALLER().site);
   if (LJ_UNLIKELY(!lj_held_pop(slot, lock))) return lj_rwlock_unlock_slow(slot, lock);
   return lj_real.pthread_rwlock_unlock(lock);
+}
+
+// A lock that is made anew or destroyed is held by nobody.
+static void lj_rwlock_is_new(lj_slot *slot, pthread_rwlock_t *lock, uint8_t operation, uint64_t site) {
+  lj_held_forget(slot, (uint64_t)(uintptr_t)lock);
+  if (lj_is_detailed()) lj_level_did(slot, operation, (uint64_t)(uintptr_t)lock, LJ_KIND_RWLOCK, LJ_MODE_WRITE, site);
+}
+
+LJ_EXPORT int pthread_rwlock_init(pthread_rwlock_t *restrict lock, const pthread_rwlockattr_t *restrict attributes) {
+  lj_slot *slot = lj_enter();
+  int result = lj_real.pthread_rwlock_init(lock, attributes);
+  if (slot && result == 0) lj_rwlock_is_new(slot, lock, LJ_OP_INIT, LJ_CALLER().site);
+  return result;
+}
+LJ_EXPORT int pthread_rwlock_destroy(pthread_rwlock_t *lock) {
+  lj_slot *slot = lj_enter();
+  int result = lj_real.pthread_rwlock_destroy(lock);
+  if (slot && result == 0) lj_rwlock_is_new(slot, lock, LJ_OP_DESTROY, LJ_CALLER().site);
+  return result;
 }
 
 LJ_EXPORT int pthread_rwlock_rdlock(pthread_rwlock_t *lock) {

@@ -48,6 +48,7 @@ enum {
   LJ_THREAD_LOOKS_UP = 2, // inside lj_real_ready()
   LJ_THREAD_ENDED = 4,    // its slot was given back in the last round of key destructors
   LJ_THREAD_SLOTLESS = 8, // no slot could be had; tried again now and then
+  LJ_THREAD_GROWS = 16,   // getting memory for its history: a handler that comes in between does without
 };
 
 // All thread-local storage there is: 32 bytes, initial-exec.

@@ -70,6 +70,10 @@ static void lj_posted_without_permit(lj_slot *slot, uint64_t object) {
   place->object = object;
 }
 
+static void lj_sem_told(lj_slot *slot, uint8_t operation, const sem_t *semaphore, uint64_t site) {
+  lj_level_did(slot, operation, (uint64_t)(uintptr_t)semaphore, LJ_KIND_SEM, LJ_MODE_EXCLUSIVE, site);
+}
+
 static void lj_semaphore_forget(lj_slot *slot, uint64_t object) {
   for (unsigned i = 0; i < LJ_PERMITS; i++)
     if (slot->permits[i].object == object) slot->permits[i] = (lj_permit){0};
@@ -112,7 +116,9 @@ LJ_COLD static int lj_sem_wait_slow(sem_t *semaphore, enum lj_sem_call call, clo
   pthread_cleanup_pop(0);
   uint64_t now_ns;
   lj_slot *slot = lj_wait_end(&scope, result == 0 ? LJ_OUTCOME_ACQUIRED : lj_outcome_of(errno), &now_ns);
-  if (slot && result == 0) lj_permit_taken(slot, semaphore, site);
+  if (!slot || result != 0) return result;
+  lj_permit_taken(slot, semaphore, site);
+  if (lj_is_detailed()) lj_sem_told(slot, LJ_OP_ACQUIRE, semaphore, site);
   return result;
 }
 
@@ -124,6 +130,7 @@ LJ_INLINE int lj_sem_wait(sem_t *semaphore, enum lj_sem_call call, clockid_t clo
   int saved = errno;
   if (LJ_LIKELY(lj_real.sem_trywait(semaphore) == 0)) {
     lj_permit_taken(slot, semaphore, LJ_CALLER().site);
+    if (lj_is_detailed()) lj_sem_told(slot, LJ_OP_ACQUIRE, semaphore, LJ_CALLER().site);
     return 0;
   }
   errno = saved;
@@ -150,7 +157,10 @@ LJ_EXPORT int sem_clockwait(sem_t *restrict semaphore, clockid_t clock, const st
 LJ_EXPORT int sem_trywait(sem_t *semaphore) {
   lj_slot *slot = lj_enter();
   int result = lj_real.sem_trywait(semaphore);
-  if (LJ_LIKELY(slot) && result == 0) lj_permit_taken(slot, semaphore, LJ_CALLER().site);
+  if (LJ_UNLIKELY(!slot)) return result;
+  if (result == 0) lj_permit_taken(slot, semaphore, LJ_CALLER().site);
+  if (lj_is_detailed())
+    lj_sem_told(slot, result == 0 ? LJ_OP_ACQUIRE : LJ_OP_TRY_FAILED, semaphore, LJ_CALLER().site);
   return result;
 }
 
@@ -161,15 +171,20 @@ LJ_EXPORT int sem_post(sem_t *semaphore) {
   uint64_t object = (uint64_t)(uintptr_t)semaphore;
   bool had_permit = lj_permit_given_back(slot, object);
   if (!had_permit) lj_posted_without_permit(slot, object);
+  if (lj_is_detailed()) lj_sem_told(slot, LJ_OP_RELEASE, semaphore, LJ_CALLER().site);
   int result = lj_real.sem_post(semaphore);
-  if (LJ_UNLIKELY(result != 0) && had_permit) lj_permit_taken(slot, semaphore, LJ_CALLER().site);
+  if (LJ_LIKELY(result == 0)) return 0;
+  if (had_permit) lj_permit_taken(slot, semaphore, LJ_CALLER().site);
+  if (lj_is_detailed()) lj_sem_told(slot, LJ_OP_RELEASE_FAILED, semaphore, LJ_CALLER().site);
   return result;
 }
 
 LJ_EXPORT int sem_init(sem_t *semaphore, int shared, unsigned value) {
   lj_slot *slot = lj_enter();
   if (slot) lj_semaphore_forget(slot, (uint64_t)(uintptr_t)semaphore);
-  return lj_real.sem_init(semaphore, shared, value);
+  int result = lj_real.sem_init(semaphore, shared, value);
+  if (slot && result == 0 && lj_is_detailed()) lj_sem_told(slot, LJ_OP_INIT, semaphore, LJ_CALLER().site);
+  return result;
 }
 
 LJ_EXPORT int sem_destroy(sem_t *semaphore) {

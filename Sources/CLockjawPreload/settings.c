@@ -57,6 +57,37 @@ static void lj_find_helper(char *path, size_t capacity) {
   if (text.cut) path[0] = 0;
 }
 
+enum { RING_DEFAULT = 4096 };
+
+static bool lj_is_set(const char *value) { return value && value[0]; }
+
+static uint32_t lj_ring_of_text(const char *text) {
+  uint64_t number;
+  if (!lj_take_decimal(&text, &number) || *text || number < 1) {
+    lj_log("LOCKJAW_RING wants a number of operations per thread; 4096 are kept");
+    return RING_DEFAULT;
+  }
+  uint32_t capacity = LJ_RING_SMALLEST;
+  while (capacity < number && capacity < LJ_RING_LARGEST) capacity *= 2;
+  return capacity;
+}
+
+static void lj_read_level(const char *level, const char *ring, const char *mode) {
+  lj_settings *settings = &lj_process.settings;
+  settings->level = LJ_LEVEL_STATE;
+  if (lj_is_set(level)) {
+    if (lj_equal(level, "sites")) settings->level = LJ_LEVEL_SITES;
+    else if (lj_equal(level, "all")) settings->level = LJ_LEVEL_ALL;
+    else if (!lj_equal(level, "state")) lj_log("LOCKJAW_RECORD wants 'state', 'sites' or 'all'; 'state' is recorded");
+  }
+  settings->ring_operations = lj_is_set(ring) ? lj_ring_of_text(ring) : RING_DEFAULT;
+  settings->ring_mode = LJ_RING_OVERWRITE;
+  if (lj_is_set(mode)) {
+    if (lj_equal(mode, "stop")) settings->ring_mode = LJ_RING_STOP;
+    else if (!lj_equal(mode, "overwrite")) lj_log("LOCKJAW_RING_MODE wants 'overwrite' or 'stop'; it overwrites");
+  }
+}
+
 void lj_read_settings(void) {
   lj_settings *settings = &lj_process.settings;
   lj_take_setting("LOCKJAW_DIR", settings->directory, sizeof settings->directory);
@@ -67,6 +98,5 @@ void lj_read_settings(void) {
   lj_find_helper(settings->helper, sizeof settings->helper);
   const char *log = getenv("LOCKJAW_LOG"), *level = getenv("LOCKJAW_RECORD");
   settings->log = log && log[0] && !lj_equal(log, "0");
-  settings->level = LJ_LEVEL_STATE; // the only one this version records
-  if (level && level[0] && !lj_equal(level, "state")) lj_log("LOCKJAW_RECORD: this version records 'state' only");
+  lj_read_level(level, getenv("LOCKJAW_RING"), getenv("LOCKJAW_RING_MODE"));
 }

@@ -15,6 +15,7 @@
 #include "fork.h"
 #include "identity.h"
 #include "modules.h"
+#include "operations.h"
 #include "process.h"
 #include "raw.h"
 #include "real.h"
@@ -58,6 +59,7 @@ static bool lj_set_up_arena(void) {
   lj_process.start_ticks = lj_start_ticks(0);
   lj_process.has_file = false;
   lj_process.header = NULL;
+  lj_ticks_reset();
   int directory = lj_open_directory(&why);
   if (directory < 0) {
     lj_log(why);

@@ -13,6 +13,7 @@
 
 #include "arena.h"
 #include "held.h"
+#include "level.h"
 #include "once.h"
 #include "process.h"
 #include "raw.h"
@@ -82,6 +83,7 @@ static void lj_slot_clear(lj_slot *slot) {
   slot->exited_ns = 0;
   __builtin_memset(slot->foreign, 0, sizeof slot->foreign);
   slot->uses_semaphores = 0;
+  slot->breadcrumb = (lj_breadcrumb){0};
   __builtin_memset(slot->permits, 0, sizeof slot->permits);
   __builtin_memset(slot->posts, 0, sizeof slot->posts);
 }
@@ -152,6 +154,7 @@ static lj_slot *lj_claim(uint32_t epoch) {
   lj_slot *slot = lj_slot_at(index);
   lj_store_release32(&slot->phase, LJ_PHASE_CLAIMING);
   slot->generation++;
+  uint32_t before_tid = slot->tid;
   lj_slot_clear(slot);
   slot->tid = lj_raw_gettid();
   slot->pthread = lj_self_pthread();
@@ -171,6 +174,7 @@ static lj_slot *lj_claim(uint32_t epoch) {
   LJ_SIGNAL_FENCE(); // a handler that sees the epoch finds the slot
   lj_thread.epoch = epoch;
   lj_thread.flags &= (uint16_t)~LJ_THREAD_SLOTLESS;
+  if (lj_is_detailed() || slot->history.operations_capacity) lj_level_thread_begins(slot, before_tid);
   return slot;
 }
 
@@ -244,6 +248,7 @@ void lj_thread_exit(void *round) {
   lj_slot *slot = lj_thread.slot;
   lj_held_settle(slot);
   lj_once_prune(slot, UINT64_MAX); // no routine runs any more
+  if (slot->history.operations_capacity) lj_level_thread_ends(slot);
   lj_thread.flags |= LJ_THREAD_ENDED;
   lj_thread.epoch = LJ_EPOCH_UNCLAIMED;
   lj_thread.slot = NULL;

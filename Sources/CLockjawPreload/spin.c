@@ -38,6 +38,19 @@ LJ_COLD static int lj_spin_lock_slow(pthread_spinlock_t *lock, lj_caller caller)
   return 0;
 }
 
+LJ_INLINE void lj_spin_told(lj_slot *slot, uint8_t operation, pthread_spinlock_t *lock, uint64_t site) {
+  lj_level_did(slot, operation, (uint64_t)(uintptr_t)lock, LJ_KIND_SPIN, LJ_MODE_EXCLUSIVE, site);
+}
+
+LJ_EXPORT int pthread_spin_init(pthread_spinlock_t *lock, int shared) {
+  lj_slot *slot = lj_enter();
+  int result = lj_real.pthread_spin_init(lock, shared);
+  if (!slot || result != 0) return result;
+  lj_held_forget(slot, (uint64_t)(uintptr_t)lock);
+  if (lj_is_detailed()) lj_spin_told(slot, LJ_OP_INIT, lock, LJ_CALLER().site);
+  return result;
+}
+
 LJ_EXPORT int pthread_spin_lock(pthread_spinlock_t *lock) {
   lj_slot *slot = lj_enter();
   if (LJ_UNLIKELY(!slot)) {
@@ -53,7 +66,10 @@ LJ_EXPORT int pthread_spin_lock(pthread_spinlock_t *lock) {
 LJ_EXPORT int pthread_spin_trylock(pthread_spinlock_t *lock) {
   lj_slot *slot = lj_enter();
   int result = lj_real.pthread_spin_trylock(lock);
-  if (result != 0) return result;
+  if (result != 0) {
+    if (slot && lj_is_detailed()) lj_spin_told(slot, LJ_OP_TRY_FAILED, lock, LJ_CALLER().site);
+    return result;
+  }
   if (LJ_UNLIKELY(!slot)) lj_unrecorded_acquire();
   else lj_held_push(slot, (const void *)lock, LJ_SHAPE(LJ_KIND_SPIN, LJ_MODE_EXCLUSIVE, LJ_HELD_TRY));
   return 0;
@@ -61,6 +77,8 @@ LJ_EXPORT int pthread_spin_trylock(pthread_spinlock_t *lock) {
 
 LJ_EXPORT int pthread_spin_unlock(pthread_spinlock_t *lock) {
   lj_slot *slot = lj_enter();
+  if (slot && lj_is_detailed())
+    lj_level_releasing(slot, (uint64_t)(uintptr_t)lock, LJ_KIND_SPIN, LJ_MODE_EXCLUSIVE, LJ_CALLER().site);
   // A spinlock has no owner field: where this thread does not list it, nobody can be told.
   if (LJ_UNLIKELY(!slot)) lj_unrecorded_release();
   else if (LJ_UNLIKELY(!lj_held_pop(slot, (const void *)lock)))

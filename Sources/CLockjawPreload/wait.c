@@ -10,6 +10,7 @@
 #include <linux/futex.h>
 
 #include "foreign.h"
+#include "level.h"
 #include "modules.h"
 #include "once.h"
 #include "process.h"
@@ -100,14 +101,26 @@ static void lj_fill_wait(lj_slot *slot, lj_wait_scope *scope, const lj_wait_spec
   slot->interrupted = 0;
 }
 
+// Waits for custom locks and C++ statics are recorded as such and then sleep in whatever way they like: that is not
+// another wait. A lock that is taken in between is.
+static bool lj_is_means_of(const lj_wait *outer, const lj_wait_spec *inner) {
+  if (outer->kind == LJ_KIND_CXX_GUARD) return inner->kind == LJ_KIND_FUTEX && inner->object == outer->object;
+  return outer->kind == LJ_KIND_CUSTOM && (inner->kind == LJ_KIND_FUTEX || inner->kind == LJ_KIND_COND ||
+                                           inner->kind == LJ_KIND_SEM || inner->kind == LJ_KIND_BARRIER);
+}
+
 void lj_wait_begin(lj_wait_scope *scope, lj_slot *slot, const lj_wait_spec *spec) {
   scope->slot = slot;
   scope->epoch = lj_thread.epoch;
   scope->nested = false;
+  scope->hidden = false;
   scope->quiet = spec->quiet;
   if (slot->wait.seq & 1) {
     if (lj_wait_is_over(slot, scope->context.sp)) {
       lj_wait_abandon(slot);
+    } else if (lj_is_means_of(&slot->wait, spec)) {
+      scope->hidden = true;
+      return;
     } else {
       // The outer wait goes on below the handler that runs now, but what this thread waits for is the inner one.
       scope->nested = true;
@@ -142,6 +155,7 @@ void lj_wait_begin(lj_wait_scope *scope, lj_slot *slot, const lj_wait_spec *spec
     scope->sequence = seq + 1;
     // Release: pairs with the reader's acquire load of `seq`; the fields are written before it is odd.
   } while (!__atomic_compare_exchange_n(&slot->wait.seq, &seq, seq + 1, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
+  if (lj_is_detailed() && !spec->quiet) lj_level_wait_begins(slot, &slot->wait);
   // The exchange above is a full fence: it pairs with the one of a collector that sets `wake_mask` and then looks for
   // waits once more. One of the two sees the other.
   lj_ring_bell(spec->wake);
@@ -156,7 +170,7 @@ static void lj_resume_outer(lj_slot *slot, lj_wait_scope *scope) {
   wait->seq = seq;
   wait->stack_bytes = lj_copy_stack(slot, wait->context.sp);
   slot->interrupted = scope->outer_interrupted;
-  ((lj_wait_scope *)wait->frame)->sequence = seq + 1;
+  if (wait->frame) ((lj_wait_scope *)wait->frame)->sequence = seq + 1;
   lj_store_release64(&wait->seq, seq + 1);
 }
 
@@ -166,9 +180,12 @@ lj_slot *lj_wait_end(lj_wait_scope *scope, uint8_t outcome, uint64_t *now_ns) {
   if (scope->epoch != lj_epoch_page.epoch) return NULL;
   uint64_t now = lj_monotonic_ns();
   *now_ns = now;
+  if (scope->hidden) return slot;
   // Even already: a longjmp out of a handler inside this wait made somebody else end it.
   if (slot->wait.seq & 1) {
     lj_finish_event(slot, slot->wait.event, slot->wait.since_ns, outcome, now);
+    if (lj_is_detailed() && !scope->quiet)
+      lj_level_wait_ended(slot, &slot->wait, outcome, now > slot->wait.since_ns ? now - slot->wait.since_ns : 0);
     lj_store_release64(&slot->wait.seq, slot->wait.seq + 1);
     __atomic_thread_fence(__ATOMIC_RELEASE); // as in lj_wait_abandon
   }

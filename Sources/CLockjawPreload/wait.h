@@ -32,6 +32,7 @@ typedef struct lj_wait_scope {
   uint32_t epoch;
   uint32_t outer_interrupted;
   bool nested;       // inside a signal handler inside `outer`
+  bool hidden;       // nothing was recorded: it is how the recorded wait waits
   bool quiet;
   lj_context context;
   lj_wait outer;

@@ -17,6 +17,8 @@ extension LockType {
     case LJ_KIND_FUTEX: self = .futex
     case LJ_KIND_PI_FUTEX: self = .piFutex
     case LJ_KIND_ONCE: self = .once
+    case LJ_KIND_CXX_GUARD: self = .staticGuard
+    case LJ_KIND_CUSTOM: self = .custom
     default: return nil
     }
   }
@@ -50,8 +52,56 @@ extension PastWait.Outcome {
   }
 }
 
+extension RecordingLevel {
+  /// A number beyond those known records at least as much as the highest.
+  init(abi level: UInt32) {
+    switch Int(level) {
+    case LJ_LEVEL_STATE: self = .state
+    case LJ_LEVEL_SITES: self = .sites
+    default: self = .all
+    }
+  }
+
+  var abi: UInt32 {
+    switch self {
+    case .state: UInt32(LJ_LEVEL_STATE)
+    case .sites: UInt32(LJ_LEVEL_SITES)
+    case .all: UInt32(LJ_LEVEL_ALL)
+    }
+  }
+}
+
+extension TickClock.Source {
+  init?(abi source: UInt32) {
+    switch Int(source) {
+    case LJ_TICKS_MONOTONIC: self = .monotonic
+    case LJ_TICKS_TSC: self = .timeStampCounter
+    default: return nil
+    }
+  }
+}
+
+extension RecordedOperation.Kind {
+  /// `nil` also for what is not an operation of the program's: a clock reading, a thread's beginning or end.
+  init?(abi operation: UInt8) {
+    switch Int(operation) {
+    case LJ_OP_ACQUIRE: self = .acquire
+    case LJ_OP_RELEASE: self = .release
+    case LJ_OP_RELEASE_FAILED: self = .releaseFailed
+    case LJ_OP_TRY_FAILED: self = .tryFailed
+    case LJ_OP_WAIT_BEGIN: self = .waitBegin
+    case LJ_OP_WAIT_END: self = .waitEnd
+    case LJ_OP_SIGNAL: self = .signal
+    case LJ_OP_BROADCAST: self = .broadcast
+    case LJ_OP_INIT: self = .initialise
+    case LJ_OP_DESTROY: self = .destroy
+    default: return nil
+    }
+  }
+}
+
 /// The names under which losses appear in reports, by `LJ_LOSS_*` index.
 let lossNames: [String] = [
   "no-slot", "held-overflow", "reentrant", "foreign-release", "modules", "before-set-up", "after-exit",
-  "permit-evicted", "no-memory",
+  "permit-evicted", "no-memory", "uncounted", "no-ring", "annotations",
 ]

@@ -28,6 +28,15 @@ package struct ArenaHeader: Hashable, Sendable {
   let moduleCapacity: Int
   let slotCapacity: Int
   let extentCapacity: Int
+  let historyOffset: Int
+  let historyCapacity: Int
+  /// Whether a full ring keeps the oldest operations and drops the newest.
+  let ringsStop: Bool
+  let tickSource: TickClock.Source?
+  /// The time-stamp counter at `created`.
+  let ticksAtCreation: UInt64
+  /// The level that the program was started with.
+  package let initialLevel: RecordingLevel
 
   /// Checks every field that a later read depends on; nothing is believed that the file's size contradicts.
   init(_ mapping: borrowing ArenaMapping, path: String) throws(ArenaError) {
@@ -63,6 +72,7 @@ package struct ArenaHeader: Hashable, Sendable {
         "extents_offset", raw.extents_offset, raw.extent_capacity, MemoryLayout<lj_extent>.size,
         LJ_EXTENT_CAPACITY_MAX
       ),
+      ("history_offset", raw.history_offset, raw.history_capacity, LJ_HISTORY_UNIT, LJ_HISTORY_UNITS_MAX),
     ]
     for (field, offset, capacity, size, limit) in regions {
       // An arena that only carries its reason has no regions.
@@ -93,6 +103,12 @@ package struct ArenaHeader: Hashable, Sendable {
     moduleCapacity = Int(raw.module_capacity)
     slotCapacity = Int(raw.slot_capacity)
     extentCapacity = Int(raw.extent_capacity)
+    historyOffset = Int(raw.history_offset)
+    historyCapacity = Int(raw.history_capacity)
+    ringsStop = Int(raw.ring_mode) == LJ_RING_STOP
+    tickSource = TickClock.Source(abi: raw.tick_source)
+    ticksAtCreation = raw.tsc_at_creation
+    initialLevel = RecordingLevel(abi: raw.level)
   }
 
   /// `LJ_ARENA_MAGIC`; Swift does not import a macro with the ULL suffix in hexadecimal beyond Int64.

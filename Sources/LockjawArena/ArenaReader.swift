@@ -203,9 +203,38 @@ package final class ArenaReader {
   }
 }
 
-// MARK: - Rings
+// MARK: - Rings and tables
 
 extension ArenaReader {
+  func loadAcquire32(_ offset: Int) -> UInt32 { mapping.loadAcquire32(offset) }
+  func loadAcquire64(_ offset: Int) -> UInt64 { mapping.loadAcquire64(offset) }
+  func load<T: BitwiseCopyable>(_ type: T.Type, at offset: Int) -> T? { mapping.load(type, at: offset) }
+  func collectorWord(_ field: Int) -> UnsafeMutableRawPointer? { mapping.collectorWord(field) }
+
+  /// Bytes of the arena's history that have been handed out to slots.
+  var publishedHistoryBytes: Int {
+    count(MemoryLayout<lj_arena_header>.offset(of: \lj_arena_header.history_units)!, header.historyCapacity)
+      * LJ_HISTORY_UNIT
+  }
+
+  /// Where in the file a slot keeps what it says of its ring and tables; `nil` for a slot that is not published.
+  func history(inSlot index: Int) -> Int? {
+    guard index >= 0, index < slotCount else { return nil }
+    return slots.offset(ofSlot: index) + MemoryLayout<lj_slot>.offset(of: \lj_slot.history)!
+  }
+
+  func tid(inSlot index: Int) -> ThreadID {
+    ThreadID(Int32(truncatingIfNeeded: mapping.loadAcquire32(slots.offset(ofSlot: index) + SlotReader.tid)))
+  }
+
+  /// The same offset as an index into the file, if all of the range has been handed out.
+  func historyRange(_ offset: UInt64, byteCount: Int) -> Int? {
+    guard offset % 64 == 0, offset >= UInt64(header.historyOffset), offset < 1 << 32,
+      Int(offset) + byteCount <= header.historyOffset + publishedHistoryBytes
+    else { return nil }
+    return Int(offset)
+  }
+
   func load(_: RingFields.Type, slot base: Int) -> RingFields? {
     guard base >= 0, base <= mapping.byteCount - MemoryLayout<lj_slot>.size else { return nil }
     func at(_ key: PartialKeyPath<lj_slot>) -> Int { base + (MemoryLayout<lj_slot>.offset(of: key) ?? 0) }

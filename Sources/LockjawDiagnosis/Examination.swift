@@ -115,7 +115,7 @@ package struct Examination {
       first = SnapshotOwners(words: words, snapshot: snapshot, surroundings: surroundings).adding(to: first)
     }
 
-    var kernel: [ThreadID: KernelState] = [:]
+    var kernel = target.kernelStates
     for thread in Self.wokenConditionWaiters(first, words) { kernel[thread] = asked.kernelState(of: thread) }
     let alive = Self.aliveThreads(first, words, asked, now: glance.now, stall: stall)
     let isSemaphoreWaitedFor = first.contains { $0.wait?.type == .semaphore }

@@ -23,7 +23,8 @@ extension Examination.Glance {
     guard threads.contains(where: { isDue($0, after: age) }) else { return self }
     // Those who wait for the same lock came one after another: the younger belong into the same report.
     let younger = age / 10
-    let interpreter = WaitInterpreter(target, arena: arena, snapshot: snapshot)
+    let interpreter = WaitInterpreter(
+      target, arena: arena, snapshot: snapshot, sleptOn: Set(threads.compactMap { $0.wait?.futex?.word }))
     var glance = self
     for index in threads.indices where isDue(threads[index], after: younger) {
       guard let reading = interpreter.reading(of: threads[index]) else { continue }
@@ -54,11 +55,11 @@ struct WaitInterpreter {
   private let stacks: StackReader
   private let decoder: WaitDecoder
 
-  init(_ target: any Target, arena: ArenaReader?, snapshot: Snapshot?) {
+  init(_ target: any Target, arena: ArenaReader?, snapshot: Snapshot?, sleptOn: Set<Address>) {
     self.target = target
     self.snapshot = snapshot
     stacks = StackReader(arena: arena, target: target, snapshot: snapshot)
-    decoder = WaitDecoder(memory: target.memory)
+    decoder = WaitDecoder(memory: target.memory, sleptOn: sleptOn)
   }
 
   /// `nil` where the wait stays what it is: a wait on a futex that nothing explains.

@@ -79,7 +79,8 @@ package struct ReportBuilder {
       threads: threads, processes: examination.surroundings?.reports(of: threads, locks) ?? [], history: history,
       modules: stackReader.coverage,
       diagnostics: target.diagnostics + (arena?.quietness.map { [$0] } ?? []) + stackReader.diagnostics
-        + otherReaders.sorted { $0.key < $1.key }.flatMap(\.value.diagnostics) + unlisted(threads) + unseen(threads),
+        + runtimeLimits + otherReaders.sorted { $0.key < $1.key }.flatMap(\.value.diagnostics) + unlisted(threads)
+        + unseen(threads),
       losses: losses, timing: timing,
       source: source)
   }
@@ -128,13 +129,21 @@ package struct ReportBuilder {
       releasedAt: found(raw).flatMap {
         stackReader.frame(at: $0.releasedAt, isReturnAddress: $0.releasedAtIsReturnAddress)
       },
-      heldMode: raw.holderMode,
+      guardVariable: guardVariable(raw), heldMode: raw.holderMode,
       waitingForSeconds: raw.since.isKnown ? examination.now.seconds(since: raw.since) : .nan)
   }
 
   /// Stacks and names of the process that the thread belongs to.
   private func reader(of tid: ThreadID) -> StackReader {
     examination.surroundings?.neighbour(of: tid).flatMap { otherReaders[$0.index] } ?? stackReader
+  }
+
+  /// By what name the program knows the first holder's hold.
+  private func guardVariable(_ raw: CandidateEdge) -> GuardVariable? {
+    // Of a cycle of a thousand threads nobody reads a thousand names.
+    guard let holder = raw.holders.first, lockOrder.prefix(Self.fewThreads).contains(where: { $0.address == raw.object })
+    else { return nil }
+    return reader(of: holder).guardVariable(of: raw.object, held: byThread[holder], holder, heldIn: found(raw)?.heldIn)
   }
 
   /// The first holder's hold as the search found it.
@@ -227,6 +236,10 @@ package struct ReportBuilder {
       guard shown.contains(thread.tid), let missing = thread.missing else { return nil }
       return "The stack of thread \(thread.tid) is not known. \(missing)"
     }
+  }
+
+  private var runtimeLimits: [String] {
+    RuntimeLimits.sentences(target.modules, files: target.symbols().files, hasArena: arena != nil)
   }
 
   private func unlisted(_ threads: [ThreadReport]) -> [String] {

@@ -42,6 +42,33 @@ struct StackReader {
     return frames(at: site)
   }
 
+  /// The variable that keeps `lock` taken, for a thread that is known to hold it.
+  /// - Parameter heldIn: the return address in the frame that has the guard, where that is known.
+  func guardVariable(of lock: Address, held thread: ThreadState?, _ tid: ThreadID, heldIn: Address?) -> GuardVariable? {
+    var memory = LayeredMemory([target.memory])
+    var registers: Registers?
+    if let wait = thread?.wait, wait.context.ip != 0 {
+      let top = MemoryImage(base: Address(wait.context.sp), bytes: arena?.stackTop(inSlot: thread?.slot ?? -1) ?? [])
+      memory = LayeredMemory([target.memory, top])
+      registers = Registers(wait.context)
+    } else if let snapshot {
+      memory = LayeredMemory([snapshot.memory, target.memory])
+      registers = snapshot.thread(tid)?.registers
+    }
+    guard let registers else { return nil }
+    let frames = symbols.unwinder.unwind(registers, memory: memory, limit: Self.deepestHold).frames
+    for (index, frame) in frames.enumerated() where heldIn == nil || heldIn == frame.pc {
+      let caller = index + 1 < frames.count ? frames[index + 1].sp : nil
+      if let found = symbols.symbolizer.guardVariable(of: lock, in: frame, callerStackPointer: caller, memory: memory) {
+        return found
+      }
+    }
+    return nil
+  }
+
+  /// Frames that are looked through for a guard.
+  private static let deepestHold = 64
+
   /// As much of the stack of a thread asleep in a futex wait as tells what it waits for. The C library's own waits are told
   /// by their first few frames: a thousand waiters' stacks need not be unwound for that.
   func stackOfWait(_ thread: ThreadState) -> [Frame] {

@@ -15,6 +15,8 @@ package protocol Target: AnyObject {
   /// What this target cannot tell, in sentences.
   var diagnostics: [String] { get }
   func kernelState(of thread: ThreadID) -> KernelState
+  /// What each thread does, where it costs nothing to say of all of them; else empty.
+  var kernelStates: [ThreadID: KernelState] { get }
   /// What a thread is doing, for people; `nil` where only `kernelState` can be said.
   func activity(of thread: ThreadID) -> String?
   /// A thread's name as the kernel has it now; `nil` where nobody can say.
@@ -34,6 +36,7 @@ package protocol Target: AnyObject {
 }
 
 extension Target {
+  package var kernelStates: [ThreadID: KernelState] { [:] }
   // What only a process that runs can be asked.
   package func processorUse(of thread: ThreadID) -> ProcessorUse? { nil }
   package func elaboration(of thread: ThreadID) -> [String] { [] }

@@ -27,8 +27,9 @@ import LockjawModel
 extension GraphBuilder {
   mutating func resolve(_ lock: Int) {
     switch locks[lock].type {
-    case .mutex, .piFutex, .once, .spinlock: resolveExclusive(lock)
-    case .rwlock: resolveRwlock(lock)
+    case .mutex, .piFutex, .once, .staticGuard, .spinlock: resolveExclusive(lock)
+    // Without a word of its own it is what its program says, like an rwlock or a mutex that cannot be read.
+    case .rwlock, .custom: resolveRwlock(lock)
     case .join: resolveJoin(lock)
     case .semaphore: resolveSemaphore(lock)
     case .fileLock, .pipe, .socket, .child: resolveKernelObject(lock)

@@ -3,7 +3,7 @@ import LockjawModel
 /// What one lock and its waiters show by themselves, where no cycle explains them.
 ///
 /// W1. *Phantom, by the word.* A word that no sequence of correct operations leads to, and a waiter: nobody can ever
-///     release it. *Inferred*: that the memory is a lock of this kind rests on the decoder.
+///     release it, so it need not have lasted. *Inferred*: that the memory is a lock of this kind rests on the decoder.
 /// W2. *Orphaned.* The word names an owner, and the process has no such thread. Not where others than this process may
 ///     own the lock (process-shared), nor a robust one, which the kernel would have taken from a dead owner.
 /// W3. *Phantom, by search.* The word says taken and records no owner, every thread was searched, and nobody was
@@ -32,10 +32,14 @@ extension LockFacts {
   package func finding(now: Instant, firstLook: Double) -> RawFinding? {
     guard word.type.hasHolder, word.type != .join, !word.type.isKernelObject else { return nil }
     let asleep = waiters.filter { !$0.isWoken }
-    let lasting = asleep.filter { now.seconds(since: $0.since) >= firstLook }
+    // No release leads out of such a word, however young the wait is.
+    if word.impossibility != nil { return asleep.isEmpty ? nil : impossibleWord(asleep) }
+    // A core that dates no wait is as good as a second look where everybody sleeps.
+    let lasting = asleep.filter {
+      $0.since.isKnown ? now.seconds(since: $0.since) >= firstLook : secondLook?.everybodySleeps ?? false
+    }
     guard !lasting.isEmpty else { return nil }
     // Once one has lasted, whoever came later waits for the same thing.
-    if word.impossibility != nil { return impossibleWord(asleep) }
     if word.isTaken { return orphaned(asleep) ?? unfound(asleep) }
     return livelock(asleep) ?? lostWakeup(lasting)
   }

@@ -8,6 +8,8 @@ import LockjawModel
 /// L2. The hold itself must be as old as the stall, else the lock merely changes hands (a convoy, which is
 ///     contention). Its age is known after a contended acquire. Otherwise at least as old as the oldest wait that
 ///     began when the same thread was the owner already, or whose lock does not say who was.
+///     In a core that dates nothing, a holder that sleeps, with others waiting, is shown as one, for what it is; but
+///     no more than *suspect*, since it may have slept for a moment only. One that runs is contention there.
 /// L3. Who merely waits in front (a pending writer) or is joined holds nothing and is not to blame.
 extension Survey {
   mutating func longHolds() -> [RawFinding] {
@@ -30,20 +32,32 @@ extension Survey {
 
   /// Waits for a lock with a known holder, for longer than the stall.
   private func isStalled(_ node: Int) -> Bool {
-    waitsForLock(node) && !nodes.gates[Int(nodes.gateOf[node])].isEmpty && waitSeconds(node) >= stall
+    waitsForLock(node) && !nodes.gates[Int(nodes.gateOf[node])].isEmpty
+      && (isUndated(node) || waitSeconds(node) >= stall)
+  }
+
+  /// Asleep in whatever is no wait for a lock.
+  private func isAsleep(_ node: Int) -> Bool {
+    switch graph.kernel[graph.tid(of: node)] {
+    case .systemCall, .futexWait: true
+    case .running, .gone, .unknown, nil: false
+    }
   }
 
   private mutating func longHold(by culprit: Int) -> RawFinding? {
     var waiters: [Int] = []
     var oldest = 0.0
     var isWeak = false
+    var areDated = false
     var objects: Set<Address> = []
     for gate in Set(nodes.gatesBlocked(by: culprit).map(Int.init)).sorted() where nodes.gates[gate].type.isForShortWaits
     {
       let stalled = nodes.waiters(of: gate).map(Int.init).filter { isStalled($0) && !isExplained[$0] }
       let age = holdSeconds(of: culprit, at: gate)
-      guard !stalled.isEmpty, age >= stall else { continue }
+      let isUndated = stalled.allSatisfy(isUndated)
+      guard !stalled.isEmpty, isUndated ? isAsleep(culprit) : age >= stall else { continue }
       oldest = max(oldest, age)
+      areDated = areDated || !isUndated
       isWeak = isWeak || nodes.gates[gate].type == .semaphore
       objects.insert(nodes.gates[gate].object)
       waiters += nodes.waiters(of: gate).map(Int.init).filter { !isExplained[$0] }
@@ -51,9 +65,11 @@ extension Survey {
     guard !waiters.isEmpty else { return nil }
     let tid = graph.tid(of: culprit)
     let locks = objects.count == 1 ? "\(objects.first ?? Address(0))" : "\(objects.count) locks"
+    let many = waiters.count == 1 ? "1 thread" : "\(waiters.count) threads"
     var evidence = [
-      "Thread \(tid) has held \(locks) for at least \(words(seconds: oldest)); it keeps "
-        + "\(waiters.count == 1 ? "1 thread" : "\(waiters.count) threads") waiting."
+      areDated
+        ? "Thread \(tid) has held \(locks) for at least \(words(seconds: oldest)); it keeps \(many) waiting."
+        : "Thread \(tid) holds \(locks) and keeps \(many) waiting; \(Self.undated)."
     ]
     let state = graph.kernel[tid]
     if nodes.isDead[culprit] {
@@ -65,13 +81,14 @@ extension Survey {
     if culprit < graph.threads.count, let wait = graph.threads[culprit].wait {
       evidence.append(
         "arena: thread \(tid) itself waits in a \(wait.type.rawValue) wait on \(wait.object), "
-          + "for \(words(seconds: now.seconds(since: wait.since))).")
+          + (wait.since.isKnown ? "for \(words(seconds: now.seconds(since: wait.since)))." : "since nobody knows when.")
+      )
     }
     if isWeak {
       evidence.append("semaphore: the holder is the thread that took its permit last; others could post it.")
     }
     return RawFinding(
-      kind: .longHold, certainty: isWeak ? .suspect : .inferred, edges: edges(of: waiters, next: culprit),
+      kind: .longHold, certainty: isWeak || !areDated ? .suspect : .inferred, edges: edges(of: waiters, next: culprit),
       members: tids(waiters), bystanders: tids(explain(waiters)), culprit: tid, culpritState: state,
       evidence: evidence)
   }

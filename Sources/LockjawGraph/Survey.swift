@@ -32,6 +32,25 @@ struct Survey {
     return !since.isKnown || now.seconds(since: since) >= stall
   }
 
+  /// The thread waits, and nobody knows since when: a core that the kernel or gcore wrote.
+  func isUndated(_ node: Int) -> Bool {
+    node < graph.threads.count && graph.threads[node].wait.map { !$0.since.isKnown } ?? false
+  }
+
+  /// Every thread that the kernel was asked about sleeps, and it was asked about every one there is.
+  var everybodySleeps: Bool {
+    guard let alive = graph.aliveThreads, !alive.isEmpty else { return false }
+    return alive.allSatisfy { tid in
+      switch graph.kernel[tid] {
+      case .futexWait, .systemCall: true
+      case .running, .gone, .unknown, nil: false
+      }
+    }
+  }
+
+  static let undated =
+    "for how long is not known: nothing here says when the threads last ran, and what lasts a moment looks the same"
+
   /// Whether the thread waits for a lock. A thread's end, a child's, or data from a peer is none.
   func waitsForLock(_ node: Int) -> Bool {
     guard nodes.gateOf[node] >= 0 else { return false }

@@ -3,7 +3,8 @@ import LockjawModel
 /// Hangs whose holder nobody knows.
 ///
 /// U1. A wait without a deadline for a lock (mutex, rwlock, spinlock, PI futex, once) that has no known holder and
-///     lasts for longer than the stall is a hang: locks are not for waiting.
+///     lasts for longer than the stall is a hang: locks are not for waiting. In a core that dates no wait, where every
+///     thread sleeps.
 /// U2. A wait on a plain futex or semaphore is ordinary, since anyone may end it (every idle worker of a Rust or
 ///     Swift program sleeps like that). It is a hang only where nobody is left to end it: *every* thread of the
 ///     process sleeps in a futex wait, none with a deadline, and one of these for longer than the stall.
@@ -14,8 +15,12 @@ import LockjawModel
 extension Survey {
   mutating func unknownHangs(isExplained isHangExplained: Bool) -> [RawFinding] {
     let unheld = graph.threads.indices.filter { isUnheldLockWait($0) && !isExplained[$0] }
-    var waiters = unheld.filter { waitSeconds($0) >= stall && !hasDeadline($0) }
+    let isStill = everybodySleeps
+    var waiters = unheld.filter {
+      (isUndated($0) ? isStill : waitSeconds($0) >= stall) && !hasDeadline($0)
+    }
     var evidence: [String] = waiters.isEmpty ? [] : words(ofLocks: waiters)
+    if waiters.contains(where: isUndated) { evidence.append("They wait, \(Self.undated).") }
     if !isHangExplained, let reason = nobodyIsAwake() {
       let asleep = graph.threads.indices.filter { isSignalWait($0) && !isExplained[$0] }
       if asleep.contains(where: hasLasted) {

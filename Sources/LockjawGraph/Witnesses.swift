@@ -259,6 +259,10 @@ package struct Witnesses: Sendable {
       }
       return hearing.dissent("kernel: thread \(edge.waiter) is \(state.words), not spinning on \(name).")
     }
+    if edge.type == .custom {
+      return hearing.missing(
+        "kernel: thread \(edge.waiter) is \(state.words); how a lock of the program's own waits, it cannot tell.")
+    }
     if edge.type.isKernelObject {
       if case .systemCall = state { return }
       return hearing.dissent("kernel: thread \(edge.waiter) is \(state.words), not waiting for a \(name).")
@@ -279,7 +283,8 @@ package struct Witnesses: Sendable {
     return switch word.type {
     case .rwlock, .semaphore: true
     case .mutex: !(word.variant ?? "").contains("PI") && !(word.variant ?? "").contains("robust")
-    case .spinlock, .condition, .barrier, .join, .futex, .piFutex, .once, .fileLock, .pipe, .socket, .child: false
+    case .staticGuard: true
+    case .spinlock, .custom, .condition, .barrier, .join, .futex, .piFutex, .once, .fileLock, .pipe, .socket, .child: false
     }
   }
 }

@@ -3,6 +3,10 @@ package enum LockType: String, Hashable, Sendable, CaseIterable {
   case mutex, rwlock, spinlock, condition, semaphore, barrier, join, futex
   case piFutex = "pi-futex"
   case once
+  /// The initialisation of a C++ function-local static.
+  case staticGuard = "static-guard"
+  /// A lock of the program's own, told through `lockjaw.h`.
+  case custom
   /// A lock on a file (flock, fcntl), which the kernel keeps.
   case fileLock = "file-lock"
   /// A pipe or FIFO, waited on until its other end writes, reads or closes.
@@ -16,7 +20,9 @@ package enum LockType: String, Hashable, Sendable, CaseIterable {
   /// A condition, barrier or plain futex can be ended by anyone.
   package var hasHolder: Bool {
     switch self {
-    case .mutex, .rwlock, .spinlock, .semaphore, .piFutex, .join, .once, .fileLock, .pipe, .socket, .child: true
+    case .mutex, .rwlock, .spinlock, .semaphore, .piFutex, .join, .once, .staticGuard, .custom, .fileLock, .pipe, .socket,
+      .child:
+      true
     case .condition, .barrier, .futex: false
     }
   }
@@ -33,7 +39,7 @@ package enum LockType: String, Hashable, Sendable, CaseIterable {
   /// nothing to say, is nothing unusual; that makes a hang only as part of a cycle.
   package var isForShortWaits: Bool {
     switch self {
-    case .mutex, .rwlock, .spinlock, .semaphore, .piFutex, .once, .fileLock: true
+    case .mutex, .rwlock, .spinlock, .semaphore, .piFutex, .once, .staticGuard, .custom, .fileLock: true
     case .join, .pipe, .socket, .child, .condition, .barrier, .futex: false
     }
   }
@@ -112,8 +118,8 @@ package struct LockWord: Hashable, Sendable {
     case .rwlock:
       guard let readerCount else { return nil }
       return max(readerCount, 1)
-    case .mutex, .spinlock, .piFutex, .once: return 1
-    case .semaphore, .condition, .barrier, .join, .futex, .fileLock, .pipe, .socket, .child: return nil
+    case .mutex, .spinlock, .piFutex, .once, .staticGuard: return 1
+    case .custom, .semaphore, .condition, .barrier, .join, .futex, .fileLock, .pipe, .socket, .child: return nil
     }
   }
 }

@@ -108,13 +108,15 @@ package struct Edge: Hashable, Sendable {
   /// The holder's frame that owns the hold, where it is known.
   package var heldIn: Frame?
   package var releasedAt: Frame?
+  /// The first holder's guard, where debug information names it.
+  package var guardVariable: GuardVariable?
   /// Mode in which the first holder has it.
   package var heldMode: LockMode?
   package var waitingForSeconds: Double
   package init(
     waiter: ThreadID, lock: String, mode: LockMode, holders: [ThreadID], evidence: HolderEvidence,
     waitsAt: Frame? = nil, heldSinceAt: Frame? = nil, heldIn: Frame? = nil, releasedAt: Frame? = nil,
-    heldMode: LockMode? = nil, waitingForSeconds: Double
+    guardVariable: GuardVariable? = nil, heldMode: LockMode? = nil, waitingForSeconds: Double
   ) {
     self.waiter = waiter
     self.lock = lock
@@ -125,6 +127,7 @@ package struct Edge: Hashable, Sendable {
     self.heldSinceAt = heldSinceAt
     self.heldIn = heldIn
     self.releasedAt = releasedAt
+    self.guardVariable = guardVariable
     self.heldMode = heldMode
     self.waitingForSeconds = waitingForSeconds
   }

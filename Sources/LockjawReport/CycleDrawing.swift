@@ -78,13 +78,18 @@ struct CycleDrawing {
     drawHoldFrames(edge, on: &page)
   }
 
-  /// `held_in` and `released_at` are known where the holder's own frames were asked; each is shown once.
+  /// `held_in` and `released_at` are known where the holder's own frames were asked, the guard where debug information
+  /// describes it; each is shown once.
   private func drawHoldFrames(_ edge: Edge, on page: inout Page) {
     let unknown = Span("a place that is not known", .dim)
     labelled("holds since", edge.heldSinceAt.map { ReportIndex.spans($0) } ?? [unknown], on: &page)
     quote(edge.heldSinceAt, on: &page)
     if let frame = edge.heldIn, frame != edge.heldSinceAt {
       labelled("held in", ReportIndex.spans(frame), on: &page)
+    }
+    if let variable = edge.guardVariable {
+      let place = variable.fileName.map { " declared at " + $0 + (variable.line.map { ":\($0)" } ?? "") } ?? ""
+      labelled("guard", [Span(variable.name, .function, whole: true), Span(place)], on: &page)
     }
     if let frame = edge.releasedAt {
       labelled("released at", ReportIndex.spans(frame), on: &page)

@@ -161,7 +161,16 @@ extension Edge: JSONReadable {
       holders: try fields.threadIDs(.holders), evidence: try fields.choice(.holderEvidence),
       waitsAt: try fields.oneIfKnown(.waitsAt), heldSinceAt: try fields.oneIfKnown(.heldSinceAt),
       heldIn: try fields.oneIfKnown(.heldIn), releasedAt: try fields.oneIfKnown(.releasedAt),
+      guardVariable: try fields.oneIfKnown(.guardVariable),
       heldMode: try fields.choiceIfKnown(.heldMode), waitingForSeconds: try fields.seconds(.waitingForSeconds))
+  }
+}
+
+extension GuardVariable: JSONReadable {
+  fileprivate static func read(_ fields: Fields<GuardField>) throws -> GuardVariable {
+    GuardVariable(
+      name: try fields.text(.name), file: try fields.textIfKnown(.file),
+      line: try fields.container.decodeIfPresent(Int.self, forKey: .line))
   }
 }
 

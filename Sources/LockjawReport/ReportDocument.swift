@@ -108,7 +108,16 @@ extension JSONWriter {
       object.putIfKnown(EdgeField.heldSinceAt, edge.heldSinceAt)
       object.putIfKnown(EdgeField.heldIn, edge.heldIn)
       object.putIfKnown(EdgeField.releasedAt, edge.releasedAt)
+      if let variable = edge.guardVariable { object.put(EdgeField.guardVariable) { $0.guardVariable(variable) } }
       object.put(EdgeField.waitingForSeconds, edge.waitingForSeconds)
+    }
+  }
+
+  fileprivate mutating func guardVariable(_ variable: GuardVariable) {
+    object { object in
+      object.put(GuardField.name, variable.name)
+      object.putIfKnown(GuardField.file, variable.file)
+      if let line = variable.line { object.put(GuardField.line, line) }
     }
   }
 

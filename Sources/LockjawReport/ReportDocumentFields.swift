@@ -22,7 +22,12 @@ enum EdgeField: String, CodingKey {
   case heldSinceAt = "held_since_at"
   case heldIn = "held_in"
   case releasedAt = "released_at"
+  case guardVariable = "guard"
   case waitingForSeconds = "waiting_for_seconds"
+}
+
+enum GuardField: String, CodingKey {
+  case name, file, line
 }
 
 enum LockField: String, CodingKey {

@@ -72,6 +72,7 @@ enum Wording {
     case .pipe, .socket: return "waits for the other end of \(lock)"
     case .child: return "waits for \(lock) to end"
     case .once: return "waits for the one-time initialisation \(lock)"
+    case .staticGuard: return "waits for the initialisation of the C++ static \(lock)"
     default:
       switch edge.mode {
       case .read: return "waits to read \(lock)"

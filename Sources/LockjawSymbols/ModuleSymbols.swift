@@ -151,7 +151,7 @@ final class ModuleSymbols {
     }
   }
 
-  private func path(_ file: UnsafePointer<CChar>?, in directory: UnsafePointer<CChar>?) -> String? {
+  func path(_ file: UnsafePointer<CChar>?, in directory: UnsafePointer<CChar>?) -> String? {
     guard let file else { return nil }
     var name = String(cString: file)
     // Code that the compiler made up has no file.
@@ -160,7 +160,7 @@ final class ModuleSymbols {
     return name.split(separator: "/./", omittingEmptySubsequences: false).joined(separator: "/")
   }
 
-  private func openedDWARF() -> OpaquePointer? {
+  func openedDWARF() -> OpaquePointer? {
     if case .opened(let handle) = dwarf { return handle }
     let handle = openDWARF()
     dwarf = .opened(handle)

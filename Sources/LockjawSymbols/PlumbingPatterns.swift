@@ -6,7 +6,10 @@ enum PlumbingPatterns {
   ]
 
   /// Runtimes that programs enter through, and whose functions nobody's bug is in: even named ones fold.
-  static let closedLibraries = ["libgcc_s.so", "libdispatch.so", "libBlocksRuntime.so", "libswift_Concurrency.so"]
+  static let closedLibraries = [
+    "libgcc_s.so", "libdispatch.so", "libBlocksRuntime.so", "libswift_Concurrency.so", "libtsan.so", "libasan.so",
+    "libubsan.so",
+  ]
 
   /// Modules whose nameless addresses are plumbing (libstdc++'s thread entry has no symbol).
   static let libraries =
@@ -68,6 +71,10 @@ enum PlumbingPatterns {
     "&F as core::ops::function::", "&mut F as core::ops::function::", "core::hint::",
     // parking_lot and lock_api
     "parking_lot::", "parking_lot_core::", "lock_api::",
+    // tokio's scheduler, between a thread's start and the task it polls
+    "tokio::runtime::", "tokio::loom::", "tokio::macros::", "mio::",
+    // sanitizers that are linked statically
+    "__tsan::", "__asan::", "__sanitizer::",
     // Swift: runtime, Synchronization, Foundation's locks, Dispatch
     "swift_", "_swift_", "swift::", "Synchronization.", "Foundation.NSLock.",
     "Foundation.NSRecursiveLock.", "Foundation.NSCondition.", "Foundation.NSConditionLock.",

@@ -14,7 +14,8 @@ import LockjawModel
 /// ```
 ///
 /// Files are written aside and renamed: a reader sees a whole one, old or new. Of two writers the later one wins, and the
-/// other's names are found again. What is damaged is not believed, and written anew.
+/// other's names are found again. What is damaged is not believed, and written anew. What killed writers have left, and what
+/// nobody has written to for long, is removed now and then.
 package struct SymbolCache: Sendable {
   private let directory: String
   private static let mostBytes = 32 << 20
@@ -62,6 +63,7 @@ package struct SymbolCache: Sendable {
       }
     }
     guard body.utf8.count < Self.mostBytes, ownsDirectory() else { return }
+    if access(path(key), F_OK) != 0 { sweep() }
     write("\(Self.format)\t\(key)\n\(body)end\t\(count)\t\(Self.checksum(body))\n", to: path(key))
   }
 
@@ -122,9 +124,12 @@ package struct SymbolCache: Sendable {
   }
 
   private func write(_ content: String, to path: String) {
-    let aside = "\(path).\(getpid()).partial"
-    let fd = open(aside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
+    // A name nobody else has: two writers of one process, or an earlier one's with the same pid, would meet otherwise.
+    var template = Array("\(path)\(Self.asideMark)XXXXXX".utf8CString)
+    let fd = mkstemp(&template)
     guard fd >= 0 else { return }
+    _ = fcntl(fd, F_SETFD, FD_CLOEXEC)
+    let aside = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     var content = content
     let isWritten = content.withUTF8 { bytes in
       var done = 0
@@ -137,5 +142,30 @@ package struct SymbolCache: Sendable {
     }
     close(fd)
     if !isWritten || rename(aside, path) != 0 { unlink(aside) }
+  }
+
+  // MARK: upkeep
+
+  private static let asideMark = ".aside-"
+  private static let asideSeconds = 3600
+  private static let unusedSeconds = 90 * 86400
+
+  /// Costs a look at each file of the directory, so it is done when a build is seen for the first time.
+  func sweep() {
+    guard let stream = opendir(directory) else { return }
+    defer { closedir(stream) }
+    var now = timespec()
+    clock_gettime(CLOCK_REALTIME, &now)
+    while let entry = readdir(stream) {
+      let name = withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+      let isAside = name.contains(".symbols" + Self.asideMark)
+      guard isAside || name.hasSuffix(".symbols") else { continue }
+      var status = stat()
+      guard fstatat(dirfd(stream), name, &status, AT_SYMLINK_NOFOLLOW) == 0, status.st_mode & S_IFMT == S_IFREG else {
+        continue
+      }
+      let age = now.tv_sec - status.st_mtim.tv_sec
+      if age > (isAside ? Self.asideSeconds : Self.unusedSeconds) { unlinkat(dirfd(stream), name, 0) }
+    }
   }
 }

@@ -9,7 +9,7 @@ package final class Symbolizer {
     var module: Int
     var address: UInt64
   }
-  private let modules: ModuleIndex
+  let modules: ModuleIndex
   private let files: ModuleFiles
   private let debugFiles: DebugFiles
   private var symbols: [ModuleSymbols?]
@@ -197,7 +197,7 @@ package final class Symbolizer {
     return first.file != call.file || line < firstLine
   }
 
-  private func symbols(of index: Int) -> ModuleSymbols {
+  func symbols(of index: Int) -> ModuleSymbols {
     if let known = symbols[index] { return known }
     let module = modules.modules[index]
     let opened = ModuleSymbols(

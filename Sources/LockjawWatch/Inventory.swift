@@ -17,6 +17,8 @@ package enum Inventory {
     package var health: String
     package var threads: Int
     package var arenaPath: String
+    /// `nil` where nothing is recorded.
+    package var level: RecordingLevel?
   }
 
   /// What is in a directory: processes that run, and the newest of what others left.
@@ -62,6 +64,7 @@ package enum Inventory {
       row.health = reason
       return row
     }
+    row.level = arena.level
     let single = SingleReport(stall: stall, historyLimit: 0)
     if let process = try? LiveProcess(pid: entry.identity.pid), process.identity == entry.identity {
       row.condition = "running"

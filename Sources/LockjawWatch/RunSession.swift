@@ -12,11 +12,16 @@ package final class RunSession {
     package var action: HangAction
     package var errorExitStatus: Int32
     package var settings: Follower.Settings
-    package init(command: [String], action: HangAction, errorExitStatus: Int32, settings: Follower.Settings) {
+    package var recording: RecordingSettings
+    package init(
+      command: [String], action: HangAction, errorExitStatus: Int32, settings: Follower.Settings,
+      recording: RecordingSettings = RecordingSettings()
+    ) {
       self.command = command
       self.action = action
       self.errorExitStatus = errorExitStatus
       self.settings = settings
+      self.recording = recording
     }
   }
 
@@ -110,7 +115,7 @@ package final class RunSession {
     return [
       ("LD_PRELOAD", preload), ("LOCKJAW_DIR", directory.path), ("LOCKJAW_SESSION", session),
       ("LOCKJAW_EXE", Shim.executablePath()),
-    ]
+    ] + options.recording.environment
   }
 
   // MARK: - Following

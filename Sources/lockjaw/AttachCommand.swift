@@ -24,6 +24,12 @@ struct AttachCommand: ParsableCommand {
     help: "Of a process without the shim: read sleeping threads without stopping it. Stacks may end early.")
   var noStop = false
 
+  @Option(
+    help: ArgumentHelp(
+      "Of a process with the shim: change what it records from now on; no diagnosis, unless with --follow.",
+      valueName: "state|sites|all"))
+  var record: RecordingLevel?
+
   /// Started by the shim's watchdog signal where no collector watches.
   @Flag(help: .private) var signalReport = false
 
@@ -47,6 +53,10 @@ struct AttachCommand: ParsableCommand {
       throw Status.failure("process \(pid) is not covered: \(reason)")
     }
 
+    if let record {
+      try change(path, to: record)
+      if !follow { return }
+    }
     if follow {
       let desk = ReportDesk(format: report.format, output: report.output, captureDirectory: nil)
       let session = AttachSession(
@@ -75,7 +85,24 @@ struct AttachCommand: ParsableCommand {
 }
 
 extension AttachCommand {
+  private func change(_ arenaPath: String, to level: RecordingLevel) throws {
+    let arena: ArenaReader
+    do { arena = try ArenaReader(path: arenaPath, forCollecting: true) } catch { throw Status.failure("\(error)") }
+    let before = arena.level
+    guard arena.record(level) else {
+      throw Status.failure(
+        "process \(pid) cannot record '\(level.rawValue)': \(arena.levelIsFixed ?? "its arena may not be written to")")
+    }
+    _ = ReportFile.writeAll(
+      "process \(pid) records '\(level.rawValue)' from now on, '\(before.rawValue)' before\n", to: 1)
+  }
+
   private func attachWithoutArena(_ process: LiveProcess) throws {
+    guard record == nil else {
+      throw Status.failure(
+        "process \(pid) was not started with the shim, or its arena was removed: it records nothing. Start it with "
+          + "'lockjaw run --record LEVEL'")
+    }
     guard !follow else {
       throw Status.failure(
         "process \(pid) was not started with the shim, or its arena was removed, so it cannot be followed: leave out "

@@ -22,7 +22,7 @@ struct ListCommand: ParsableCommand {
       return
     }
     if !contents.running.isEmpty {
-      print(pad("PID", 8) + pad("THREADS", 9) + pad("STATE", 12) + pad("COMMAND", 28) + "HEALTH")
+      print(pad("PID", 8) + pad("THREADS", 9) + pad("STATE", 12) + pad("RECORDS", 9) + pad("COMMAND", 28) + "HEALTH")
       for row in contents.running { print(line(row)) }
     }
     if !contents.left.isEmpty {
@@ -37,7 +37,7 @@ struct ListCommand: ParsableCommand {
   }
 
   private func line(_ row: Inventory.Row) -> String {
-    pad("\(row.pid)", 8) + pad("\(row.threads)", 9) + pad(row.condition, 12)
+    pad("\(row.pid)", 8) + pad("\(row.threads)", 9) + pad(row.condition, 12) + pad(row.level?.rawValue ?? "-", 9)
       + pad(Printable.escaped(row.command), 28) + Printable.escaped(row.health)
   }
 

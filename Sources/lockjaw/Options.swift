@@ -1,4 +1,5 @@
 import ArgumentParser
+import LockjawModel
 import LockjawWatch
 
 /// What `run`, `attach` and `analyze` have in common.
@@ -26,7 +27,10 @@ struct ReportOptions: ParsableArguments {
   }
 }
 
+enum RingMode: String, ExpressibleByArgument { case overwrite, stop }
+
 extension ReportDesk.Format: ExpressibleByArgument {}
+extension RecordingLevel: ExpressibleByArgument {}
 extension HangAction: ExpressibleByArgument {
   public init?(argument: String) { self.init(argument) }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import LockjawModel
 import LockjawWatch
 
 struct RunCommand: ParsableCommand {
@@ -19,8 +20,18 @@ struct RunCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Exit status when lockjaw ended the program.", valueName: "N"))
   var errorExitcode: Int32 = 99
 
-  @Option(help: ArgumentHelp("Recording level.", valueName: "state"))
-  var record: String = "state"
+  @Option(
+    help: ArgumentHelp(
+      "What to record: who holds and waits; also counts per call site; also every operation.",
+      valueName: "state|sites|all"))
+  var record: RecordingLevel?
+
+  @Option(help: ArgumentHelp("Operations that each thread keeps at level 'all'.", valueName: "COUNT"))
+  var ring: Int?
+
+  @Option(
+    help: ArgumentHelp("Which operations a full ring keeps: the newest or the oldest.", valueName: "overwrite|stop"))
+  var ringMode: RingMode?
 
   @Option(help: ArgumentHelp("Keep reports and arenas of findings in this directory.", valueName: "DIR"))
   var capture: String?
@@ -30,8 +41,8 @@ struct RunCommand: ParsableCommand {
 
   func validate() throws {
     guard (0...255).contains(errorExitcode) else { throw ValidationError("--error-exitcode takes 0 to 255.") }
-    guard record == "state" else {
-      throw ValidationError("--record: this version records 'state' only, not '\(record)'.")
+    guard ring.map({ (256...131_072).contains($0) }) ?? true else {
+      throw ValidationError("--ring takes 256 to 131072.")
     }
     // What stands in the command's place and looks like an option is one that is not known: the parser passes it on.
     if let first = command.first, first.hasPrefix("-"), first != "--" {
@@ -49,7 +60,8 @@ struct RunCommand: ParsableCommand {
     let desk = ReportDesk(format: report.format, output: report.output, captureDirectory: capture)
     let options = RunSession.Options(
       command: commandWords, action: onHang, errorExitStatus: errorExitcode,
-      settings: Follower.Settings(stall: report.stall, historyLimit: report.history))
+      settings: Follower.Settings(stall: report.stall, historyLimit: report.history),
+      recording: RecordingSettings(level: record, ringOperations: ring, ringStops: ringMode.map { $0 == .stop }))
     let end: RunSession.End
     do {
       end = try RunSession(options: options, desk: desk).run()

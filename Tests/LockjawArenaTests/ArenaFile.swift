@@ -8,13 +8,15 @@ final class ArenaFile {
   static let slots = 4
   static let extents = 3
   static let modules = 2
+  static let units = 4
 
   init() {
     path = "/tmp/lockjaw-arena-test-\(getpid())-\(UInt64.random(in: 0...UInt64.max)).arena"
     let modulesOffset = LJ_MODULES_OFFSET
     let slotsOffset = modulesOffset + 4096
     let extentsOffset = slotsOffset + Self.slots * MemoryLayout<lj_slot>.size
-    bytes = [UInt8](repeating: 0, count: extentsOffset + Self.extents * MemoryLayout<lj_extent>.size)
+    let historyOffset = extentsOffset + Self.extents * MemoryLayout<lj_extent>.size
+    bytes = [UInt8](repeating: 0, count: historyOffset + Self.units * LJ_HISTORY_UNIT)
     var header = lj_arena_header()
     header.magic = 0x31_4E45_5241_4A4C
     header.version = UInt32(LJ_ABI_VERSION)
@@ -33,6 +35,12 @@ final class ArenaFile {
     header.module_count = 1
     header.slot_count = UInt32(Self.slots)
     header.extent_count = UInt32(Self.extents)
+    header.history_offset = UInt64(historyOffset)
+    header.history_capacity = UInt32(Self.units)
+    header.history_units = UInt32(Self.units)
+    header.tick_source = UInt32(LJ_TICKS_TSC)
+    header.tsc_at_creation = 1000
+    header.created_ns = 5000
     header.image_state = UInt32(LJ_IMAGE_LIVE)
     header.pid = 4242
     header.start_ticks = 77
@@ -44,6 +52,49 @@ final class ArenaFile {
 
   func slot(_ index: Int) -> Int { LJ_MODULES_OFFSET + 4096 + index * MemoryLayout<lj_slot>.size }
   func extent(_ index: Int) -> Int { slot(Self.slots) + index * MemoryLayout<lj_extent>.size }
+
+  func unit(_ index: Int) -> Int { extent(Self.extents) + index * LJ_HISTORY_UNIT }
+
+  /// Gives a slot a ring of 256 operations in a unit of the history.
+  func operationRing(_ index: Int, unit: Int, head: UInt64) {
+    set(\.history.operations_head, head, slot: index)
+    set(\.history.operations_offset, UInt64(self.unit(unit)), slot: index)
+    set(\.history.operations_capacity, 256, slot: index)
+  }
+
+  func operation(
+    unit: Int, number: UInt64, _ operation: Int, object: UInt64, ticks: UInt64, site: UInt64 = 0x5000, detail: Int = 0
+  ) {
+    var raw = lj_operation()
+    raw.ticks = ticks
+    raw.object = object
+    raw.site = site
+    raw.stamp = UInt32(truncatingIfNeeded: number + 1)
+    raw.operation = UInt8(operation)
+    raw.kind = operation >= LJ_OP_THREAD_BEGIN ? 0 : UInt8(LJ_KIND_MUTEX)
+    raw.detail = UInt8(detail)
+    store(raw, at: self.unit(unit) + Int(number % 256) * MemoryLayout<lj_operation>.size)
+  }
+
+  /// Gives a slot its first table of sites, of 64 rows, in a unit of the history.
+  func siteTable(_ index: Int, unit: Int) {
+    set(\.history.tables_offset.0, UInt64(self.unit(unit)), slot: index)
+    set(\.history.tables_capacity.0, 64, slot: index)
+  }
+
+  func siteRow(
+    unit: Int, row: Int, object: UInt64, site: UInt64, operations: UInt64, ticks: UInt64 = 1, counts: Int = LJ_COUNT_USE
+  ) {
+    var raw = lj_site_count()
+    raw.object = object
+    raw.site = site
+    raw.operations = operations
+    raw.wait_ns_max = operations
+    raw.seen_ticks = ticks
+    raw.kind = UInt8(LJ_KIND_MUTEX)
+    raw.counts = UInt8(counts)
+    store(raw, at: self.unit(unit) + row * MemoryLayout<lj_site_count>.size)
+  }
 
   func store<T>(_ value: T, at offset: Int) {
     withUnsafeBytes(of: value) { source in

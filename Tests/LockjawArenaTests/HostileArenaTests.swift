@@ -22,7 +22,7 @@ struct HostileArenaTests {
     let file = ArenaFile()
     file.setHeader(\.version, 9)
     file.write()
-    #expect(throws: ArenaError.otherVersion(path: file.path, found: 9, expected: 1)) {
+    #expect(throws: ArenaError.otherVersion(path: file.path, found: 9, expected: UInt32(LJ_ABI_VERSION))) {
       try ArenaReader(path: file.path)
     }
   }
@@ -66,7 +66,10 @@ struct HostileArenaTests {
   func flippedHeader() {
     let file = ArenaFile()
     populate(file)
-    for offset in 0..<MemoryLayout<lj_arena_header>.offset(of: \lj_arena_header.session)! {
+    let texts =
+      MemoryLayout<lj_arena_header>.offset(of: \lj_arena_header.session)!..<MemoryLayout<lj_arena_header>.offset(
+        of: \lj_arena_header.quiet_reason)!
+    for offset in 0..<MemoryLayout<lj_arena_header>.size where !texts.contains(offset) {
       for bit in 0..<8 {
         file.corrupt(offset) { $0 ^= 1 << UInt8(bit) }
         file.write()
@@ -80,7 +83,9 @@ struct HostileArenaTests {
   func extremeFields() {
     let file = ArenaFile()
     populate(file)
-    let regions = [(file.slot(0), 4096), (file.extent(0), 128), (LJ_MODULES_OFFSET, 512)]
+    let regions = [
+      (file.slot(0), 4096), (file.extent(0), 128), (LJ_MODULES_OFFSET, 512), (file.unit(0), 128), (file.unit(1), 256),
+    ]
     for (base, length) in regions {
       for offset in stride(from: base, to: base + length, by: 8) {
         let before = Array(file.bytes[offset..<offset + 8])
@@ -120,7 +125,13 @@ struct HostileArenaTests {
       file.wait(index, sequence: 3, object: 0xb0, kind: LJ_KIND_MUTEX, mode: LJ_MODE_EXCLUSIVE, stack: [9, 9])
       file.event(index, place: 0, begin: 5, outcome: LJ_OUTCOME_ACQUIRED)
       file.ring(index, head: 1)
+      file.operationRing(index, unit: 0, head: 300)
+      file.siteTable(index, unit: 1)
     }
+    for number in UInt64(100)..<300 {
+      file.operation(unit: 0, number: number, Int(number) % LJ_OP_COUNT, object: 0xa0, ticks: number)
+    }
+    file.siteRow(unit: 1, row: 3, object: 0xa0, site: 0x1000, operations: 3)
   }
 
   /// Everything a reader offers.
@@ -132,6 +143,14 @@ struct HostileArenaTests {
     _ = arena.modules()
     _ = arena.history(limit: 50)
     _ = arena.losses()
+    for count in arena.siteCounts() { _ = count.estimatedHoldNanoseconds }
+    let (histories, clock) = arena.operations()
+    for operation in histories.flatMap(\.operations) { _ = clock?.instant(ofTicks: operation.ticks) }
+    for slot in -1...ArenaFile.slots {
+      _ = arena.operations(inSlot: slot)
+      _ = arena.siteCounts(inSlot: slot)
+    }
+    _ = arena.level
     _ = arena.imageState
     _ = arena.vanishedPages
   }

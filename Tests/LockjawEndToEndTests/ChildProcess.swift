@@ -114,12 +114,12 @@ final class ChildProcess: @unchecked Sendable {
 
 /// The first value `body` gives, asked every few milliseconds; `nil` when the limit passes without one.
 func firstValue<Value>(
-  within limit: Duration, isolation: isolated (any Actor)? = #isolation, _ body: () throws -> Value?
+  within limit: Duration, isolation: isolated (any Actor)? = #isolation, _ body: () async throws -> Value?
 ) async throws -> Value? {
   let clock = ContinuousClock()
   let deadline = clock.now + limit
   while true {
-    if let value = try body() { return value }
+    if let value = try await body() { return value }
     if clock.now >= deadline { return nil }
     try await Task.sleep(for: .milliseconds(5))
   }

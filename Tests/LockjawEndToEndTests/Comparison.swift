@@ -3,6 +3,8 @@ struct Comparison {
   var truth: Truth
   /// The sample's source, as a frame's file ends.
   var fileName: String
+  /// Somebody recorded where locks were taken.
+  var acquiresAreRecorded = true
 
   /// Every way in which `report` differs from the truth, as sentences. Empty: it says what the source says.
   func mismatches(in report: ReportDocument) -> [String] {
@@ -91,7 +93,7 @@ struct Comparison {
       found.append("\(list(holders)) holds it in \(edge.heldIn?.function ?? "nowhere"), which is not in \(fileName)")
     }
     // The kernel says which process has a file lock, not where that took it.
-    if isHolderOwed, !isFoundByFrames, edge.holderEvidence != "kernel", let holder = holders.first,
+    if acquiresAreRecorded, isHolderOwed, !isFoundByFrames, edge.holderEvidence != "kernel", let holder = holders.first,
       let line = truth.line(where: holder, acquiredFor: wait)
     {
       found += mismatch(of: edge.heldSinceAt, line: line, what: "\(holder) holds since").map { [$0] } ?? []

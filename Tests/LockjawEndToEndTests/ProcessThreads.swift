@@ -44,6 +44,13 @@ struct ProcessThreads {
     return ([pid] + children).flatMap { ProcessThreads(pid: $0, isOneOfSeveral: true).list() }
   }
 
+  /// Whether every thread sleeps in some system call.
+  func areAllAsleep() -> Bool {
+    let tasks = "/proc/\(pid)/task"
+    let threads = (try? FileManager.default.contentsOfDirectory(atPath: tasks)) ?? []
+    return !threads.isEmpty && threads.allSatisfy { read("\(tasks)/\($0)/syscall")?.first?.isNumber ?? false }
+  }
+
   private func read(_ path: String) -> String? {
     (try? String(contentsOfFile: path, encoding: .utf8))?.trimmingCharacters(in: .newlines)
   }

@@ -21,7 +21,8 @@ struct ReportDocument: Decodable {
     var waitsAt: Frame?
     var heldSinceAt: Frame?
     var heldIn: Frame?
-    var waitingForSeconds: Double
+    /// `nil`: a core that dates nothing.
+    var waitingForSeconds: Double?
   }
 
   struct Finding: Decodable {

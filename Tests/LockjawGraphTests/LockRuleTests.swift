@@ -51,10 +51,31 @@ import Testing
 
   @Test("Once one waiter has lasted, those that came later belong to the finding; before that there is none")
   func laterWaiters() throws {
-    let lock = word(.rwlock, taken: true, impossible: "all bits set")
+    let lock = word(taken: true, owner: 77)
     let recent = waiter(2, since: Instant(nanoseconds: 99_900_000_000))
-    #expect(try #require(look(LockFacts(word: lock, waiters: [waiter(1), recent]))).members.count == 2)
-    #expect(look(LockFacts(word: lock, waiters: [recent])) == nil)
+    func facts(_ waiters: LockWaiter...) -> LockFacts {
+      LockFacts(word: lock, waiters: waiters, aliveThreads: [ThreadID(1), ThreadID(2)])
+    }
+    #expect(try #require(look(facts(waiter(1), recent))).members.count == 2)
+    #expect(look(facts(recent)) == nil)
+  }
+
+  @Test("An impossible word needs no patience: no release leads out of it, however young the wait is")
+  func impossibleAtOnce() throws {
+    let lock = word(.rwlock, taken: true, impossible: "all bits set")
+    let recent = waiter(2, since: Instant(nanoseconds: 99_999_000_000))
+    #expect(try #require(look(LockFacts(word: lock, waiters: [recent]))).kind == .phantomLock)
+  }
+
+  @Test("Where no wait is dated, a free lock's sleeper counts only if everybody sleeps")
+  func undated() throws {
+    var facts = LockFacts(word: word(taken: false), waiters: [waiter(since: .unknown)])
+    facts.secondLook = secondLook(word(taken: false), waiting: 1, everybodySleeps: false)
+    #expect(look(facts) == nil)
+    facts.secondLook = nil
+    #expect(look(facts) == nil)
+    facts.secondLook = secondLook(word(taken: false), waiting: 1)
+    #expect(try #require(look(facts)).kind == .lostWakeup)
   }
 
   @Test("An impossible word that nobody waits for is nobody's trouble yet")

@@ -56,6 +56,14 @@ struct LiveProcessTests {
     #expect(try LiveProcess(pid: running.pid).outline.command == "server: idle")
   }
 
+  @Test("A thread that is too young to have run has not slept since the machine was started")
+  func neverRan() {
+    #expect(SleepClock.nanoseconds(from: 0, to: 13_343_587.5) == 0)
+    #expect(SleepClock.nanoseconds(from: 13_343_000.5, to: 13_343_587.5) == 587_000_000)
+    #expect(SleepClock.nanoseconds(from: 13_343_588, to: 13_343_587.5) == 0)
+    #expect(SleepClock.nanoseconds(from: 1, to: 1e13) == nil)
+  }
+
   @Test("A number of no process, and numbers that cannot be one, are refused", arguments: [0, -1, Int32.max])
   func noSuchProcess(pid: Int32) {
     #expect(throws: InspectError.noSuchProcess(pid: pid)) { try LiveProcess(pid: pid) }

@@ -15,8 +15,7 @@ package final class NestingProgram {
     /// The same before the lock's word was heard.
     package var missedBefore = 0
     package var wrongBefore = 0
-    package var byPad = 0
-    package var byRun = 0
+    package var tally = RungTally()
     package var snapshots = 0
     /// Searched in each snapshot.
     package var threads = 0
@@ -31,23 +30,32 @@ package final class NestingProgram {
     package init() {}
 
     package var description: String {
+      let (byPad, byRun) = (tally.right[.landingPad, default: 0], tally.right[.forwardRun, default: 0])
       let found = max(byPad + byRun, 1)
       return
         "\(holds) holds in \(snapshots) snapshots: before the count \(missedBefore) missed, \(wrongBefore) false; after "
         + "\(missed) missed, \(wrong) false; \(byPad * 100 / found) % by landing pad, \(byRun * 100 / found) % by forward run"
     }
 
-    /// What it cost.
+    /// Processor time of a run, and wall-clock time of a search.
     package var speed: String {
+      let columns = speedColumns.split(separator: "|").map { $0.filter { $0 != " " } }
+      guard columns.count == 8 else { return speedColumns }
+      return "\(columns[1]) runs of \(columns[2]) instructions: median \(columns[3]) µs, p90 \(columns[4]), mean \(columns[5]), "
+        + "longest \(columns[6]); whole search of \(columns[0]) threads: \(columns[7]) ms"
+    }
+
+    /// Threads, runs, mean instructions; median, 90th percentile, mean and longest run in µs; median search in ms.
+    package var speedColumns: String {
       let each = runNanoseconds.sorted()
       let whole = searchNanoseconds.sorted()
-      guard let longest = each.last, let slowest = whole.last else { return "nothing was run" }
-      func microseconds(_ nanoseconds: Int) -> String { "\(Double(nanoseconds / 100) / 10)" }
+      guard let longest = each.last, !whole.isEmpty else { return "nothing was run" }
       let mean = each.reduce(0) { $0 + Int($1) } / each.count
-      return
-        "\(each.count) runs of \(instructions / each.count) instructions: median \(microseconds(Int(each[each.count / 2]))) µs, "
-        + "p90 \(microseconds(Int(each[each.count * 9 / 10]))), mean \(microseconds(mean)), longest \(microseconds(Int(longest))); "
-        + "whole search of \(threads) threads: median \(Int(whole[whole.count / 2]) / 1_000_000) ms, longest \(Int(slowest) / 1_000_000)"
+      let times = [Int(each[each.count / 2]), Int(each[each.count * 9 / 10]), mean, Int(longest)].map {
+        "\(Double($0 / 100) / 10)"
+      }
+      return ([threads, each.count, instructions / each.count].map { "\($0)" } + times
+        + ["\(Double(whole[whole.count / 2] / 100_000) / 10)"]).joined(separator: " | ")
     }
   }
 
@@ -195,9 +203,16 @@ package final class NestingProgram {
     score.wrong += after.subtracting(truth).count
     score.missedBefore += truth.subtracting(before).count
     score.wrongBefore += before.subtracting(truth).count
-    for holds in found.map(\.holds) {
-      score.byPad += holds.count { $0.rung == .landingPad }
-      score.byRun += holds.count { $0.rung == .forwardRun }
+    score.tally.unknown += truth.subtracting(after).count
+    for answer in found {
+      for hold in answer.holds where scored.contains(hold.tid) {
+        let isRight = truth.contains(Claim(tid: hold.tid, lock: answer.lock, mode: hold.mode))
+        if isRight {
+          score.tally.right[hold.rung, default: 0] += 1
+        } else {
+          score.tally.wrong[hold.rung, default: 0] += 1
+        }
+      }
     }
     for (claim, what) in truth.subtracting(after).map({ ($0, "missed") })
       + after.subtracting(truth).map({ ($0, "wrong") })

@@ -48,6 +48,14 @@ extension NestingBuild {
     NestingBuild(name: "swift \($0)", source: "patterns.swift", flags: [$0])
   }
 
+  /// The program of nestings in the same build, where there is one.
+  package var nestings: NestingBuild? {
+    guard source != "patterns.swift", !flags.contains("-DABSEIL") else { return nil }
+    var build = self
+    build.source = source == "patterns.rs" ? "nestings.rs" : "nestings.cpp"
+    return build
+  }
+
   /// Builds the program of patterns and compares.
   package func patternTable() throws -> PatternProgram.Table {
     let directory = try TemporaryDirectory()

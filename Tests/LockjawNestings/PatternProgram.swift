@@ -15,6 +15,7 @@ package struct PatternProgram {
     /// The thread is right, another of its frames was named.
     package var otherFrame: [String] = []
     package var wrong: [String] = []
+    package var tally = RungTally()
     package var description: String {
       "\(right.count) right, \(short.count) short (\(short.joined(separator: " "))), "
         + "\(otherFrame.count) in another frame (\(otherFrame.joined(separator: " "))), "
@@ -97,10 +98,19 @@ package struct PatternProgram {
     let strangers = found.holds.contains { hold in
       snapshot.thread(hold.tid)?.name != truth.thread || hold.mode != truth.mode
     }
-    if strangers { return table.wrong.append(truth.thread) }
-    guard let hold = found.holds.first else {
-      return truth.mode == nil ? table.right.append(truth.thread) : table.short.append(truth.thread)
+    if strangers {
+      for hold in found.holds { table.tally.wrong[hold.rung, default: 0] += 1 }
+      return table.wrong.append(truth.thread)
     }
+    guard let hold = found.holds.first else {
+      if truth.mode == nil {
+        table.tally.withoutFrame += 1
+        return table.right.append(truth.thread)
+      }
+      table.tally.unknown += 1
+      return table.short.append(truth.thread)
+    }
+    table.tally.right[hold.rung, default: 0] += 1
     guard let symbolizer else { return table.right.append(truth.thread) }
     let frame = threads.first { $0.tid == hold.tid }?.frames[hold.frame]
     let functions = frame.map { symbolizer.frames(at: $0.pc, isReturnAddress: true) } ?? []

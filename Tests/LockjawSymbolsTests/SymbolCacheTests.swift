@@ -140,6 +140,20 @@ struct SymbolCacheTests {
     #expect(names.allSatisfy { offset, frames in frames.map(\.function) == ["f\(offset)"] })
   }
 
+  @Test(
+    "What killed writers have left is removed after an hour, what nobody has written to after a season, the rest stays")
+  func upkeep() throws {
+    cache.store("aa", Self.names)
+    cache.store("old", Self.names)
+    let place = "\(directory.path)/cache"
+    for name in ["bb.symbols.aside-abcdef", "cc.symbols.aside-ghijkl", "somebody's"] { write([1], "\(place)/\(name)") }
+    try Command.succeed(["touch", "-d", "2 hours ago", "\(place)/bb.symbols.aside-abcdef", "\(place)/aa.symbols"])
+    try Command.succeed(["touch", "-d", "100 days ago", "\(place)/old.symbols", "\(place)/somebody's"])
+    cache.store("new", Self.names)
+    let left = try Command.succeed(["ls", place]).split(separator: "\n").sorted()
+    #expect(left == ["aa.symbols", "cc.symbols.aside-ghijkl", "new.symbols", "somebody's"])
+  }
+
   @Test("A directory that others may write, and one that is a link, are left alone")
   func foreignDirectory() {
     let open = directory.path + "/open"

@@ -7,6 +7,8 @@ findings() { # FILE...: the documents' judgements, in one line
 
 serve_and_load() { # HOW PID SIGNALLED-PID REPORTS: load, check, stop, judge
   local how=$1 pid=$2 target=$3 reports=$4 bad=0 found rate
+  # Warm first: a just-in-time compiler, caches.
+  load 1 >"$work/rate" 2>"$work/load.log" || true
   load "$seconds" >"$work/rate" 2>"$work/load.log" || { ((++bad)); wrong "$how: the load fails" "$work/load.log" "$work/server.log"; }
   answers || { ((++bad)); wrong "$how: it does not answer" "$work/server.log"; }
   stop "$pid" "$target" || { ((++bad)); wrong "$how: it does not end" "$work/server.log"; }
@@ -29,7 +31,7 @@ run_server() {
 
 follow_server() {
   local pid
-  "${environment[@]}" env LD_PRELOAD="$shim" "${command[@]}" >"$work/server.log" 2>&1 &
+  "${environment[@]}" env LD_PRELOAD="$preload" "${command[@]}" >"$work/server.log" 2>&1 &
   pid=$!
   wait_until 60 answers || { wrong "it does not answer" "$work/server.log"; row "env, follow" "WRONG: does not start" "" "" ""; stop "$pid"; return 0; }
   "$lockjaw" attach --follow --stall 2 --format json "$pid" >"$work/follow.json" 2>"$work/follow.err" &
@@ -73,7 +75,7 @@ run_job() {
 preload_job() {
   local status elapsed
   bare_job || { row env "WRONG: fails without lockjaw" "" "" ""; return 0; }
-  timed "${environment[@]}" timeout -k 5 600 env LD_PRELOAD="$shim" "${command[@]}" >"$work/out" 2>"$work/err" </dev/null
+  timed "${environment[@]}" timeout -k 5 600 env LD_PRELOAD="$preload" "${command[@]}" >"$work/out" 2>"$work/err" </dev/null
   : >"$work/none.json"
   judge_job env "$status" "$work/none.json" "$elapsed ms"
 }

@@ -8,9 +8,15 @@
 #   load N       bounded load on a server for N seconds; prints requests or transactions per second
 #   result       (optional) what of a job's output must be the same with and without lockjaw
 #   may          (optional) further verdicts that are true of this program
+#   environment  (optional) array: a command in front of the program's
+#   preloads     (optional) array: values of LD_PRELOAD that have the shim in them
 #   targets      (optional) the processes to look at, given the first one's pid
 #
-# A program file without `answers` is a job.
+#   provoke      makes a server hang that is known to work; returns once it does
+#   says, tells  then: what the verdicts are without the shim (a regular expression), and what the report has in it
+#   says_run     the verdict under `lockjaw run`; empty: no finding
+#
+# A program file without `answers` is a job, one with `provoke` a hang.
 
 needs='' packages='' command=() may=()
 work=$place/$name
@@ -19,6 +25,8 @@ prepare() { :; }
 result() { cat "$1"; }
 targets() { echo "$1"; }
 environment=()
+preloads=("$shim")
+stall=10 says='' tells='' says_run=''
 
 # Which port is free right now.
 free_port() { /usr/bin/python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
@@ -77,6 +85,7 @@ http_load() { # PORT SECONDS
 
 source "$tools/looks.sh"
 source "$tools/shimmed.sh"
+source "$tools/hangs.sh"
 
 trial() {
   local need
@@ -88,13 +97,16 @@ trial() {
   trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
   cd "$work"
   prepare >"$work/prepare.log" 2>&1 || { cat "$work/prepare.log" >&2; return 1; }
-  if declare -F answers >/dev/null; then
+  if declare -F provoke >/dev/null; then
+    if [[ ,$phases, == *,look,* ]]; then look_at_hang; fi
+    if [[ ,$phases, == *,run,* ]]; then run_hang; fi
+  elif declare -F answers >/dev/null; then
     if [[ ,$phases, == *,look,* ]]; then look_at_server; fi
     if [[ ,$phases, == *,run,* ]]; then run_server; fi
-    if [[ ,$phases, == *,env,* ]]; then follow_server; fi
+    if [[ ,$phases, == *,env,* ]]; then for preload in "${preloads[@]}"; do follow_server; done; fi
   else
     if [[ ,$phases, == *,look,* ]]; then look_at_job; fi
     if [[ ,$phases, == *,run,* ]]; then run_job; fi
-    if [[ ,$phases, == *,env,* ]]; then preload_job; fi
+    if [[ ,$phases, == *,env,* ]]; then for preload in "${preloads[@]}"; do preload_job; done; fi
   fi
 }

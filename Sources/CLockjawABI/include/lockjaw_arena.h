@@ -1,7 +1,7 @@
 // The arena: one process image's locks, in a file that outlives the process.
 //
 // This header is the only definition of the format. The shim writes through it, the reader reads through it,
-// and every offset below is asserted, so that a change that moves a field does not compile.
+// and every offset is asserted (lockjaw_arena_layout.h), so that a change that moves a field does not compile.
 //
 //   offset 0            +--------------------------------------------------+
 //                       | lj_arena_header        one page, written by the  |
@@ -18,9 +18,14 @@
 //   extents_offset      +--------------------------------------------------+
 //                       | lj_extent[extent_capacity]  held entries beyond  |
 //                       |                        the 48 inside a slot      |
+//   history_offset      +--------------------------------------------------+
+//                       | units of LJ_HISTORY_UNIT bytes: rings of         |
+//                       | lj_operation and tables of lj_site_count, each   |
+//                       | named by the slot it belongs to (lj_history)     |
 //   file_bytes          +--------------------------------------------------+
 //
-// The file is sparse. A page holds data only below `module_count`, `slot_count` and `extent_count`; the shim
+// The file is sparse. A page holds data only below `module_count`, `slot_count` and `extent_count`, or where a slot's
+// `history` says; the shim
 // allocates a page (MADV_POPULATE_WRITE or fallocate) before it publishes the count that covers it, so a full
 // file system costs events and never a SIGBUS. A reader that goes past the counts would itself allocate pages.
 //
@@ -34,7 +39,14 @@
 //     Readers: `seq` (acquire), fields, acquire fence, `seq` again.
 //   * `count` fields in the header are published with release after what they cover has been written.
 //
-// Time is CLOCK_MONOTONIC in nanoseconds wherever a name ends in `_ns`. Zero means "not known".
+// Levels. `lj_collector_page.level` says what every thread records from its next operation on; shim and collector both
+// write it. `state`: slots only. `sites`: every operation is also counted in its thread's tables. `all`: and written into
+// its thread's ring with a time stamp. Counts and rings belong to the slot: a thread that gets a used slot goes on with
+// them, so that nothing is lost when threads end (LJ_OP_THREAD_BEGIN tells their operations apart).
+//
+// Time is CLOCK_MONOTONIC in nanoseconds wherever a name ends in `_ns`. Zero means "not known". Where it ends in `_ticks`
+// it is the time-stamp counter or CLOCK_MONOTONIC, as `tick_source` says; LJ_OP_CLOCK operations and the header's own
+// pair say which tick was which nanosecond.
 // Integers are little endian; pointers of the target are 64-bit addresses. A 32-bit target is not served.
 #ifndef LOCKJAW_ARENA_H
 #define LOCKJAW_ARENA_H
@@ -49,7 +61,7 @@ extern "C" {
 #define LJ_ARENA_MAGIC 0x314E4552414A4CULL /* "LJAREN1\0" read as little endian */
 
 enum {
-  LJ_ABI_VERSION = 1,
+  LJ_ABI_VERSION = 2,
   LJ_PAGE = 4096,
   LJ_COLLECTOR_OFFSET = 4096,
   LJ_MODULES_OFFSET = 8192,
@@ -65,6 +77,13 @@ enum {
   LJ_RING_INLINE = 40,
   LJ_STACK_BYTES = 2048,
   LJ_NO_EXTENT = 0, /* extent links are index + 1 */
+  LJ_HISTORY_UNIT = 8192,
+  LJ_HISTORY_UNITS_MAX = 262144, /* 2 GiB of the file's length */
+  LJ_SITE_TABLES = 5,   /* the last one is for LJ_ANY_OBJECT alone */
+  LJ_HEARTBEATS = 16,
+  LJ_NAMES_PER_UNIT = 127,
+  LJ_RING_SMALLEST = 256,   /* operations */
+  LJ_RING_LARGEST = 131072,
 };
 
 // What kind of object a wait or a held entry is about.
@@ -80,7 +99,9 @@ enum {
   LJ_KIND_FUTEX = 8,     // FUTEX_WAIT through libc's syscall(); `object` is the word
   LJ_KIND_PI_FUTEX = 9,  // FUTEX_LOCK_PI through libc's syscall(): the word names its owner
   LJ_KIND_ONCE = 10,     // pthread_once_t
-  LJ_KIND_COUNT = 11,
+  LJ_KIND_CXX_GUARD = 11, // __cxa_guard_*: the initialisation of a C++ static
+  LJ_KIND_CUSTOM = 12,    // a lock of the program's own, told through lockjaw.h
+  LJ_KIND_COUNT = 13,
 };
 
 enum {
@@ -135,6 +156,9 @@ enum {
   LJ_LOSS_LATE = 6,          // after the thread's slot had been given back
   LJ_LOSS_PERMIT = 7,        // semaphore permit pushed out of the slot's table
   LJ_LOSS_NO_MEMORY = 8,     // a page of the arena could not be allocated
+  LJ_LOSS_UNCOUNTED = 9,     // operations that found no place in their thread's tables of sites
+  LJ_LOSS_NO_RING = 10,      // operations at level `all` of threads for which no ring could be had
+  LJ_LOSS_ANNOTATIONS = 11,  // names, breadcrumbs or heartbeats of lockjaw.h that found no place
   LJ_LOSS_COUNT = 16,
 };
 
@@ -151,11 +175,66 @@ enum {
   LJ_WAKE_SIGNAL = 4, // the watchdog signal arrived (`report_requests` was bumped)
 };
 
+// What an operation in a ring was.
+enum {
+  LJ_OP_NONE = 0,
+  LJ_OP_ACQUIRE = 1,       // it has the lock; `detail` is LJ_HELD_*
+  LJ_OP_RELEASE = 2,       // about to give it up, so that no other thread's acquire comes before this
+  LJ_OP_RELEASE_FAILED = 3, // the release just before was refused: it still has the lock
+  LJ_OP_TRY_FAILED = 4,    // a try variant found it taken
+  LJ_OP_WAIT_BEGIN = 5,    // about to wait
+  LJ_OP_WAIT_END = 6,      // `detail` is LJ_OUTCOME_*
+  LJ_OP_SIGNAL = 7,        // condition signalled, futex woken
+  LJ_OP_BROADCAST = 8,
+  LJ_OP_INIT = 9,          // the object was initialised here
+  LJ_OP_DESTROY = 10,
+  LJ_OP_THREAD_BEGIN = 11, // `object` is the tid that has the slot from here on, `site` the one that had it before
+  LJ_OP_THREAD_END = 12,   // `object` is the tid
+  LJ_OP_CLOCK = 13,        // `object` is CLOCK_MONOTONIC in nanoseconds at `ticks`
+  LJ_OP_COUNT = 14,
+};
+
+// `lj_operation.mode` is LJ_MODE_* and this: the process is in a sandbox, `ticks` only orders.
+enum { LJ_OP_UNTIMED = 0x80 };
+
+enum {
+  LJ_TICKS_UNDECIDED = 0, // nothing with ticks has been recorded
+  LJ_TICKS_MONOTONIC = 1, // ticks are nanoseconds: this machine's time-stamp counter is not constant
+  LJ_TICKS_TSC = 2,
+};
+
+enum {
+  LJ_RING_OVERWRITE = 0, // the oldest goes
+  LJ_RING_STOP = 1,      // the newest is not written
+};
+
+// What a row of a site table counts.
+enum {
+  LJ_COUNT_USE = 0,  // operations on `object` from `site`
+  LJ_COUNT_INIT = 1, // initialisations of `object` at `site`: the lock's class
+};
+
+// In place of an address in a full table: any object that found no row of its own.
+#define LJ_ANY_OBJECT 1
+
 enum {
   LJ_HELD_CONTENDED = 1, // acquired after a recorded wait; `since_ns` is set
   LJ_HELD_TRY = 2,       // acquired by a try variant
   LJ_HELD_RELOCKED = 4,  // re-acquired inside pthread_cond_wait
+  LJ_HELD_SAMPLED = 8,   // levels above `state`: an uncontended acquire whose `since_ns` is set, to time its hold
 };
+
+// A loop of the program's that says regularly that it is alive (lockjaw.h), from whichever thread. Written by the
+// program's threads with relaxed stores; `state` is set last, once.
+typedef struct lj_heartbeat {
+  uint32_t state;     // 0 free, 1 being claimed, 2 in use
+  uint32_t within_ms; // the next one comes within this time; 0: no more are expected
+  uint64_t last_ns;
+  uint64_t beats;
+  uint32_t tid;       // of the last
+  uint32_t pad;
+  char name[64];
+} lj_heartbeat;
 
 typedef struct lj_arena_header {
   uint64_t magic;
@@ -176,7 +255,7 @@ typedef struct lj_arena_header {
   uint32_t module_count;    // published: modules [0, count) are written
   uint32_t slot_count;      // published: slots [0, count) have their pages
   uint32_t extent_count;
-  uint32_t level;           // LJ_LEVEL_*
+  uint32_t level;           // LJ_LEVEL_* that the program was started with; lj_collector_page.level is in force
   uint32_t pid;             // in the target's own pid namespace
   uint32_t parent_pid;
   uint32_t uid;
@@ -185,9 +264,9 @@ typedef struct lj_arena_header {
   uint8_t boot_id[16];
   uint64_t created_ns;
   uint64_t created_realtime_ns;
-  uint64_t tsc_at_creation; // 0 where the TSC is not used
-  uint32_t tsc_khz;         // 0: not calibrated
-  uint32_t clock;           // CLOCK_MONOTONIC = 1
+  uint64_t tsc_at_creation; // time-stamp counter at created_ns; 0: not known
+  uint32_t tick_source;     // LJ_TICKS_*, decided before the first tick is recorded
+  uint32_t clock;           // of every `_ns`: CLOCK_MONOTONIC = 1
   uint32_t report_requests; // bumped by the watchdog signal's handler
   uint32_t modules_generation; // bumped whenever the module list is read anew
   uint32_t foreign_releases;   // releases by a thread that did not hold the lock
@@ -199,7 +278,13 @@ typedef struct lj_arena_header {
   char executable[512]; // as /proc/self/exe names it
   char command[1024];   // arguments, joined by spaces, cut at the end
   uint32_t quiet_reason; // LJ_QUIET_*: in a sandbox; new threads get no slot, no bell rings, the file outlives exit()
-  uint32_t pad_quiet;
+  uint32_t ring_operations;  // capacity of new rings: a power of two
+  uint64_t history_offset;
+  uint32_t history_capacity; // in units; 0: this arena records at level `state` only
+  uint32_t history_units;    // units ever handed out
+  uint32_t ring_mode;        // LJ_RING_*
+  uint32_t pad_history;
+  lj_heartbeat heartbeats[LJ_HEARTBEATS];
 } lj_arena_header;
 
 typedef struct lj_collector_page {
@@ -209,6 +294,8 @@ typedef struct lj_collector_page {
   uint32_t reports_done; // report_requests the collector has served
   uint64_t collector_start_ticks;
   uint64_t last_pass_ns;
+  uint32_t level; // LJ_LEVEL_* in force, set by the shim at first and by a collector later; above LJ_LEVEL_ALL: as that
+  uint32_t pad;
 } lj_collector_page;
 
 typedef struct lj_module {
@@ -234,7 +321,7 @@ typedef struct lj_held {
   uint8_t mode;           // LJ_MODE_*
   uint8_t caller_count;   // of `callers`
   uint8_t flags;          // LJ_HELD_*
-  uint64_t since_ns;      // set after a contended acquire only: the uncontended path takes no time stamp
+  uint64_t since_ns;      // when it was acquired; known if LJ_HELD_CONTENDED or LJ_HELD_SAMPLED, else 0
   uint64_t callers[LJ_CALLERS]; // return addresses above `site` by frame pointers, unverified: only code
                                 // that keeps frame pointers (-O0) has them, and there the site is a wrapper
 } lj_held;
@@ -270,7 +357,7 @@ typedef struct lj_wait {
   uint32_t depth;        // >1: waits inside signal handlers inside a wait
   uint64_t event;        // this wait's number in the history: its entry is ring[event % ring_capacity]
   uint64_t held_mark;    // held_count when the wait began: entries below it are frozen (shim's own use)
-  uint64_t frame;        // the wait's record in the waiter's stack (shim's own use)
+  uint64_t frame;        // the wait's record in the waiter's stack, 0: a custom lock's has none (shim's own use)
   uint64_t reserved[4];
 } lj_wait;
 
@@ -311,6 +398,86 @@ typedef struct lj_post {
   uint64_t posted_ticks;
 } lj_post;
 
+// One operation at level `all`. A thread takes the next number from its slot's `operations_head`, fills the place
+// number % capacity, `stamp` last. A reader that has copied a place believes it if `stamp` is what that number gives and
+// `operations_head`, read after the copy, shows that nobody has begun to write over it.
+typedef struct lj_operation {
+  uint64_t ticks;
+  uint64_t object;
+  uint64_t site;    // return address of the call; 0: not known
+  uint32_t stamp;   // the low half of number + 1
+  uint8_t operation; // LJ_OP_*
+  uint8_t kind;     // LJ_KIND_*
+  uint8_t mode;     // LJ_MODE_*, LJ_OP_UNTIMED
+  uint8_t detail;
+} lj_operation;
+
+// What one thread did to one lock from one call site. Counts are exact from the moment the level was raised on; each
+// is written by the slot's thread alone.
+typedef struct lj_site_count {
+  uint64_t object;       // 0: free; LJ_ANY_OBJECT
+  uint64_t site;         // set after `object`; a row without it is not complete
+  uint64_t operations;   // LJ_COUNT_USE: acquires, recursive ones included, or posts and signals; LJ_COUNT_INIT: inits
+  uint64_t holds_timed;  // uncontended acquires whose hold was timed, chosen at random: about one in 64
+  uint64_t hold_ns;      // sum over those
+  uint64_t hold_ns_max;
+  uint64_t waits;        // ended waits, however they ended
+  uint64_t wait_ns;      // sum over all of them
+  uint64_t wait_ns_max;
+  uint64_t failures;     // tries that found it taken; waits that ended without it
+  uint64_t contended_holds; // acquires after a wait whose hold has ended; each is timed
+  uint64_t contended_hold_ns;
+  uint64_t seen_ticks;   // LJ_COUNT_USE: of the first; LJ_COUNT_INIT: of the latest
+  uint8_t kind;          // LJ_KIND_*
+  uint8_t mode;          // LJ_MODE_* of the first
+  uint8_t counts;        // LJ_COUNT_*
+  uint8_t caller_count;  // of `callers`
+  uint32_t pad;
+  uint64_t callers[2];   // as in lj_held, of the first
+} lj_site_count;
+
+// Where a slot's ring and tables are.
+typedef struct lj_history {
+  uint64_t operations_head;     // operations ever written or, with LJ_RING_STOP, offered
+  uint64_t operations_offset;   // of the ring, from the start of the file
+  uint32_t operations_capacity; // a power of two; 0: there is no ring
+  uint32_t random;              // state of the generator that picks holds to be timed (shim's own use)
+  uint64_t operations_address;  // in the program's memory (shim's own use)
+  uint32_t sample_in;           // acquires until the next timed one (shim's own use)
+  uint32_t refused;             // what could not be had: bit 0 the ring, bits 1 to 5 a table (shim's own use)
+  uint64_t tables_offset[LJ_SITE_TABLES];
+  uint32_t tables_capacity[LJ_SITE_TABLES]; // rows, a power of two; 0: not there (yet)
+  uint32_t pad;
+  uint64_t tables_address[LJ_SITE_TABLES];  // in the program's memory (shim's own use)
+  uint64_t clock_ticks;         // of the newest LJ_OP_CLOCK (shim's own use)
+  uint64_t names_offset;        // first lj_names of the slot's threads; 0: none
+} lj_history;
+
+// Names that the program gave to locks (lockjaw.h): a chain of units of the history for each slot. Of two for one lock
+// the later counts. An entry whose `object` is set is complete.
+typedef struct lj_name {
+  uint64_t object;
+  uint64_t named_ns;
+  char text[48];
+} lj_name;
+
+typedef struct lj_names {
+  uint64_t next_offset;  // from the start of the file; 0 ends the chain
+  uint64_t next_address; // in the program's memory (shim's own use)
+  uint32_t count;        // published
+  uint32_t pad;
+  uint64_t reserved[5];
+  lj_name names[LJ_NAMES_PER_UNIT];
+} lj_names;
+
+// What the thread works on, in the program's own words (lockjaw.h). Odd `sequence`: it is being written.
+typedef struct lj_breadcrumb {
+  uint32_t sequence; // 0: there has been none
+  uint32_t pad;
+  uint64_t since_ns;
+  char text[112];    // empty: on nothing any more
+} lj_breadcrumb;
+
 typedef struct lj_slot {
   // identity, 128 bytes
   uint32_t phase;        // LJ_PHASE_*
@@ -344,10 +511,12 @@ typedef struct lj_slot {
   lj_foreign foreign[LJ_FOREIGN];
   lj_permit permits[LJ_PERMITS];
   lj_post posts[LJ_POSTS];
-  uint64_t reserved_page0[24];
+  lj_history history;
+  uint64_t names_address; // of the chain's first unit, in the program's memory (shim's own use)
+  uint64_t reserved_page0[3];
   // page 1
   lj_event ring[LJ_RING_INLINE];
-  uint64_t reserved_page1[16];
+  lj_breadcrumb breadcrumb;
   uint8_t stack[LJ_STACK_BYTES];
 } lj_slot;
 
@@ -358,167 +527,7 @@ typedef struct lj_extent {
   lj_held held[LJ_HELD_PER_EXTENT];
 } lj_extent;
 
-#define LJ_AT(type, field, offset) _Static_assert(offsetof(type, field) == (offset), #type "." #field)
-#define LJ_SIZE(type, bytes) _Static_assert(sizeof(type) == (bytes), #type)
-
-#ifndef __cplusplus
-LJ_AT(lj_arena_header, magic, 0);
-LJ_AT(lj_arena_header, version, 8);
-LJ_AT(lj_arena_header, header_bytes, 12);
-LJ_AT(lj_arena_header, slot_bytes, 16);
-LJ_AT(lj_arena_header, held_bytes, 20);
-LJ_AT(lj_arena_header, event_bytes, 24);
-LJ_AT(lj_arena_header, module_bytes, 28);
-LJ_AT(lj_arena_header, file_bytes, 32);
-LJ_AT(lj_arena_header, modules_offset, 40);
-LJ_AT(lj_arena_header, slots_offset, 48);
-LJ_AT(lj_arena_header, extents_offset, 56);
-LJ_AT(lj_arena_header, module_capacity, 64);
-LJ_AT(lj_arena_header, slot_capacity, 68);
-LJ_AT(lj_arena_header, extent_capacity, 72);
-LJ_AT(lj_arena_header, image_state, 76);
-LJ_AT(lj_arena_header, module_count, 80);
-LJ_AT(lj_arena_header, slot_count, 84);
-LJ_AT(lj_arena_header, extent_count, 88);
-LJ_AT(lj_arena_header, level, 92);
-LJ_AT(lj_arena_header, pid, 96);
-LJ_AT(lj_arena_header, parent_pid, 100);
-LJ_AT(lj_arena_header, uid, 104);
-LJ_AT(lj_arena_header, image_number, 108);
-LJ_AT(lj_arena_header, start_ticks, 112);
-LJ_AT(lj_arena_header, boot_id, 120);
-LJ_AT(lj_arena_header, created_ns, 136);
-LJ_AT(lj_arena_header, created_realtime_ns, 144);
-LJ_AT(lj_arena_header, tsc_at_creation, 152);
-LJ_AT(lj_arena_header, tsc_khz, 160);
-LJ_AT(lj_arena_header, clock, 164);
-LJ_AT(lj_arena_header, report_requests, 168);
-LJ_AT(lj_arena_header, modules_generation, 172);
-LJ_AT(lj_arena_header, foreign_releases, 176);
-LJ_AT(lj_arena_header, exit_code, 180);
-LJ_AT(lj_arena_header, shim_base, 184);
-LJ_AT(lj_arena_header, losses, 192);
-LJ_AT(lj_arena_header, session, 320);
-LJ_AT(lj_arena_header, reason, 352);
-LJ_AT(lj_arena_header, executable, 544);
-LJ_AT(lj_arena_header, command, 1056);
-LJ_AT(lj_arena_header, quiet_reason, 2080);
-LJ_SIZE(lj_arena_header, 2088);
-
-LJ_AT(lj_collector_page, bell, 0);
-LJ_AT(lj_collector_page, wake_mask, 4);
-LJ_AT(lj_collector_page, collector_pid, 8);
-LJ_AT(lj_collector_page, reports_done, 12);
-LJ_AT(lj_collector_page, collector_start_ticks, 16);
-LJ_AT(lj_collector_page, last_pass_ns, 24);
-LJ_SIZE(lj_collector_page, 32);
-
-LJ_AT(lj_module, start, 0);
-LJ_AT(lj_module, end, 8);
-LJ_AT(lj_module, text_start, 16);
-LJ_AT(lj_module, text_end, 24);
-LJ_AT(lj_module, text_offset, 32);
-LJ_AT(lj_module, inode, 40);
-LJ_AT(lj_module, device_major, 48);
-LJ_AT(lj_module, device_minor, 52);
-LJ_AT(lj_module, build_id_bytes, 56);
-LJ_AT(lj_module, path_truncated, 60);
-LJ_AT(lj_module, build_id, 64);
-LJ_AT(lj_module, path, 96);
-LJ_SIZE(lj_module, 512);
-
-LJ_AT(lj_held, object, 0);
-LJ_AT(lj_held, site, 8);
-LJ_AT(lj_held, count, 16);
-LJ_AT(lj_held, kind, 20);
-LJ_AT(lj_held, mode, 21);
-LJ_AT(lj_held, caller_count, 22);
-LJ_AT(lj_held, flags, 23);
-LJ_AT(lj_held, since_ns, 24);
-LJ_AT(lj_held, callers, 32);
-LJ_SIZE(lj_held, 64);
-
-LJ_AT(lj_context, ip, 0);
-LJ_AT(lj_context, sp, 8);
-LJ_AT(lj_context, bp, 16);
-LJ_AT(lj_context, bx, 24);
-LJ_AT(lj_context, r12, 32);
-LJ_AT(lj_context, r13, 40);
-LJ_AT(lj_context, r14, 48);
-LJ_AT(lj_context, r15, 56);
-LJ_SIZE(lj_context, 64);
-
-LJ_AT(lj_wait, seq, 0);
-LJ_AT(lj_wait, object, 8);
-LJ_AT(lj_wait, object2, 16);
-LJ_AT(lj_wait, site, 24);
-LJ_AT(lj_wait, since_ns, 32);
-LJ_AT(lj_wait, deadline_ns, 40);
-LJ_AT(lj_wait, futex_op, 48);
-LJ_AT(lj_wait, futex_value, 52);
-LJ_AT(lj_wait, owner_tid, 56);
-LJ_AT(lj_wait, kind, 60);
-LJ_AT(lj_wait, mode, 61);
-LJ_AT(lj_wait, context, 64);
-LJ_AT(lj_wait, stack_bytes, 128);
-LJ_AT(lj_wait, depth, 132);
-LJ_AT(lj_wait, event, 136);
-LJ_SIZE(lj_wait, 192);
-
-LJ_AT(lj_event, begin_ns, 0);
-LJ_AT(lj_event, duration_ns, 8);
-LJ_AT(lj_event, object, 16);
-LJ_AT(lj_event, object2, 24);
-LJ_AT(lj_event, site, 32);
-LJ_AT(lj_event, owner_tid, 40);
-LJ_AT(lj_event, kind, 44);
-LJ_AT(lj_event, mode, 45);
-LJ_AT(lj_event, outcome, 46);
-LJ_SIZE(lj_event, 48);
-
-LJ_AT(lj_foreign, object, 0);
-LJ_AT(lj_foreign, count, 8);
-LJ_AT(lj_foreign, by_tid, 12);
-LJ_SIZE(lj_foreign, 16);
-LJ_AT(lj_permit, object, 0);
-LJ_AT(lj_permit, site, 8);
-LJ_AT(lj_permit, taken_ticks, 16);
-LJ_AT(lj_permit, count, 24);
-LJ_SIZE(lj_permit, 32);
-LJ_AT(lj_post, object, 0);
-LJ_AT(lj_post, posted_ticks, 8);
-LJ_SIZE(lj_post, 16);
-
-LJ_AT(lj_slot, phase, 0);
-LJ_AT(lj_slot, tid, 4);
-LJ_AT(lj_slot, pthread, 8);
-LJ_AT(lj_slot, started_ns, 16);
-LJ_AT(lj_slot, generation, 24);
-LJ_AT(lj_slot, interrupted, 28);
-LJ_AT(lj_slot, stack_low, 32);
-LJ_AT(lj_slot, stack_high, 40);
-LJ_AT(lj_slot, name, 48);
-LJ_AT(lj_slot, exited_ns, 64);
-LJ_AT(lj_slot, wait, 128);
-LJ_AT(lj_slot, held_count, 320);
-LJ_AT(lj_slot, held_extent, 324);
-LJ_AT(lj_slot, held_lost, 328);
-LJ_AT(lj_slot, foreign_pending, 332);
-LJ_AT(lj_slot, ring_offset, 336);
-LJ_AT(lj_slot, ring_capacity, 344);
-LJ_AT(lj_slot, ring_head, 352);
-LJ_AT(lj_slot, acquisitions_contended, 360);
-LJ_AT(lj_slot, uses_semaphores, 368);
-LJ_AT(lj_slot, held, 384);
-LJ_AT(lj_slot, foreign, 3456);
-LJ_AT(lj_slot, permits, 3520);
-LJ_AT(lj_slot, posts, 3776);
-LJ_AT(lj_slot, ring, 4096);
-LJ_AT(lj_slot, stack, 6144);
-LJ_SIZE(lj_slot, 8192);
-LJ_AT(lj_extent, held, 64);
-LJ_SIZE(lj_extent, 4096);
-#endif
+#include "lockjaw_arena_layout.h"
 
 // Atomics for both sides. Swift cannot see C11 `_Atomic` fields, so the fields are plain integers and every
 // access that another thread or process may race with goes through these.

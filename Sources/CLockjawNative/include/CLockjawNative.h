@@ -4,6 +4,7 @@
 #include "lockjaw_debuginfod.h"
 #include "lockjaw_descriptors.h"
 #include "lockjaw_dwarf.h"
+#include "lockjaw_dwarf_guards.h"
 #include "lockjaw_gnu.h"
 #include "lockjaw_ptrace.h"
 #include "lockjaw_socket.h"

@@ -66,6 +66,9 @@ package final class SnapshotTarget: Target {
   package var modules: [Module] { snapshot.modules }
   package var threadIDs: Set<ThreadID>? { Set(snapshot.threads.map(\.tid)) }
   package func kernelState(of thread: ThreadID) -> KernelState { snapshot.thread(thread)?.kernelState ?? .gone }
+  package var kernelStates: [ThreadID: KernelState] {
+    Dictionary(snapshot.threads.map { ($0.tid, $0.kernelState) }, uniquingKeysWith: { first, _ in first })
+  }
   package func activity(of thread: ThreadID) -> String? { snapshot.activity(of: thread) }
   package func processorUse(of thread: ThreadID) -> ProcessorUse? { process?.processorUse(of: thread) }
   package func isShared(_ address: Address) -> Bool {

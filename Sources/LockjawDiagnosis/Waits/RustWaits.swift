@@ -45,10 +45,7 @@ extension WaitDecoder {
     if futex.expected & 0x4000_0000 != 0, readerField != 0 {
       return wait(.rwlock, .read, "a reader of an RwLock")
     }
-    // A writer sleeps behind a state word that says so. A condition's counter has no such neighbour but by accident.
-    if let state = memory.load(UInt32.self, at: Address(futex.word.rawValue &- 4)), state & 0x8000_0000 != 0,
-      state & 0x3fff_ffff != 0
-    {
+    if isStateOfWaitingWriter(at: Address(futex.word.rawValue &- 4)) {
       return wait(.rwlock, .write, below: 4, "a writer of an RwLock")
     }
     if futex.expected == 2, value == 2 {
@@ -58,6 +55,17 @@ extension WaitDecoder {
       return wait(.once, .exclusive, "a Once, or a Condvar that was notified five times")
     }
     return nil
+  }
+
+  /// A writer sleeps behind a state word that says so. Beside a condition's counter lies anything: 0xffffffff in the
+  /// padding of a structure was seen in a live program, and would be a lock that is written while both readers and writers
+  /// wait. Hence the number of readers must be possible (no more threads than PID_MAX_LIMIT, include/linux/threads.h), and
+  /// where the word says that readers wait, one must sleep on it.
+  private func isStateOfWaitingWriter(at address: Address) -> Bool {
+    guard let state = memory.load(UInt32.self, at: address), state & 0x8000_0000 != 0 else { return false }
+    let readers = state & 0x3fff_ffff
+    guard readers == 0x3fff_ffff || (1...0x40_0000).contains(readers) else { return false }
+    return state & 0x4000_0000 == 0 || sleptOn?.contains(address) ?? true
   }
 
   /// FUTEX_CLOCK_REALTIME, which glibc sets on its own waits without a time limit, and Rust never.

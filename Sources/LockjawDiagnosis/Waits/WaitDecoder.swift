@@ -16,8 +16,13 @@ import LockjawModel
 /// What does not fit is *unknown*, not the nearest guess.
 package struct WaitDecoder {
   let memory: any MemoryReader
+  /// Words that the process' threads sleep on at this moment; `nil` where they are not known.
+  let sleptOn: Set<Address>?
 
-  package init(memory: any MemoryReader) { self.memory = memory }
+  package init(memory: any MemoryReader, sleptOn: Set<Address>? = nil) {
+    self.memory = memory
+    self.sleptOn = sleptOn
+  }
 
   package func decode(_ thread: SleepingThread) -> DecodedWait {
     if thread.futex.isPriorityInheriting { return priorityInheriting(thread) }

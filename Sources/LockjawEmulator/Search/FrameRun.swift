@@ -27,9 +27,14 @@ struct FrameRun: ~Copyable {
   /// From HOLDERS.md, rule 5: what a callee may take before it is given up.
   private static let padCallLimit = 5_000
   private static let forwardCallLimit = 4_000
-  private static let instructionLimit = 24_000
-  /// Of the attempts after the first: the frame is known to circle.
-  private static let furtherLimit = 8_000
+  /// Instructions of a run.
+  enum Limit: Int {
+    case first = 24_000
+    /// Of the attempts after the first: the frame is known to circle.
+    case further = 8_000
+    /// The same code has circled in other threads, whatever was tried.
+    case hopeless = 2_500
+  }
   /// Calls that are given up before the run is.
   private static let abandonedLimit = 200
 
@@ -67,10 +72,10 @@ struct FrameRun: ~Copyable {
   /// As if the callee had returned `result`.
   /// - Parameter flippedBranch: the frame's own conditional branch, counted from 1, that goes the other way; 0: none.
   mutating func forward(
-    _ frame: Frame, result: UInt64, flippedBranch: Int = 0, isFirst: Bool, watching locks: [LockSemantics]
+    _ frame: Frame, result: UInt64, flippedBranch: Int = 0, limit: Limit, watching locks: [LockSemantics]
   ) -> Outcome {
     begin(frame, at: frame.returnAddress, locks, callLimit: Self.forwardCallLimit)
-    if !isFirst { processor.instructionLimit = Self.furtherLimit }
+    processor.instructionLimit = limit.rawValue
     processor.registers[Processor.rax] = result
     processor.flippedBranch = flippedBranch
     return drive()
@@ -79,7 +84,7 @@ struct FrameRun: ~Copyable {
   /// As if the callee had returned, up to the first call that has a landing pad, and from there as if that had thrown.
   mutating func forwardToPad(_ frame: Frame, watching locks: [LockSemantics]) -> Outcome {
     begin(frame, at: frame.returnAddress, locks, callLimit: Self.forwardCallLimit)
-    processor.instructionLimit = Self.furtherLimit
+    processor.instructionLimit = Limit.further.rawValue
     processor.stopsAtTopCalls = true
     return drive()
   }
@@ -130,7 +135,7 @@ struct FrameRun: ~Copyable {
     processor.frameEnd = frame.end
     processor.rip = start
     processor.callLimit = callLimit
-    processor.instructionLimit = Self.instructionLimit
+    processor.instructionLimit = Limit.first.rawValue
   }
 
   /// Runs on through everything that is done in a function's place.

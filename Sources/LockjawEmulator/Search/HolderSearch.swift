@@ -1,3 +1,4 @@
+import Glibc
 import LockjawInspect
 import LockjawModel
 import LockjawSymbols
@@ -12,10 +13,10 @@ package final class HolderSearch {
     package var runs = 0
     package var instructions = 0
     package var frames = 0
-    /// How long each run took, where `timesRuns` asks for it.
+    /// Processor time of each run, where `timesRuns` asks for it.
     package var runNanoseconds: [UInt32] = []
   }
-  /// For benchmarks: reading the clock costs as much as a short run.
+  /// For benchmarks: reading that clock costs as much as a short run.
   package var timesRuns = false
   package private(set) var statistics = Statistics()
 
@@ -42,7 +43,7 @@ package final class HolderSearch {
     let semantics = locks.map(\.semantics)
     var found = [[FoundHold]](repeating: [], count: locks.count)
     var unanswered = 0
-    if timesRuns { runBegan = monotonicNanoseconds() }
+    if timesRuns { runBegan = Self.threadNanoseconds() }
     for thread in threads {
       let answers = answers(thread, locks: semantics)
       for (_, answer) in answers {
@@ -106,14 +107,23 @@ package final class HolderSearch {
   private func countRun() {
     statistics.runs += 1
     statistics.instructions += run.instructions
-    if timesRuns { statistics.runNanoseconds.append(UInt32(clamping: monotonicNanoseconds() - runBegan)) }
-    runBegan = timesRuns ? monotonicNanoseconds() : 0
+    if timesRuns { statistics.runNanoseconds.append(UInt32(clamping: Self.threadNanoseconds() &- runBegan)) }
+    runBegan = timesRuns ? Self.threadNanoseconds() : 0
+  }
+
+  private static func threadNanoseconds() -> UInt64 {
+    var time = timespec()
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+    return UInt64(time.tv_sec) &* 1_000_000_000 &+ UInt64(time.tv_nsec)
   }
 
   private func padAnswer(_ frame: FrameRun.Frame, locks: [LockSemantics]) -> FrameAnswer {
     var answer = FrameAnswer()
-    if case .at(let pad) = tables.landingPad(returnAddress: frame.returnAddress) {
+    if case .at(let pad) = tables.landingPad(returnAddress: frame.returnAddress),
+      !circling.isHopelessPad(frame.returnAddress)
+    {
       note(.landingPad, run.landingPad(pad, of: frame, watching: locks), in: &answer)
+      if !answer.parts.contains(where: \.hasEnded) { circling.notePadWithoutEnd(frame.returnAddress) }
     }
     return answer
   }
@@ -122,19 +132,21 @@ package final class HolderSearch {
   private func unwindForward(
     _ thread: SearchedThread, _ frames: [FrameRun.Frame], _ locks: [LockSemantics]
   ) -> [[LockWatch.Event]] {
+    // A frame that is known to circle ends the chain without telling anything.
+    let frames = frames.prefix { !circling.isCircling($0.returnAddress) }
     guard let innermost = frames.first else { return [] }
     var best: [[LockWatch.Event]] = []
-    var branches = 0
-    circling.tryWays(out: innermost.returnAddress, isChained: true) { way in
+    var branches: Int?
+    circling.tryWays(out: innermost.returnAddress, .chain) { way, _ in
       switch way {
       case .result(0): break
-      case .flippedBranch(let branch): guard branch <= branches else { return .impossible }
+      case .flippedBranch(let branch): guard branch <= branches ?? .max else { return .impossible }
       default: return .impossible
       }
       let passed = run.unwindForward(
         frames[...], futex: thread.futex?.rawValue, result: 0, flippedBranch: way.flippedBranch, watching: locks)
       countRun()
-      branches = max(branches, run.ownBranches)
+      branches = max(branches ?? 0, run.ownBranches)
       if passed.count > best.count { best = passed }
       return best.isEmpty ? .circles : .leadsOut
     }
@@ -142,19 +154,21 @@ package final class HolderSearch {
   }
 
   private func runForward(_ frame: FrameRun.Frame, _ locks: [LockSemantics], into answer: inout FrameAnswer) {
-    var branches = 0
-    circling.tryWays(out: frame.returnAddress, isChained: false) { way in
+    var branches: Int?
+    circling.tryWays(out: frame.returnAddress, .frame) { way, isHopeless in
       let outcome: FrameRun.Outcome
       switch way {
-      case .result(let result): outcome = run.forward(frame, result: result, isFirst: result == 0, watching: locks)
+      case .result(let result):
+        let limit: FrameRun.Limit = isHopeless ? .hopeless : result == 0 ? .first : .further
+        outcome = run.forward(frame, result: result, limit: limit, watching: locks)
       case .flippedBranch(let branch):
         // It never returns: a loop. One of its branches leads out.
-        guard branch <= branches else { return .impossible }
-        outcome = run.forward(frame, result: 0, flippedBranch: branch, isFirst: false, watching: locks)
+        guard branch <= branches ?? .max else { return .impossible }
+        outcome = run.forward(frame, result: 0, flippedBranch: branch, limit: .further, watching: locks)
       case .pad: outcome = run.forwardToPad(frame, watching: locks)
       }
       note(.forwardRun, outcome, in: &answer)
-      branches = max(branches, run.ownBranches)
+      branches = max(branches ?? 0, run.ownBranches)
       return answer.hasForwardRun ? .leadsOut : .circles
     }
   }

@@ -16,9 +16,16 @@ struct SleepClock {
     self.now = now
   }
 
-  /// Nanoseconds since the thread last ran; `nil` where the kernel does not say.
+  /// Nanoseconds since the thread last ran, 0 for one that is too young to have run; `nil` where the kernel does not say.
   func slept(_ process: LiveProcess, _ thread: ThreadID) -> UInt64? {
     guard let last = Self.lastRan("\(process.directory)/task/\(thread)/sched") else { return nil }
+    return Self.nanoseconds(from: last, to: now)
+  }
+
+  /// Of a thread that was just made and has not run, `last` is 0, which is no moment: taken for one, the thread would have
+  /// slept since the machine was started.
+  static func nanoseconds(from last: Double, to now: Double) -> UInt64? {
+    guard last != 0 else { return 0 }
     let milliseconds = max(0, now - last)
     return milliseconds < 1e12 ? UInt64(milliseconds * 1e6) : nil
   }

@@ -101,6 +101,28 @@ import Testing
       LibraryWord.decode(library, type, at: Address(.max), memory: MemoryImage(base: Self.address, bytes: [])) == nil)
   }
 
+  @Test("Beside a nameless condition, a word that only resembles a lock's state makes nobody a writer")
+  func resemblance() {
+    let state: UInt64 = 0x1000
+    func library(_ value: UInt32, sleptOn: Set<Address>?) -> LockLibrary {
+      let bytes = withUnsafeBytes(of: value) { Array($0) } + [27, 0, 0, 0]
+      return WaitDecoder(memory: MemoryImage(base: Address(state), bytes: bytes), sleptOn: sleptOn).decode(
+        SleepingThread(
+          tid: ThreadID(1),
+          futex: FutexWait(word: Address(state + 4), operation: 0x89, expected: 27, hasTimeLimit: false),
+          stack: [Frame(function: "syscall", module: "libc.so.6", offset: 0)], stackPointer: Address(0x7000))
+      ).library
+    }
+    // Written, and readers and writers wait: true only where a reader sleeps on the state.
+    let all: UInt32 = .max
+    #expect(library(all, sleptOn: [Address(state + 4)]) == .unknown)
+    #expect(library(all, sleptOn: [Address(state + 4), Address(state)]) == .rustStd)
+    // More readers than there can be threads; three readers; a writer.
+    #expect(library(0xbfff_15ff, sleptOn: [Address(state + 4)]) == .unknown)
+    #expect(library(0x8000_0003, sleptOn: [Address(state + 4)]) == .rustStd)
+    #expect(library(0xbfff_ffff, sleptOn: [Address(state + 4)]) == .rustStd)
+  }
+
   /// Every address is readable, and says something else each time: worse than any process.
   private struct Noise: MemoryReader {
     func read(_ address: Address, into buffer: UnsafeMutableRawBufferPointer) -> Int {

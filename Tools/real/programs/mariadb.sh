@@ -15,9 +15,9 @@ load() {
   local end=$((SECONDS + $1)) queries=0 began
   began=$(milliseconds)
   while ((SECONDS < end)); do
-    mariadb-slap --no-defaults --socket="$socket" --user=root --concurrency=16 --iterations=1 --number-of-queries=1600 \
+    mariadb-slap --no-defaults --socket="$socket" --user=root --concurrency=100 --iterations=1 --number-of-queries=3000 \
       --auto-generate-sql --auto-generate-sql-load-type=mixed --engine=innodb --create-schema="slap$BASHPID" >/dev/null || return 1
-    queries=$((queries + 1600))
+    queries=$((queries + 3000))
   done
   echo $((queries * 1000 / ($(milliseconds) - began)))
 }

@@ -1,0 +1,239 @@
+// Local variables → the guard that refers to a lock.
+//
+// A variable counts only if its bytes, read where its description says they are, hold a reference to that very lock inside
+// a type known as a guard. So a guard of another lock, an empty Option and a variable whose place is lost are passed over.
+// A guard that was moved away in the same frame still has its reference: it is named all the same, being where the hold
+// began.
+//
+// Rules of this file: as in dwarf_frames.c, nothing in the file is trusted. Scopes, members and operations are followed a
+// bounded number of times; bytes of the process are read through the caller's function only.
+#include "dwarf_file.h"
+#include "lockjaw_dwarf_guards.h"
+
+#include <dwarf.h>
+#include <string.h>
+
+enum {
+  MAX_SCOPES = 256,
+  MAX_SIBLINGS = 1 << 16,
+  MAX_VARIABLE_BYTES = 512,
+  MAX_TYPE_DEPTH = 12,
+  MAX_MEMBERS = 512, // of one variable, with all its parts
+};
+
+// MARK: where a variable is
+
+static bool register_value(const lj_frame_values *frame, unsigned number, uint64_t *value) {
+  if (number >= 16 || !(frame->known >> number & 1)) return false;
+  *value = frame->registers[number];
+  return true;
+}
+
+static bool read_all(const lj_frame_values *frame, uint64_t address, void *into, size_t bytes) {
+  return frame->read && frame->read(frame->context, address, into, bytes) == bytes;
+}
+
+static bool operations_at(Dwarf_Die *die, unsigned name, uint64_t pc, Dwarf_Op **operations, size_t *count) {
+  Dwarf_Attribute attribute;
+  return dwarf_attr(die, name, &attribute) && dwarf_getlocation_addr(&attribute, pc, operations, count, 1) == 1;
+}
+
+static bool frame_base(Dwarf_Die *function, uint64_t pc, const lj_frame_values *frame, uint64_t *base) {
+  Dwarf_Op *operations;
+  size_t count;
+  if (!operations_at(function, DW_AT_frame_base, pc, &operations, &count) || count != 1) return false;
+  if (operations[0].atom == DW_OP_call_frame_cfa) {
+    *base = frame->cfa;
+    return frame->cfa != 0;
+  }
+  if (operations[0].atom < DW_OP_reg0 || operations[0].atom > DW_OP_reg31) return false;
+  return register_value(frame, operations[0].atom - DW_OP_reg0, base);
+}
+
+// The bytes of a variable (DWARF 5, 2.6). Only what compilers write for variables that live in memory, in registers or in
+// pieces of both; anything else counts as lost.
+static bool bytes_of(
+    Dwarf_Die *variable, Dwarf_Die *function, uint64_t pc, const lj_frame_values *frame, uint8_t *bytes, size_t size) {
+  Dwarf_Op *operations;
+  size_t count, filled = 0;
+  if (!operations_at(variable, DW_AT_location, pc, &operations, &count)) return false;
+  enum { NOTHING, ADDRESS, VALUE } kind = NOTHING;
+  uint64_t value = 0;
+  bool has_pieces = false;
+  for (size_t i = 0; i < count; i++) {
+    const Dwarf_Op *op = &operations[i];
+    if (op->atom == DW_OP_piece) {
+      has_pieces = true;
+      size_t piece = op->number;
+      if (piece > size - filled) return false;
+      if (kind == ADDRESS && !read_all(frame, value, bytes + filled, piece)) return false;
+      if (kind == VALUE) memcpy(bytes + filled, &value, piece < 8 ? piece : 8);
+      filled += piece;
+      kind = NOTHING;
+    } else if (op->atom >= DW_OP_breg0 && op->atom <= DW_OP_breg31) {
+      if (!register_value(frame, op->atom - DW_OP_breg0, &value)) return false;
+      value += op->number;
+      kind = ADDRESS;
+    } else if (op->atom >= DW_OP_reg0 && op->atom <= DW_OP_reg31) {
+      if (!register_value(frame, op->atom - DW_OP_reg0, &value)) return false;
+      kind = VALUE;
+    } else if (op->atom >= DW_OP_lit0 && op->atom <= DW_OP_lit31) {
+      value = op->atom - DW_OP_lit0;
+      kind = ADDRESS;
+    } else if (op->atom == DW_OP_fbreg) {
+      if (!frame_base(function, pc, frame, &value)) return false;
+      value += op->number;
+      kind = ADDRESS;
+    } else if (op->atom == DW_OP_plus_uconst && kind != NOTHING) {
+      value += op->number;
+    } else if (op->atom == DW_OP_deref && kind == ADDRESS) {
+      if (!read_all(frame, value, &value, sizeof value)) return false;
+    } else if (op->atom == DW_OP_stack_value && kind != NOTHING) {
+      kind = VALUE;
+    } else {
+      return false;
+    }
+  }
+  if (has_pieces) return true;
+  if (kind == ADDRESS) return read_all(frame, value, bytes, size);
+  if (kind == VALUE) memcpy(bytes, &value, size < 8 ? size : 8);
+  return kind == VALUE;
+}
+
+// MARK: what it refers to
+
+static bool is_guard(Dwarf_Die *type) {
+  static const char *const names[] = {
+      // Rust std and parking_lot's lock_api
+      "MutexGuard", "RwLockReadGuard", "RwLockWriteGuard", "RwLockUpgradableReadGuard", "MappedMutexGuard",
+      "MappedRwLockReadGuard", "MappedRwLockWriteGuard", "ReentrantLockGuard", "ReentrantMutexGuard",
+      // C++ and boost, abseil
+      "lock_guard", "unique_lock", "shared_lock", "scoped_lock", "upgrade_lock", "MutexLock", "ReaderMutexLock",
+      "WriterMutexLock", "ReleasableMutexLock",
+  };
+  const char *name = dwarf_diename(type);
+  if (!name) return false;
+  size_t length = strcspn(name, "<");
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    if (strlen(names[i]) == length && strncmp(name, names[i], length) == 0) return true;
+  }
+  return false;
+}
+
+// Aliases and qualifiers peeled off. Not by dwarf_peel_type() (0.188), which goes round for ever where an alias is of itself;
+// dwarf_aggregate_size() calls it.
+static bool type_of(Dwarf_Die *die, Dwarf_Die *type) {
+  *type = *die;
+  for (int hop = 0; hop < MAX_TYPE_DEPTH; hop++) {
+    Dwarf_Attribute attribute;
+    Dwarf_Die next;
+    if (!dwarf_attr_integrate(type, DW_AT_type, &attribute) || !dwarf_formref_die(&attribute, &next)) return false;
+    *type = next;
+    int tag = dwarf_tag(type);
+    if (tag != DW_TAG_typedef && tag != DW_TAG_const_type && tag != DW_TAG_volatile_type && tag != DW_TAG_atomic_type) return true;
+  }
+  return false;
+}
+
+typedef struct {
+  const uint8_t *bytes;
+  size_t size;
+  uint64_t lock;
+  unsigned members_left;
+} lj_guard_search;
+
+static bool refers(lj_guard_search *search, Dwarf_Die *type, uint64_t offset, bool in_guard, int depth);
+
+// Members of a structure, of the cases of a Rust enum, and what is inherited.
+static bool member_refers(lj_guard_search *search, Dwarf_Die *structure, uint64_t offset, bool in_guard, int depth) {
+  Dwarf_Die child;
+  if (depth > MAX_TYPE_DEPTH || dwarf_child(structure, &child) != 0) return false;
+  do {
+    if (search->members_left == 0) return false;
+    search->members_left--;
+    int tag = dwarf_tag(&child);
+    if (tag == DW_TAG_variant_part || tag == DW_TAG_variant) {
+      if (member_refers(search, &child, offset, in_guard, depth + 1)) return true;
+      continue;
+    }
+    if (tag != DW_TAG_member && tag != DW_TAG_inheritance) continue;
+    Dwarf_Attribute attribute;
+    Dwarf_Word at = 0;
+    Dwarf_Die type;
+    if (dwarf_attr(&child, DW_AT_data_member_location, &attribute) && dwarf_formudata(&attribute, &at) != 0) continue;
+    if (at <= MAX_VARIABLE_BYTES && type_of(&child, &type) && refers(search, &type, offset + at, in_guard, depth + 1)) return true;
+  } while (dwarf_siblingof(&child, &child) == 0);
+  return false;
+}
+
+static bool refers(lj_guard_search *search, Dwarf_Die *type, uint64_t offset, bool in_guard, int depth) {
+  int tag = dwarf_tag(type);
+  if (tag == DW_TAG_structure_type || tag == DW_TAG_class_type) {
+    return member_refers(search, type, offset, in_guard || is_guard(type), depth);
+  }
+  if (!in_guard || (tag != DW_TAG_pointer_type && tag != DW_TAG_reference_type)) return false;
+  uint64_t address;
+  if (offset > search->size || search->size - offset < sizeof address) return false;
+  memcpy(&address, search->bytes + offset, sizeof address);
+  // The word lies somewhere in the lock that the guard refers to.
+  Dwarf_Die lock;
+  int bytes = type_of(type, &lock) ? dwarf_bytesize(&lock) : -1;
+  return search->lock - address < (uint64_t)(bytes > 0 ? bytes : 1);
+}
+
+// MARK: scopes
+
+static size_t scopes_at(Dwarf_Die *function, uint64_t pc, Dwarf_Die *scopes) {
+  size_t count = 1;
+  scopes[0] = *function;
+  while (count < MAX_SCOPES) {
+    Dwarf_Die child;
+    if (dwarf_child(&scopes[count - 1], &child) != 0) return count;
+    bool goes_deeper = false;
+    unsigned siblings = 0;
+    do {
+      int tag = dwarf_tag(&child);
+      bool is_scope = tag == DW_TAG_inlined_subroutine || tag == DW_TAG_lexical_block || tag == DW_TAG_try_block ||
+                      tag == DW_TAG_catch_block;
+      if (is_scope && dwarf_haspc(&child, pc) > 0) {
+        scopes[count++] = child;
+        goes_deeper = true;
+        break;
+      }
+    } while (++siblings < MAX_SIBLINGS && dwarf_siblingof(&child, &child) == 0);
+    if (!goes_deeper) return count;
+  }
+  return count;
+}
+
+size_t lj_dwarf_guards(
+    lj_dwarf *d, uint64_t pc, const lj_frame_values *frame, uint64_t lock, lj_dwarf_guard *guards, size_t capacity) {
+  Dwarf_Die unit, function, scopes[MAX_SCOPES];
+  if (!lj_index_unit(&d->index, d->dwarf, pc, &unit)) return 0;
+  Dwarf_Attribute attribute;
+  const char *directory = dwarf_attr(&unit, DW_AT_comp_dir, &attribute) ? dwarf_formstring(&attribute) : NULL;
+  d->missed_split_unit |= !lj_enter_split_unit(&unit);
+  if (!lj_index_function(&d->index, &unit, pc, &function)) return 0;
+  size_t count = 0;
+  for (size_t i = scopes_at(&function, pc, scopes); i-- > 0;) {
+    Dwarf_Die child;
+    if (dwarf_child(&scopes[i], &child) != 0) continue;
+    unsigned siblings = 0;
+    do {
+      int tag = dwarf_tag(&child), line = 0;
+      Dwarf_Die type;
+      uint8_t bytes[MAX_VARIABLE_BYTES] = {0};
+      if (tag != DW_TAG_variable && tag != DW_TAG_formal_parameter) continue;
+      const char *name = dwarf_diename(&child);
+      int size = name && type_of(&child, &type) ? dwarf_bytesize(&type) : -1;
+      if (size < 0 || size > MAX_VARIABLE_BYTES || !bytes_of(&child, &function, pc, frame, bytes, (size_t)size)) continue;
+      lj_guard_search search = {.bytes = bytes, .size = (size_t)size, .lock = lock, .members_left = MAX_MEMBERS};
+      if (!refers(&search, &type, 0, false, 0)) continue;
+      if (count == capacity) return count;
+      const char *file = dwarf_decl_file(&child);
+      if (dwarf_decl_line(&child, &line) != 0) line = 0;
+      guards[count++] = (lj_dwarf_guard){.name = name, .file = file, .directory = directory, .line = line};
+    } while (++siblings < MAX_SIBLINGS && dwarf_siblingof(&child, &child) == 0);
+  }
+  return count;
+}

@@ -1,0 +1,222 @@
+// What a program tells by itself, through lockjaw.h: custom locks, names, breadcrumbs, heartbeats. Callable from any
+// thread at any time, signal handlers included, like everything here.
+#define _GNU_SOURCE
+#include "arena.h"
+#include "foreign.h"
+#include "held.h"
+#include "local.h"
+#include "process.h"
+#include "wait.h"
+
+// The caller goes on while the wait lasts, so the registers kept are the caller's: those it called with.
+__asm__(
+    ".text\n"
+    ".globl lockjaw_v1_wait_begin\n"
+    ".type lockjaw_v1_wait_begin, @function\n"
+    ".p2align 4\n"
+    "lockjaw_v1_wait_begin:\n"
+    "\t.cfi_startproc\n"
+    "\tendbr64\n"
+    "\tsubq $72, %rsp\n"
+    "\t.cfi_adjust_cfa_offset 72\n"
+    "\tmovq 72(%rsp), %rax\n"
+    "\tmovq %rax, 0(%rsp)\n"
+    "\tleaq 80(%rsp), %rax\n"
+    "\tmovq %rax, 8(%rsp)\n"
+    "\tmovq %rbp, 16(%rsp)\n"
+    "\tmovq %rbx, 24(%rsp)\n"
+    "\tmovq %r12, 32(%rsp)\n"
+    "\tmovq %r13, 40(%rsp)\n"
+    "\tmovq %r14, 48(%rsp)\n"
+    "\tmovq %r15, 56(%rsp)\n"
+    "\tmovq %rsp, %rdx\n"
+    "\tcall lj_custom_wait_begin\n"
+    "\taddq $72, %rsp\n"
+    "\t.cfi_adjust_cfa_offset -72\n"
+    "\tret\n"
+    "\t.cfi_endproc\n"
+    ".size lockjaw_v1_wait_begin, .-lockjaw_v1_wait_begin\n");
+
+_Static_assert(offsetof(lj_context, ip) == 0 && offsetof(lj_context, r15) == 56, "offsets in the assembly above");
+
+static uint8_t lj_custom_mode(int mode) {
+  return mode == LJ_MODE_READ || mode == LJ_MODE_WRITE ? (uint8_t)mode : LJ_MODE_EXCLUSIVE;
+}
+
+__attribute__((visibility("hidden"), used)) void lj_custom_wait_begin(const void *lock, int mode,
+                                                                       const lj_context *context) {
+  lj_slot *slot = lj_enter();
+  // Inside a handler inside a wait there is no place to keep the outer one: it stays what this thread waits for.
+  if (!slot || lj_wait_inside_handler(slot)) return;
+  lj_wait_spec spec = {
+      .object = (uint64_t)(uintptr_t)lock,
+      .site = context->ip,
+      .kind = LJ_KIND_CUSTOM,
+      .mode = lj_custom_mode(mode),
+      .wake = LJ_WAKE_LOCKS,
+  };
+  lj_wait_scope scope;
+  scope.context = *context;
+  lj_wait_begin(&scope, slot, &spec);
+  slot->wait.frame = 0; // the scope goes with this function
+}
+
+// The time at which this thread's wait for `lock` ended; 0: it did not wait for it.
+static uint64_t lj_custom_wait_over(lj_slot *slot, const void *lock, uint8_t outcome) {
+  const lj_wait *wait = &slot->wait;
+  if (!(wait->seq & 1) || wait->kind != LJ_KIND_CUSTOM || wait->object != (uint64_t)(uintptr_t)lock) return 0;
+  lj_wait_scope scope = {.slot = slot, .epoch = lj_thread.epoch};
+  uint64_t now_ns = 0;
+  (void)lj_wait_end(&scope, outcome, &now_ns);
+  return now_ns;
+}
+
+LJ_EXPORT void lockjaw_v1_wait_end(const void *lock) {
+  lj_slot *slot = lj_enter();
+  if (slot) (void)lj_custom_wait_over(slot, lock, LJ_OUTCOME_TIMEOUT);
+}
+
+LJ_EXPORT void lockjaw_v1_acquired(const void *lock, int mode) {
+  lj_slot *slot = lj_enter();
+  if (LJ_UNLIKELY(!slot)) {
+    lj_unrecorded_acquire();
+    return;
+  }
+  uint64_t since_ns = lj_custom_wait_over(slot, lock, LJ_OUTCOME_ACQUIRED);
+  lj_shape shape = LJ_SHAPE(LJ_KIND_CUSTOM, lj_custom_mode(mode), since_ns ? LJ_HELD_CONTENDED : 0);
+  if (since_ns) lj_held_push_slow(slot, (uint64_t)(uintptr_t)lock, shape, LJ_CALLER(), since_ns);
+  else lj_held_push(slot, lock, shape);
+}
+
+LJ_EXPORT void lockjaw_v1_releasing(const void *lock, int mode) {
+  lj_slot *slot = lj_enter();
+  if (LJ_UNLIKELY(!slot)) {
+    lj_unrecorded_release();
+    return;
+  }
+  uint64_t object = (uint64_t)(uintptr_t)lock;
+  if (lj_is_detailed()) lj_level_releasing(slot, object, LJ_KIND_CUSTOM, lj_custom_mode(mode), LJ_CALLER().site);
+  if (LJ_LIKELY(lj_held_pop(slot, lock))) return;
+  // By a thread that did not take it: whoever lists it.
+  if (lj_held_release_slow(slot, object, NULL) == LJ_RELEASE_UNLISTED)
+    (void)lj_foreign_announce(object, 0, lj_custom_mode(mode));
+}
+
+// Cut at a whole character: UTF-8's continuation bytes begin with binary 10.
+static void lj_copy_cut(char *to, size_t capacity, const char *from) {
+  size_t length = 0;
+  while (length + 1 < capacity && from[length]) length++;
+  if (from[length])
+    while (length && (from[length] & 0xC0) == 0x80) length--;
+  for (size_t i = 0; i < length; i++) to[i] = from[i];
+  for (size_t i = length; i < capacity; i++) to[i] = 0;
+}
+
+static lj_names *lj_names_at(uint64_t address) { return (lj_names *)address; }
+
+static lj_names *lj_names_make(uint64_t *offset_of_it, uint64_t *address_of_it) {
+  uint64_t offset;
+  lj_names *unit = lj_history_claim(sizeof(lj_names), &offset);
+  if (!unit) return NULL;
+  *address_of_it = (uint64_t)(uintptr_t)unit;
+  // Release: pairs with the reader's acquire load of the offset.
+  lj_store_release64(offset_of_it, offset);
+  return unit;
+}
+
+// The place of this lock's name in the thread's chain, or a new one. Linear: programs name few locks, and each once.
+static lj_name *lj_name_place(lj_slot *slot, uint64_t object) {
+  uint64_t *offset = &slot->history.names_offset, *address = &slot->names_address;
+  for (;;) {
+    lj_names *unit = lj_names_at(*address);
+    if (!unit) unit = lj_names_make(offset, address);
+    if (!unit) return NULL;
+    for (uint32_t i = 0; i < unit->count; i++)
+      if (unit->names[i].object == object) return &unit->names[i];
+    if (unit->count < LJ_NAMES_PER_UNIT) {
+      lj_name *place = &unit->names[unit->count];
+      lj_store_release32(&unit->count, unit->count + 1);
+      return place;
+    }
+    offset = &unit->next_offset;
+    address = &unit->next_address;
+  }
+}
+
+LJ_EXPORT void lockjaw_v1_name(const void *lock, const char *name) {
+  lj_slot *slot = lj_enter();
+  if (!slot || !name || !lock) return;
+  bool busy = lj_thread.flags & LJ_THREAD_GROWS; // a handler inside this function, or inside another that gets memory
+  lj_thread.flags |= LJ_THREAD_GROWS;
+  lj_name *place = busy ? NULL : lj_name_place(slot, (uint64_t)(uintptr_t)lock);
+  if (place) {
+    lj_store_release64(&place->object, 0);
+    LJ_SIGNAL_FENCE();
+    place->named_ns = lj_monotonic_ns();
+    lj_copy_cut(place->text, sizeof place->text, name);
+    // Release: pairs with the reader's acquire load of the object, which vouches for the rest.
+    lj_store_release64(&place->object, (uint64_t)(uintptr_t)lock);
+  } else {
+    lj_count_loss(LJ_LOSS_ANNOTATIONS);
+  }
+  if (!busy) lj_thread.flags &= (uint16_t)~LJ_THREAD_GROWS;
+}
+
+LJ_EXPORT void lockjaw_v1_breadcrumb(const char *text) {
+  lj_slot *slot = lj_enter();
+  if (!slot) return;
+  lj_breadcrumb *crumb = &slot->breadcrumb;
+  if (crumb->sequence & 1) { // a handler inside this very function
+    lj_count_loss(LJ_LOSS_ANNOTATIONS);
+    return;
+  }
+  lj_store_release32(&crumb->sequence, crumb->sequence + 1);
+  // Pairs with the reader's second look at the number: what changes after it is odd is seen together with it.
+  __atomic_thread_fence(__ATOMIC_RELEASE);
+  crumb->since_ns = lj_monotonic_ns();
+  lj_copy_cut(crumb->text, sizeof crumb->text, text ? text : "");
+  lj_store_release32(&crumb->sequence, crumb->sequence + 1);
+}
+
+static bool lj_is_named(const lj_heartbeat *beat, const char *name) {
+  for (size_t i = 0; i + 1 < sizeof beat->name; i++) {
+    if (beat->name[i] != name[i]) return false;
+    if (!name[i]) return true;
+  }
+  return true;
+}
+
+// The place of this name, or a new one. Two threads that begin the same at once may get two; the one nobody beats again
+// would be missed, so the later of the two finds the first: places are taken in order.
+static lj_heartbeat *lj_heartbeat_place(const char *name) {
+  lj_arena_header *header = lj_process.header;
+  for (unsigned i = 0; i < LJ_HEARTBEATS; i++) {
+    lj_heartbeat *beat = &header->heartbeats[i];
+    uint32_t state = lj_load_acquire32(&beat->state);
+    if (state == 0 && __atomic_compare_exchange_n(&beat->state, &state, 1, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+      lj_copy_cut(beat->name, sizeof beat->name, name);
+      lj_store_release32(&beat->state, 2);
+      return beat;
+    }
+    // Being claimed by another thread, perhaps one that this is a handler of: a few looks, then this beat is lost.
+    for (int looks = 0; state == 1 && looks < 1000; looks++) state = lj_load_acquire32(&beat->state);
+    if (state == 1) return NULL;
+    if (lj_is_named(beat, name)) return beat;
+  }
+  return NULL;
+}
+
+LJ_EXPORT void lockjaw_v1_heartbeat(const char *name, unsigned within_ms) {
+  lj_slot *slot = lj_enter();
+  if (!slot || !name) return;
+  lj_heartbeat *beat = lj_heartbeat_place(name);
+  if (!beat) {
+    lj_count_loss(LJ_LOSS_ANNOTATIONS);
+    return;
+  }
+  __atomic_store_n(&beat->last_ns, lj_monotonic_ns(), __ATOMIC_RELAXED);
+  __atomic_store_n(&beat->tid, slot->tid, __ATOMIC_RELAXED);
+  __atomic_fetch_add(&beat->beats, 1, __ATOMIC_RELAXED);
+  // Release: pairs with the reader's acquire load, so that a new limit is not held against an old beat.
+  lj_store_release32(&beat->within_ms, within_ms);
+}

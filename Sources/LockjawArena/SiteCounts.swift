@@ -1,0 +1,86 @@
+import CLockjawABI
+import LockjawModel
+
+extension ArenaReader {
+  /// What was done where, over all threads, ended ones included. In no order.
+  ///
+  /// Rows are read while their threads count on: each is true at some moment during the call.
+  package func siteCounts() -> [SiteCount] {
+    struct Key: Hashable {
+      var object: UInt64
+      var site: UInt64
+      var purpose: SiteCount.Purpose
+    }
+    var merged: [Key: SiteCount] = [:]
+    var budget = HistoryBudget(publishedHistoryBytes)
+    for slot in 0..<slotCount {
+      for count in siteCounts(inSlot: slot, within: &budget) {
+        let key = Key(
+          object: count.object?.rawValue ?? 0, site: count.site.address.rawValue, purpose: count.purpose)
+        if merged[key] == nil { merged[key] = count } else { merged[key]?.add(count) }
+      }
+    }
+    return Array(merged.values)
+  }
+
+  /// The rows of one slot's tables. A pair of lock and site may have more than one.
+  package func siteCounts(inSlot slot: Int) -> [SiteCount] {
+    var budget = HistoryBudget(publishedHistoryBytes)
+    return siteCounts(inSlot: slot, within: &budget)
+  }
+
+  private func siteCounts(inSlot slot: Int, within budget: inout HistoryBudget) -> [SiteCount] {
+    guard let history = history(inSlot: slot) else { return [] }
+    var counts: [SiteCount] = []
+    for table in 0..<LJ_SITE_TABLES {
+      let rows = Int(loadAcquire32(history + Self.tablesCapacity + 4 * table))
+      let offset = loadAcquire64(history + Self.tablesOffset + 8 * table)
+      let stride = MemoryLayout<lj_site_count>.size
+      guard rows > 0, rows <= 1 << 16, let base = historyRange(offset, byteCount: rows * stride),
+        budget.take(rows * stride)
+      else { continue }
+      for row in 0..<rows {
+        let at = base + row * stride
+        // Acquire: a row whose site is set is complete.
+        guard loadAcquire64(at + Self.rowSite) != 0, let raw = load(lj_site_count.self, at: at),
+          let count = SiteCount(raw)
+        else { continue }
+        counts.append(count)
+      }
+    }
+    return counts
+  }
+
+  private static let tablesOffset = MemoryLayout<lj_history>.offset(of: \lj_history.tables_offset)!
+  private static let tablesCapacity = MemoryLayout<lj_history>.offset(of: \lj_history.tables_capacity)!
+  private static let rowSite = MemoryLayout<lj_site_count>.offset(of: \lj_site_count.site)!
+}
+
+/// Rings and tables lie side by side and are nobody else's, so together they are no more than what was handed out.
+/// Slots of a damaged arena that all point to the same place would make a reader read it 65,536 times.
+struct HistoryBudget {
+  private var left: Int
+  init(_ bytes: Int) { left = bytes }
+  mutating func take(_ bytes: Int) -> Bool {
+    guard bytes <= left else { return false }
+    left -= bytes
+    return true
+  }
+}
+
+extension SiteCount {
+  init?(_ raw: lj_site_count) {
+    guard raw.object != 0, let type = LockType(abi: raw.kind), let mode = LockMode(abi: raw.mode) else { return nil }
+    let callers = [raw.callers.0, raw.callers.1].prefix(Int(raw.caller_count))
+    self.init(
+      purpose: Int(raw.counts) == LJ_COUNT_INIT ? .initialisation : .use,
+      object: raw.object == UInt64(LJ_ANY_OBJECT) ? nil : Address(raw.object),
+      // 1 stands for a site that is not known.
+      site: CallSite(address: Address(raw.site == 1 ? 0 : raw.site), callers: callers.map { Address($0) }),
+      type: type, mode: mode, operations: raw.operations, waits: raw.waits, waitNanoseconds: raw.wait_ns,
+      longestWaitNanoseconds: raw.wait_ns_max, failures: raw.failures, timedHolds: raw.holds_timed,
+      timedHoldNanoseconds: raw.hold_ns, contendedHolds: raw.contended_holds,
+      contendedHoldNanoseconds: raw.contended_hold_ns, longestHoldNanoseconds: raw.hold_ns_max,
+      seenTicks: raw.seen_ticks)
+  }
+}

@@ -1,0 +1,147 @@
+import Foundation
+import Testing
+
+extension EndToEnd {
+  /// Every sample, started without lockjaw: `attach` while it hangs, and `analyze` of the minicore, held against what the
+  /// source states. This is the table of what is known without the library.
+  @Suite struct NeverPreloaded {
+    private let place = TemporaryPlace()
+
+    /// Where less than the source states can be known, what is said instead, and why.
+    private static let lessIsKnown: [String: (verdict: String, because: String)] = [
+      // CPython's locks are semaphores; that a permit was taken is written nowhere, and the holder's frames are Python's.
+      "python/two_locks": ("idle", "semaphores")
+    ]
+    /// Samples of which the library alone knows less than the frames tell: the verdict that is owed here.
+    private static let moreIsOwed = [
+      "rust/pl_iflet": "self-deadlock", "rust/std_iflet": "self-deadlock", "rust/std_abba": "deadlock",
+    ]
+
+    @Test(
+      "A hang of a program that was never preloaded is named by attach, and by analyze of a minicore, as the source states it",
+      arguments: Sample.all { $0.ending == .never })
+    func hangs(sample: Sample) async throws {
+      let truth = try sample.prepared()
+      let program = try ChildProcess([sample.executable.path])
+      try await comesToRest(program, truth, sample)
+      let isTimed = truth.verdicts == ["timed-cycle"]
+
+      // A timed wait ends and begins anew: it must be met while it lasts.
+      let attached = try await firstValue(within: .seconds(20), isolation: nil) {
+        let result = try await report(["attach", "--stall", "0.001", "\(program.pid)"])
+        return isTimed && result.report?.verdict != "timed-cycle" ? nil : result
+      }
+      try check(try #require(attached, "the cycle was not met in time"), truth, sample)
+      guard !isTimed else { return }
+
+      let core = place.path("mini")
+      let dump = try ChildProcess([Checkout.lockjaw.path, "dump", "\(program.pid)", "-o", core])
+      #expect(try await dump.ending(within: .seconds(30)) == .exit(0), "\(dump.output)")
+      #expect(program.poll() == nil, "dump ended the program")
+      try check(try await report(["analyze", "--stall", "0.0001", core]), truth, sample)
+    }
+
+    @Test(
+      "The kernel's core, which has neither names nor times, gets the same verdict",
+      arguments: Sample.all { $0.ending == .never && $0.verdicts != ["timed-cycle"] }.filter {
+        $0.level == .unoptimised
+      })
+    func kernelCore(sample: Sample) async throws {
+      let truth = try sample.prepared()
+      let directory = place.path("run")
+      try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+      let script = "ulimit -c unlimited; cd \"$0\"; exec \"$1\""
+      let program = try ChildProcess(
+        ["/bin/sh", "-c", script, directory, sample.executable.path], environment: place.environment)
+      try await comesToRest(program, truth, sample)
+      kill(program.pid, SIGABRT)
+      _ = try await program.ending(within: .seconds(20))
+      let core = directory + "/core"
+      guard FileManager.default.fileExists(atPath: core) else {
+        try Test.cancel("this machine does not write cores into the working directory (core_pattern)")
+      }
+      let result = try await report(["analyze", core])
+      let report = try #require(result.report, "\(result.text)")
+      let owed = Self.lessIsKnown[sample.source.key]?.verdict ?? Self.moreIsOwed[sample.source.key]
+      let verdicts = owed.map { [$0] } ?? truth.verdicts
+      #expect(verdicts.contains(report.verdict), "\(sample.testDescription): \(report.findings.map(\.summary))")
+      let finding = report.findings.first { verdicts.contains($0.kind) }
+      #expect(
+        Set(finding?.edges.map(\.waiter) ?? []).count == (truth.waits.isEmpty || owed == "idle" ? 0 : truth.waits.count)
+      )
+    }
+
+    @Test(
+      "A healthy program that was never preloaded is accused of nothing, whenever it is looked at",
+      arguments: Sample.all { $0.ending == .exit })
+    func healthy(sample: Sample) async throws {
+      _ = try sample.prepared()
+      let program = try ChildProcess([sample.executable.path])
+      var looks = 0
+      while program.poll() == nil, looks < 5 {
+        let result = try await report(["attach", "\(program.pid)"])
+        looks += 1
+        // It may have ended meanwhile.
+        guard let report = result.report else { continue }
+        #expect(
+          ReportDocument.hangs.isDisjoint(with: report.findings.map(\.kind)),
+          "\(sample.testDescription): \(report.findings.map(\.summary))")
+        #expect(result.status == 0)
+      }
+      #expect(looks > 0)
+    }
+
+    // MARK: -
+
+    private struct Result: Sendable {
+      var status: Int32
+      var text: String
+      var report: ReportDocument?
+    }
+
+    private func report(_ arguments: [String]) async throws -> Result {
+      let file = place.path("report.json")
+      try? FileManager.default.removeItem(atPath: file)
+      let child = try ChildProcess(
+        [Checkout.lockjaw.path] + arguments + ["--format", "json", "-o", file], environment: place.environment)
+      let status = try await child.ending(within: .seconds(60)).status
+      let bytes = try? Data(contentsOf: URL(filePath: file))
+      return Result(
+        status: status, text: bytes.map { String(decoding: $0, as: UTF8.self) } ?? child.output,
+        report: try bytes.map(ReportDocument.decode))
+    }
+
+    /// Until those who shall be stuck sleep where they will stay, and nobody else runs: what is to be there is there.
+    private func comesToRest(_ program: ChildProcess, _ truth: Truth, _ sample: Sample) async throws {
+      let threads = ProcessThreads(pid: program.pid)
+      let names = Set(truth.waits.map(\.thread)).union(truth.bystanders.map(\.thread))
+      let isTimed = truth.verdicts == ["timed-cycle"]
+      let rests = try await firstValue(within: .seconds(30)) {
+        if isTimed { return names.isSubset(of: Set(threads.list().map(\.name))) ? true : nil }
+        return threads.areAllInFutexWait(names) && threads.areAllAsleep() ? true : nil
+      }
+      try #require(rests == true, "\(sample.testDescription): not all of \(names.sorted()) are asleep")
+    }
+
+    private func check(_ result: Result, _ stated: Truth, _ sample: Sample) throws {
+      let report = try #require(result.report, "\(result.text)")
+      #expect(result.status == (ReportDocument.hangs.contains(report.verdict) ? 1 : 0))
+      if let less = Self.lessIsKnown[sample.source.key] {
+        #expect(report.verdict == less.verdict, "\(result.text)")
+        #expect(result.text.contains(less.because), "\(result.text)")
+        return
+      }
+      var truth = stated
+      if let owed = Self.moreIsOwed[sample.source.key] { truth.verdicts = [owed] }
+      // A thread's name goes with the thread.
+      if truth.verdicts == ["orphaned-lock"] {
+        for index in truth.holds.indices { truth.holds[index].thread = "" }
+      }
+      // The arena is the witness that is missing.
+      if !truth.certainties.isEmpty { truth.certainties = ["inferred"] }
+      var comparison = Comparison(truth: truth, fileName: sample.source.fileName)
+      comparison.acquiresAreRecorded = false
+      #expect(comparison.mismatches(in: report) == [], "\(sample.testDescription)")
+    }
+  }
+}

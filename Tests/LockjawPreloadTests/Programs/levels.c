@@ -1,0 +1,232 @@
+// Uses locks and counts what it does, then says so and kills itself: the test reads what the arena says of the same.
+//
+//   levels sites           several threads, every kind of object, known numbers of operations
+//   levels many            more locks than a thread's tables have rows
+//   levels ring N          one thread, N pairs of a lock
+//   levels switch          waits for the level to be raised from outside between two rounds
+//   levels lives           threads one after the other in the same slot
+//   levels handler         a signal handler locks while the thread does
+//   levels cond            a condition wait, a broadcast, a semaphore
+//
+// A line "use OBJECT FROM TO OPERATIONS FAILURES WAITS": what was done to OBJECT by code between the addresses FROM and TO.
+#include "probe.h"
+
+#include <inttypes.h>
+#include <semaphore.h>
+
+#define SAY_USE(object, section, operations, failures, waits)                                                       \
+  do {                                                                                                              \
+    extern const char __start_code_##section[], __stop_code_##section[];                                            \
+    printf("use %" PRIxPTR " %" PRIxPTR " %" PRIxPTR " %ld %ld %ld\n", (uintptr_t)(object),                        \
+           (uintptr_t)__start_code_##section, (uintptr_t)__stop_code_##section, (long)(operations), (long)(failures), \
+           (long)(waits));                                                                                          \
+  } while (0)
+
+static void end(void) {
+  fflush(stdout);
+  kill(getpid(), SIGKILL);
+}
+
+enum { THREADS = 4, PAIRS = 5000 };
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER, other = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t recursive = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
+static pthread_rwlock_t rwlock = PTHREAD_RWLOCK_INITIALIZER;
+static pthread_spinlock_t spin;
+static sem_t semaphore;
+
+IN_SECTION(locks) void lock_here(pthread_mutex_t *m) {
+  CHECK_EQUAL(pthread_mutex_lock(m), 0);
+}
+// Without the empty statement the call would be a jump, and its return address the caller's.
+IN_SECTION(tries) int try_here(pthread_mutex_t *m) {
+  int result = pthread_mutex_trylock(m);
+  __asm__ volatile("" : "+r"(result));
+  return result;
+}
+IN_SECTION(reads) void read_here(void) { CHECK_EQUAL(pthread_rwlock_rdlock(&rwlock), 0); }
+IN_SECTION(writes) void write_here(void) { CHECK_EQUAL(pthread_rwlock_wrlock(&rwlock), 0); }
+IN_SECTION(spins) void spin_here(void) { CHECK_EQUAL(pthread_spin_lock(&spin), 0); }
+IN_SECTION(posts) void post_here(void) { CHECK_EQUAL(sem_post(&semaphore), 0); }
+IN_SECTION(waits) void wait_here(void) { CHECK_EQUAL(sem_wait(&semaphore), 0); }
+IN_SECTION(inits) void init_here(pthread_mutex_t *m) { CHECK_EQUAL(pthread_mutex_init(m, NULL), 0); }
+
+static void *one_thread(void *unused) {
+  for (int i = 0; i < PAIRS; i++) {
+    lock_here(&mutex);
+    lock_here(&other);
+    pthread_mutex_unlock(&mutex); // out of order
+    pthread_mutex_unlock(&other);
+    lock_here(&recursive);
+    lock_here(&recursive);
+    pthread_mutex_unlock(&recursive);
+    pthread_mutex_unlock(&recursive);
+    read_here();
+    read_here();
+    pthread_rwlock_unlock(&rwlock);
+    pthread_rwlock_unlock(&rwlock);
+    write_here();
+    pthread_rwlock_unlock(&rwlock);
+    spin_here();
+    pthread_spin_unlock(&spin);
+    post_here();
+    wait_here();
+  }
+  return unused;
+}
+
+static void *fail_to_try(void *unused) {
+  for (int i = 0; i < 1000; i++) CHECK_EQUAL(try_here(&mutex), EBUSY);
+  return unused;
+}
+static void *wait_for_it(void *unused) {
+  lock_here(&mutex);
+  pthread_mutex_unlock(&mutex);
+  return unused;
+}
+
+static void exact_counts(void) {
+  worker w[THREADS];
+  pthread_spin_init(&spin, 0);
+  sem_init(&semaphore, 0, 0);
+  for (int i = 0; i < THREADS; i++) start(&w[i], one_thread, NULL);
+  for (int i = 0; i < THREADS; i++) join(&w[i]);
+  for (int i = 0; i < 7; i++) init_here(&other);
+  SAY_USE(&other, inits, 7, 0, 0);
+  // Contention that is certain: one that fails to try, one that waits.
+  lock_here(&mutex);
+  start(&w[0], fail_to_try, NULL);
+  join(&w[0]);
+  start(&w[0], wait_for_it, NULL);
+  EVENTUALLY(find_slot(w[0].tid) && waits_for(find_slot(w[0].tid), &mutex));
+  pthread_mutex_unlock(&mutex);
+  join(&w[0]);
+  for (int i = 0; i < 3; i++) {
+    CHECK_EQUAL(try_here(&mutex), 0);
+    pthread_mutex_unlock(&mutex);
+  }
+  SAY_USE(&mutex, locks, THREADS * PAIRS + 2, 0, -1);
+  SAY_USE(&mutex, tries, 3, 1000, 0);
+  SAY_USE(&other, locks, THREADS * PAIRS, 0, -1);
+  SAY_USE(&recursive, locks, 2 * THREADS * PAIRS, 0, -1);
+  SAY_USE(&rwlock, reads, 2 * THREADS * PAIRS, 0, -1);
+  SAY_USE(&rwlock, writes, THREADS * PAIRS, 0, -1);
+  SAY_USE(&spin, spins, THREADS * PAIRS, 0, -1);
+  SAY_USE(&semaphore, posts, THREADS * PAIRS, 0, 0);
+  SAY_USE(&semaphore, waits, THREADS * PAIRS, 0, -1);
+}
+
+static void many_locks(void) {
+  enum { LOCKS = 20000 };
+  pthread_mutex_t *locks = calloc(LOCKS, sizeof *locks);
+  for (int round = 0; round < 2; round++)
+    for (int i = 0; i < LOCKS; i++) {
+      lock_here(&locks[i]);
+      pthread_mutex_unlock(&locks[i]);
+    }
+  SAY_USE(NULL, locks, 2 * LOCKS, 0, 0);
+}
+
+static void pairs(long count) {
+  for (long i = 0; i < count; i++) {
+    lock_here(&mutex);
+    pthread_mutex_unlock(&mutex);
+  }
+}
+
+// At the level it was started with, then at the one that somebody sets in between.
+static void *two_rounds(void *unused) {
+  const lj_collector_page *page = (const lj_collector_page *)((const char *)arena + LJ_COLLECTOR_OFFSET);
+  pairs(100);
+  puts("ready");
+  fflush(stdout);
+  EVENTUALLY(lj_load_acquire32(&page->level) != LJ_LEVEL_STATE);
+  pairs(200);
+  puts("end");
+  return unused;
+}
+
+static void *a_life(void *number) {
+  for (long i = 0; i <= (long)number; i++) {
+    lock_here(&mutex);
+    pthread_mutex_unlock(&mutex);
+  }
+  printf("life %d %ld\n", gettid(), (long)number + 1);
+  return NULL;
+}
+
+static volatile sig_atomic_t handled;
+static void lock_in_handler(int signal) {
+  (void)signal;
+  lock_here(&other);
+  pthread_mutex_unlock(&other);
+  handled++;
+}
+static void *signals(void *target) {
+  for (int i = 0; i < 3000; i++) {
+    pthread_kill(*(pthread_t *)target, SIGUSR1);
+    for (int j = 0; j < 50; j++) sched_yield();
+  }
+  return NULL;
+}
+
+static void handlers(void) {
+  struct sigaction action = {.sa_handler = lock_in_handler};
+  sigaction(SIGUSR1, &action, NULL);
+  pthread_t self = pthread_self();
+  worker w;
+  start(&w, signals, &self);
+  long done = 0;
+  while (pthread_tryjoin_np(w.thread, NULL) != 0) {
+    pairs(100);
+    done += 100;
+  }
+  signal(SIGUSR1, SIG_IGN);
+  SAY_USE(&mutex, locks, done, 0, 0);
+  SAY_USE(&other, locks, handled, 0, 0);
+}
+
+static pthread_cond_t cond = PTHREAD_COND_INITIALIZER;
+static int go;
+IN_SECTION(condwaits) void cond_wait_here(void) { CHECK_EQUAL(pthread_cond_wait(&cond, &mutex), 0); }
+IN_SECTION(broadcasts) void broadcast_here(void) { CHECK_EQUAL(pthread_cond_broadcast(&cond), 0); }
+static void *waiter(void *unused) {
+  lock_here(&mutex);
+  while (!go) cond_wait_here();
+  pthread_mutex_unlock(&mutex);
+  return unused;
+}
+static void conditions(void) {
+  worker w;
+  start(&w, waiter, NULL);
+  EVENTUALLY(find_slot(w.tid) && waits_for(find_slot(w.tid), &cond));
+  lock_here(&mutex);
+  go = 1;
+  broadcast_here();
+  pthread_mutex_unlock(&mutex);
+  join(&w);
+  SAY_USE(&mutex, locks, 2, 0, -1);
+  SAY_USE(&cond, condwaits, 0, 0, 1);
+  SAY_USE(&cond, broadcasts, 1, 0, 0);
+}
+
+int main(int count, char **arguments) {
+  CHECK(count >= 2);
+  const char *mode = arguments[1];
+  open_arena();
+  printf("mutex %" PRIxPTR " tid %d\n", (uintptr_t)&mutex, gettid());
+  if (!strcmp(mode, "sites")) exact_counts();
+  else if (!strcmp(mode, "many")) many_locks();
+  else if (!strcmp(mode, "ring")) pairs(atol(arguments[2]));
+  else if (!strcmp(mode, "switch")) two_rounds(NULL);
+  else if (!strcmp(mode, "handler")) handlers();
+  else if (!strcmp(mode, "cond")) conditions();
+  else if (!strcmp(mode, "lives"))
+    for (long i = 0; i < 20; i++) {
+      pthread_t thread;
+      CHECK_EQUAL(pthread_create(&thread, NULL, a_life, (void *)i), 0);
+      CHECK_EQUAL(pthread_join(thread, NULL), 0);
+    }
+  else return 2;
+  end();
+  return 1;
+}

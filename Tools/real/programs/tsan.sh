@@ -1,0 +1,6 @@
+# shellcheck shell=bash disable=SC2034
+# ThreadSanitizer: it stands in front of the same functions as the shim.
+needs="gcc"
+packages="gcc libc6-dev"
+command=("$work/threads")
+prepare() { gcc -g -O1 -pthread -fsanitize=thread "$tools/servers/threads.c" -o "$work/threads"; }
