@@ -22,8 +22,10 @@ extension Snapshot {
       return thread
     }
     guard process.isAlive else { throw .noSuchProcess(pid: pid) }
+    var outline = process.outline
+    outline.isStopped = process.isStopped
     return Snapshot(
-      process: process.outline, threads: threads, modules: modules, vdso: vdso(map, memory), words: [],
+      process: outline, threads: threads, modules: modules, vdso: vdso(map, memory), words: [],
       descriptors: descriptors(of: threads, process), takenAt: Instant(nanoseconds: begin), pauseMilliseconds: 0,
       map: map)
   }

@@ -24,7 +24,7 @@ package final class SnapshotTarget: Target {
     process: LiveProcess? = nil, asksServers: Bool = false
   ) {
     self.process = process
-    isStopped = process?.isStopped ?? false
+    isStopped = snapshot.process.isStopped
     self.snapshot = snapshot
     // What the core leaves out of a module, or a process that has ended meanwhile took along, its file may have.
     self.memory = LayeredMemory([
@@ -52,7 +52,7 @@ package final class SnapshotTarget: Target {
   ) {
     self.init(
       snapshot, memory: ProcessMemory(process), files: ModuleFiles(root: .process(process)),
-      condition: process.isStopped ? LiveProcess.stopped : "running", diagnostics: diagnostics, process: process,
+      condition: snapshot.process.isStopped ? LiveProcess.stopped : "running", diagnostics: diagnostics, process: process,
       asksServers: asksServers)
   }
 

@@ -45,8 +45,9 @@ extension LiveProcess {
 
   /// Every thread that has not ended is stopped, by a signal or by job control: none can do anything until SIGCONT.
   package var isStopped: Bool {
-    let states = threads.filter { !$0.hasEnded }.map(\.state)
-    return !states.isEmpty && states.allSatisfy { $0 == "T" }
+    // One thread's answer is enough for nearly every process there is; ten thousand take a tenth of a second.
+    guard let first = firstLiveTask, thread(ThreadID(first))?.state == "T" else { return false }
+    return threads.allSatisfy { $0.hasEnded || $0.state == "T" }
   }
 }
 
