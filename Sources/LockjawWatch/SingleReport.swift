@@ -121,6 +121,10 @@ extension Examination {
   /// A cycle is there that is not proven and may yet be, or what was there has changed meanwhile.
   package var isOpen: Bool {
     wasOvertaken
-      || diagnosis.findings.contains { $0.isCycle && $0.certainty != .proven && $0.edges.allSatisfy { !$0.isWeak } }
+      || diagnosis.findings.contains {
+        $0.isCycle && $0.certainty != .proven && $0.edges.allSatisfy { !$0.isWeak }
+          // Over process borders that is as certain as it gets.
+          && !(surroundings?.touches($0) ?? false)
+      }
   }
 }

@@ -109,7 +109,8 @@ extension EndToEnd {
         }
         try #require(isStopped == true)
         let result = try await lockjaw(["attach", "--stall", "0.001", "\(program.pid)"])
-        #expect(unwrapped(result.said).contains("stopped by a signal: no thread can run until SIGCONT"), "\(result.said)")
+        #expect(
+          unwrapped(result.said).contains("stopped by a signal: no thread can run until SIGCONT"), "\(result.said)")
         #expect(result.said.hasPrefix("DEADLOCK (inferred)") == isHang, "\(result.said)")
         #expect(!result.said.hasPrefix("LONG HOLD"), "\(result.said)")
         #expect(result.ending == .exit(isHang ? 1 : 0))

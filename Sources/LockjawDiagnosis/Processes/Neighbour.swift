@@ -14,7 +14,8 @@ final class Neighbour {
   let index: Int
   /// Processes between it and that one.
   let hops: Int
-  let mappings: SharedMappings
+  /// Read when they are first needed: a process of a thousand threads has thousands.
+  private(set) lazy var mappings = SharedMappings(process)
   /// What its threads are in, each with the wait if it is in one.
   private(set) var threads: [ThreadState]
   private(set) var words: [Address: LockWord] = [:]
@@ -36,7 +37,6 @@ final class Neighbour {
     self.target = target
     self.arena = arena
     (index, hops, isRead, refusal) = (0, 0, true, nil)
-    mappings = SharedMappings(process)
     snapshot = (target as? SnapshotTarget)?.snapshot
     var states = glance.threads
     let known = Set(states.map(\.tid))
@@ -54,7 +54,6 @@ final class Neighbour {
     self.index = index
     self.hops = hops
     isRead = false
-    mappings = SharedMappings(process)
     target = LiveTarget(process)
     refusal = process.refusal
     threads = process.threads.prefix(Self.threadLimit).filter { !$0.hasEnded }.map {
@@ -71,7 +70,7 @@ final class Neighbour {
     let begin = Instant.now
     for thread in threads where thread.wait == nil {
       if let snapshot, let seen = snapshot.thread(thread.tid) {
-        guard seen.blockingCall != nil else { continue }
+        guard let call = seen.blockingCall, LiveProcess.isEndedByOthers(call: call.number) else { continue }
         // It was asleep when it was stopped, and needs a moment to fall asleep again.
         while process.kernelState(of: thread.tid) == .running, Instant.now.seconds(since: begin) < Self.settlingSeconds
         {

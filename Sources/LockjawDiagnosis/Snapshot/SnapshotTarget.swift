@@ -52,7 +52,8 @@ package final class SnapshotTarget: Target {
   ) {
     self.init(
       snapshot, memory: ProcessMemory(process), files: ModuleFiles(root: .process(process)),
-      condition: snapshot.process.isStopped ? LiveProcess.stopped : "running", diagnostics: diagnostics, process: process,
+      condition: snapshot.process.isStopped ? LiveProcess.stopped : "running", diagnostics: diagnostics,
+      process: process,
       asksServers: asksServers)
   }
 

@@ -20,6 +20,11 @@ extension LiveProcess {
     return sleepers
   }
 
+  /// Whether `kernelWait` may have an answer for a thread in this call.
+  package static func isEndedByOthers(call number: Int) -> Bool {
+    SystemCallName.of(number).map(endedByOthers.contains) ?? false
+  }
+
   /// The calls that `kernelWait` knows.
   private static let endedByOthers: Set<String> = [
     "flock", "fcntl", "read", "readv", "recvfrom", "recvmsg", "write", "writev", "sendto", "sendmsg", "wait4", "waitid",
