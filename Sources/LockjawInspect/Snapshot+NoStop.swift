@@ -30,6 +30,15 @@ extension Snapshot {
       map: map)
   }
 
+  /// With a stop where that changes nothing in the process, else without.
+  ///
+  /// A thread that is stopped while it writes into a full pipe or socket gets a short write when it goes on: its hang may
+  /// end, or what it had to say be cut.
+  /// - Throws: as `take` does.
+  package static func takeGently(pid: Int32) throws(InspectError) -> Snapshot {
+    try LiveProcess(pid: pid).hasBlockedWriter ? takeWithoutStopping(pid: pid) : take(pid: pid)
+  }
+
   private static func thread(
     _ live: LiveThread, _ process: LiveProcess, _ memory: ProcessMemory, _ map: MemoryMap, slept: UInt64?
   ) -> Thread {

@@ -24,6 +24,8 @@ final class Neighbour {
   private(set) var arena: ArenaReader?
   private(set) var snapshot: Snapshot?
   private(set) var isRead: Bool
+  /// Who it was when it was first looked at.
+  let outline: ProcessOutline
   /// Why its threads' calls cannot be seen; `nil` where they can.
   let refusal: String?
   private var slept: [ThreadID: UInt64] = [:]
@@ -34,6 +36,7 @@ final class Neighbour {
   /// The process that the diagnosis is about, of which `glance` has told the waits.
   init(itself process: LiveProcess, _ glance: Examination.Glance, target: any Target, arena: ArenaReader?) {
     self.process = process
+    outline = process.outline
     self.target = target
     self.arena = arena
     (index, hops, isRead, refusal) = (0, 0, true, nil)
@@ -51,6 +54,7 @@ final class Neighbour {
   /// Another process, seen from outside.
   init(_ process: LiveProcess, index: Int, hops: Int) {
     self.process = process
+    outline = process.outline
     self.index = index
     self.hops = hops
     isRead = false
@@ -106,7 +110,7 @@ final class Neighbour {
     } else {
       guard
         let taken = try? mayStop
-          ? Snapshot.take(pid: process.pid) : Snapshot.takeWithoutStopping(pid: process.pid)
+          ? Snapshot.takeGently(pid: process.pid) : Snapshot.takeWithoutStopping(pid: process.pid)
       else { return }
       let still = SnapshotTarget(running: taken, process: process)
       (snapshot, target) = (taken, still)
@@ -129,7 +133,7 @@ final class Neighbour {
   /// Registers and stacks of its threads, for a report, where they have not been taken yet.
   func takeStacks(mayStop: Bool) {
     guard snapshot == nil, refusal == nil else { return }
-    snapshot = try? mayStop ? Snapshot.take(pid: process.pid) : Snapshot.takeWithoutStopping(pid: process.pid)
+    snapshot = try? mayStop ? Snapshot.takeGently(pid: process.pid) : Snapshot.takeWithoutStopping(pid: process.pid)
   }
 
   /// The words of locks that are waited for, as they are now.

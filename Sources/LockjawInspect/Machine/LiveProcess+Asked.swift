@@ -23,9 +23,13 @@ extension LiveProcess {
   }
 
   /// Name and arguments, for people: "4711 (sleep 60)".
+  package var nameInFull: String { outline.nameInFull }
+}
+
+extension ProcessOutline {
+  /// "4711 (sleep 60)"; the number alone where nothing else is known.
   package var nameInFull: String {
-    let command = commandLine.joined(separator: " ")
-    let name = command.isEmpty ? (try? ProcFile.text("\(directory)/comm")) ?? "" : command
-    return name.isEmpty ? "\(pid)" : "\(pid) (\(name.count > 80 ? name.prefix(79) + "…" : name[...]))"
+    let name = command.isEmpty ? name : command
+    return name.isEmpty ? "\(identity.pid)" : "\(identity.pid) (\(name.count > 80 ? name.prefix(79) + "…" : name[...]))"
   }
 }
