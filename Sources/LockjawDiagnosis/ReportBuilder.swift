@@ -83,7 +83,7 @@ package struct ReportBuilder {
       modules: stackReader.coverage,
       diagnostics: target.diagnostics + (arena?.quietness.map { [$0] } ?? []) + stackReader.diagnostics
         + runtimeLimits + otherReaders.sorted { $0.key < $1.key }.flatMap(\.value.diagnostics) + unlisted(threads)
-        + missedHeartbeats,
+        + missedHeartbeats + unseen(threads),
       losses: losses, timing: timing,
       source: source)
   }
@@ -110,17 +110,23 @@ package struct ReportBuilder {
 
   /// "thread 4242 "loader", which holds it, is asleep in read (fd 3: pipe:[991])"
   private func culpritSentence(_ raw: RawFinding) -> [String] {
-    guard let culprit = raw.culprit, raw.kind == .longHold else { return [] }
+    guard let culprit = raw.culprit, raw.kind == .longHold || raw.kind == .hostStarved else { return [] }
     let name = name(of: culprit)
     let activity = target.activity(of: culprit) ?? raw.culpritState.map(Self.words)
-    return activity.map { ["thread \(culprit)\(name.isEmpty ? "" : " \"\(name)\""), which holds it, \($0)"] } ?? []
+    return (activity.map { ["thread \(culprit)\(name.isEmpty ? "" : " \"\(name)\""), which holds it, \($0)"] } ?? [])
+      + target.elaboration(of: culprit)
   }
 
   /// What the reading of inlined locks rests on.
   private func grounds(_ raw: RawFinding) -> [String] {
     let objects = Set(raw.edges.map(\.object)).sorted()
-    return raw.edges.prefix(8).compactMap { examination.grounds[$0.waiter] }
-      + objects.prefix(8).compactMap { examination.owners[$0]?.check }
+    let sentences =
+      raw.edges.prefix(8).compactMap { examination.grounds[$0.waiter] }
+      + objects.prefix(8).flatMap { object in
+        examination.owners[object].map { [$0.check] + $0.notes } ?? []
+      }
+    // A finding about the lock itself has said what was missing.
+    return sentences.filter { !raw.evidence.contains($0) }
   }
 
   private func refusals(_ raw: RawFinding) -> [String] {
@@ -155,7 +161,8 @@ package struct ReportBuilder {
   /// By what name the program knows the first holder's hold.
   private func guardVariable(_ raw: CandidateEdge) -> GuardVariable? {
     // Of a cycle of a thousand threads nobody reads a thousand names.
-    guard let holder = raw.holders.first, lockOrder.prefix(Self.fewThreads).contains(where: { $0.address == raw.object })
+    guard let holder = raw.holders.first,
+      lockOrder.prefix(Self.fewThreads).contains(where: { $0.address == raw.object })
     else { return nil }
     return reader(of: holder).guardVariable(of: raw.object, held: byThread[holder], holder, heldIn: found(raw)?.heldIn)
   }
@@ -245,6 +252,15 @@ package struct ReportBuilder {
     return order.prefix(limit).map(threadReport)
   }
 
+  /// Threads of the report whose stacks a snapshot could not take, and why.
+  private func unseen(_ threads: [ThreadReport]) -> [String] {
+    let shown = Set(threads.map(\.tid))
+    return (snapshot?.threads ?? []).compactMap { thread in
+      guard shown.contains(thread.tid), let missing = thread.missing else { return nil }
+      return "The stack of thread \(thread.tid) is not known. \(missing)"
+    }
+  }
+
   private var runtimeLimits: [String] {
     RuntimeLimits.sentences(target.modules, files: target.symbols().files, hasArena: arena != nil)
   }
@@ -269,7 +285,7 @@ package struct ReportBuilder {
         holds: holds(thread))
     }
     return ThreadReport(
-      tid: tid, name: name(of: tid), state: told(thread.wait).map(waiting) ?? activity(tid),
+      tid: tid, name: name(of: tid), state: state(of: thread),
       stack: reader(of: tid).stack(of: thread), holds: holds(thread),
       waitsFor: thread.wait.flatMap { lockIDs[$0.object] }, process: thread.process,
       breadcrumb: thread.process == nil ? arena?.breadcrumb(inSlot: thread.slot)?.text : nil)
@@ -280,10 +296,10 @@ package struct ReportBuilder {
     thread.held.filter { !$0.type.isKernelObject || $0.type == .fileLock }.compactMap { lockIDs[$0.object] }
   }
 
-  /// A wait for what the kernel keeps, of which no finding speaks, is better told by its system call; a core tells it so, too.
-  private func told(_ wait: Wait?) -> Wait? {
-    guard let wait, wait.type.isKernelObject, lockIDs[wait.object] == nil else { return wait }
-    return nil
+  /// The kernel's own words say more of a wait that it keeps: which call, on which descriptor.
+  private func state(of thread: ThreadState) -> String {
+    guard let wait = thread.wait, !wait.isFromKernel else { return activity(thread.tid) }
+    return waiting(wait)
   }
 
   private func waiting(_ wait: Wait) -> String {
@@ -291,8 +307,6 @@ package struct ReportBuilder {
       switch wait.type {
       case .join: wait.companion.rawValue == 0 ? "for a thread to end" : "for thread \(wait.companion.rawValue) to end"
       case .condition: "on condition \(wait.object)"
-      case .child: "for a child to end"
-      case .pipe, .socket: "for the other end of a \(wait.type.rawValue)"
       default: "for \(wait.type.rawValue) \(lockIDs[wait.object] ?? "\(wait.object)")"
       }
     return "waiting \(what)" + (wait.mode == .read || wait.mode == .write ? " to \(wait.mode.rawValue)" : "")
@@ -303,7 +317,6 @@ package struct ReportBuilder {
   private func name(of tid: ThreadID) -> String { target.threadName(tid) ?? byThread[tid]?.name ?? "" }
 
   private func activity(_ tid: ThreadID) -> String {
-    if let snapshotState = snapshot?.thread(tid)?.missing { return snapshotState }
     return target.activity(of: tid) ?? Self.words(examination.kernel[tid] ?? .unknown(reason: "not asked"))
   }
 
