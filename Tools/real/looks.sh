@@ -26,6 +26,8 @@ one_look() { # PID KIND
     is_really_there "$pid" || excuse=gone
     # gdb's own program: the kernel allows one tracer.
     ! grep -q 'is being traced by' "$errors" || excuse=refused
+    # In the middle of an exec, on a busy machine.
+    ! grep -q '^lockjaw: No thread of process .* could be stopped' "$errors" || excuse=unstoppable
     if [[ -n $excuse ]]; then
       verdicts[$excuse]=$((${verdicts[$excuse]:-0} + 1))
       return 0
