@@ -10,6 +10,8 @@ package enum InspectError: Error, Hashable, Sendable, CustomStringConvertible {
   /// `remedy` names the exact right that is missing.
   case notPermitted(pid: Int32, remedy: String)
   case thirtyTwoBit(pid: Int32)
+  /// Not one of its threads stopped in time.
+  case notStopped(pid: Int32)
   /// The pid belongs to another process by now.
   case replaced(pid: Int32)
   case notAnELFFile(path: String, reason: String)
@@ -28,6 +30,7 @@ package enum InspectError: Error, Hashable, Sendable, CustomStringConvertible {
     case .tracedByAnother: "traced-by-another"
     case .notPermitted: "not-permitted"
     case .thirtyTwoBit: "32-bit"
+    case .notStopped: "not-stopped"
     case .replaced: "replaced"
     case .notAnELFFile: "not-elf"
     case .notACore: "not-core"
@@ -52,6 +55,9 @@ package enum InspectError: Error, Hashable, Sendable, CustomStringConvertible {
       "The kernel does not let this user inspect process \(pid): \(remedy)"
     case .thirtyTwoBit(let pid):
       "Process \(pid) is a 32-bit program; lockjaw reads 64-bit x86 programs only."
+    case .notStopped(let pid):
+      "No thread of process \(pid) could be stopped in time, as happens while a program is being executed or waits in vfork, "
+        + "or on a machine without time to spare; nothing was written. Try again."
     case .replaced(let pid):
       "Process \(pid) has ended, and its number now belongs to another one."
     case .notAnELFFile(let path, let reason):

@@ -14,6 +14,8 @@ package struct Dump {
   /// - Throws: what hinders the snapshot, or the file.
   package init(_ process: LiveProcess, to path: String, isCompressed: Bool = false) throws(InspectError) {
     let snapshot = try Snapshot.take(pid: process.pid)
+    // A core without a thread is none: nobody could read it.
+    guard snapshot.threads.contains(where: { $0.registers != nil }) else { throw .notStopped(pid: process.pid) }
     // The diagnosis itself says which memory it needs; what it finds is for the reader of the file.
     let memory = RecordingMemory(ProcessMemory(process))
     let target = SnapshotTarget(
