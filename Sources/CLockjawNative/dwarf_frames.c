@@ -120,7 +120,7 @@ static const char *qualified_name(lj_dwarf *d, Dwarf_Die *die) {
 }
 
 // The chain of inlined calls at `pc`, outermost first. Returns its length.
-static size_t inlined_calls(Dwarf_Die *function, Dwarf_Addr pc, Dwarf_Die *chain) {
+static size_t inlined_calls(lj_dwarf_index *index, Dwarf_Die *function, Dwarf_Addr pc, Dwarf_Die *chain) {
   size_t depth = 0;
   Dwarf_Die at = *function;
   for (int level = 0; level < MAX_BLOCK_DEPTH && depth < MAX_INLINE_DEPTH; level++) {
@@ -132,13 +132,13 @@ static size_t inlined_calls(Dwarf_Die *function, Dwarf_Addr pc, Dwarf_Die *chain
       int tag = dwarf_tag(&child);
       bool is_call = tag == DW_TAG_inlined_subroutine;
       bool is_block = tag == DW_TAG_lexical_block || tag == DW_TAG_try_block || tag == DW_TAG_catch_block;
-      if ((is_call || is_block) && dwarf_haspc(&child, pc) > 0) {
+      if ((is_call || is_block) && lj_index_covers(index, &child, pc)) {
         if (is_call) chain[depth++] = child;
         at = child;
         goes_deeper = true;
         break;
       }
-    } while (++siblings < MAX_SIBLINGS && dwarf_siblingof(&child, &child) == 0);
+    } while (++siblings < MAX_SIBLINGS && lj_index_step(index) && dwarf_siblingof(&child, &child) == 0);
     if (!goes_deeper) return depth;
   }
   return depth;
@@ -186,7 +186,7 @@ size_t lj_dwarf_frames(lj_dwarf *d, uint64_t pc, lj_dwarf_frame *frames, size_t 
   }
   bool qualifies = is_whole && has_namespaces(&unit);
   // `chain` goes inwards, frames go outwards: the function itself is the last.
-  size_t depth = inlined_calls(&function, pc, chain), count = 0;
+  size_t depth = inlined_calls(&d->index, &function, pc, chain), count = 0;
   for (size_t i = depth + 1; i-- > 0 && count < capacity;) {
     Dwarf_Die *die = i == 0 ? &function : &chain[i - 1];
     const char *linkage = linkage_name(die);

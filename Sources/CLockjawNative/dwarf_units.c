@@ -14,8 +14,14 @@
 // A damaged file can link DIEs in a circle or nest them for ever.
 enum { MAX_DEPTH = 64, MAX_DIES_PER_UNIT = 4 << 20 };
 
-static void add(lj_die_table *table, Dwarf_Addr low, Dwarf_Addr high, const Dwarf_Die *die) {
-  if (low >= high) return;
+bool lj_index_step(lj_dwarf_index *index) {
+  if (index->steps >= LJ_MOST_STEPS) return false;
+  index->steps++;
+  return true;
+}
+
+static void add(lj_dwarf_index *index, lj_die_table *table, Dwarf_Addr low, Dwarf_Addr high, const Dwarf_Die *die) {
+  if (low >= high || index->ranges >= LJ_MOST_RANGES) return;
   if (table->count == table->capacity) {
     size_t capacity = table->capacity ? table->capacity * 2 : 64;
     lj_die_range *grown = realloc(table->ranges, capacity * sizeof *grown);
@@ -24,12 +30,22 @@ static void add(lj_die_table *table, Dwarf_Addr low, Dwarf_Addr high, const Dwar
     table->capacity = capacity;
   }
   table->ranges[table->count++] = (lj_die_range){low, high, *die};
+  index->ranges++;
 }
 
 // A function may lie in several pieces: its cold part is moved away from the rest.
-static void add_ranges(lj_die_table *table, Dwarf_Die *die) {
+static void add_ranges(lj_dwarf_index *index, lj_die_table *table, Dwarf_Die *die) {
   Dwarf_Addr base, low, high;
-  for (ptrdiff_t at = 0; (at = dwarf_ranges(die, at, &base, &low, &high)) > 0;) add(table, low, high, die);
+  for (ptrdiff_t at = 0; lj_index_step(index) && (at = dwarf_ranges(die, at, &base, &low, &high)) > 0;)
+    add(index, table, low, high, die);
+}
+
+bool lj_index_covers(lj_dwarf_index *index, Dwarf_Die *die, Dwarf_Addr pc) {
+  Dwarf_Addr base, low, high;
+  for (ptrdiff_t at = 0; lj_index_step(index) && (at = dwarf_ranges(die, at, &base, &low, &high)) > 0;) {
+    if (low <= pc && pc < high) return true;
+  }
+  return false;
 }
 
 static int by_low(const void *a, const void *b) {
@@ -68,7 +84,7 @@ static void build_units(lj_dwarf_index *index, Dwarf *dwarf) {
   uint8_t type;
   while (dwarf_get_units(dwarf, unit, &unit, NULL, &type, &die, NULL) == 0) {
     // A skeleton's code is described in a file of its own; its ranges stand in the skeleton.
-    if (type == DW_UT_compile || type == DW_UT_skeleton) add_ranges(&index->units, &die);
+    if (type == DW_UT_compile || type == DW_UT_skeleton) add_ranges(index, &index->units, &die);
   }
   sort(&index->units);
 }
@@ -122,15 +138,15 @@ static bool may_contain_functions(int tag) {
 }
 
 // `left` is what remains of the unit's budget of DIEs.
-static void collect(lj_die_table *table, Dwarf_Die *parent, int depth, unsigned *left) {
+static void collect(lj_dwarf_index *index, lj_die_table *table, Dwarf_Die *parent, int depth, unsigned *left) {
   Dwarf_Die child;
   if (depth > MAX_DEPTH || dwarf_child(parent, &child) != 0) return;
   do {
-    if (*left == 0) return;
+    if (*left == 0 || !lj_index_step(index)) return;
     --*left;
     int tag = dwarf_tag(&child);
-    if (tag == DW_TAG_subprogram) add_ranges(table, &child);
-    if (may_contain_functions(tag)) collect(table, &child, depth + 1, left);
+    if (tag == DW_TAG_subprogram) add_ranges(index, table, &child);
+    if (may_contain_functions(tag)) collect(index, table, &child, depth + 1, left);
   } while (dwarf_siblingof(&child, &child) == 0);
 }
 
@@ -148,7 +164,7 @@ bool lj_index_function(lj_dwarf_index *index, Dwarf_Die *unit, Dwarf_Addr pc, Dw
   lj_unit_functions *entry = &index->functions[index->function_tables++];
   *entry = (lj_unit_functions){.unit = unit->addr};
   unsigned left = MAX_DIES_PER_UNIT;
-  collect(&entry->functions, unit, 0, &left);
+  collect(index, &entry->functions, unit, 0, &left);
   sort(&entry->functions);
   return find(&entry->functions, pc, function);
 }

@@ -17,7 +17,8 @@ extension Snapshot {
   ///
   /// The stop is not wholly transparent: `epoll_wait` and `sigtimedwait` return `EINTR` in the target.
   ///
-  /// - Parameter deadline: how long to wait for threads to stop; those that have not by then are left out.
+  /// - Parameter deadline: how long to wait for threads that may never stop (one inside vfork); those that have not by then
+  ///   are left out. Threads that only lack a processor are waited for longer.
   /// - Throws: every case of `InspectError` that concerns a process.
   package static func take(pid: Int32, deadline: Duration = .milliseconds(100)) throws(InspectError) -> Snapshot {
     let process = try LiveProcess(pid: pid)
@@ -97,7 +98,7 @@ extension Snapshot {
 
     guard process.isAlive else { throw .noSuchProcess(pid: process.pid) }
     let images = stacks.images()
-    let milliseconds = deadlineNanoseconds / 1_000_000
+    let milliseconds = Int(pause)
     let threads = try registers.map { tid, raw throws(InspectError) -> Thread in
       let name = names[tid] ?? process.thread(ThreadID(tid))?.name ?? ""
       guard let raw else {

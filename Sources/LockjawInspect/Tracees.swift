@@ -35,7 +35,12 @@ struct Tracees: ~Copyable {
     }
   }
 
-  /// Interrupts all and waits for each, but not beyond `deadline` (CLOCK_MONOTONIC).
+  /// A thread that has only to be given a processor stops the moment it gets one. On a machine that is overloaded that
+  /// takes longer than any thread that cannot stop should be waited for; and the process would not run meanwhile either.
+  private static let patienceNanoseconds: UInt64 = 3_000_000_000
+
+  /// Interrupts all and waits for each, but not beyond `deadline` (CLOCK_MONOTONIC) for what cannot be stopped: a thread
+  /// inside vfork, or in a sleep that nothing interrupts.
   ///
   /// A thread that was not stopped yet may have started another meanwhile, so the list is read again until
   /// everything known is stopped and nothing new is listed.
@@ -44,8 +49,10 @@ struct Tracees: ~Copyable {
     while true {
       for index in firstUninterrupted..<ids.count { _ = lj_ptrace_interrupt(ids[index]) }
       firstUninterrupted = ids.count
-      wait(deadline: deadline)
-      guard monotonicNanoseconds() < deadline, hasUnknownThreads, (try? seizeNew()) ?? false else { return }
+      let haveStopped = wait(deadline: deadline)
+      guard haveStopped, monotonicNanoseconds() < deadline &+ Self.patienceNanoseconds, hasUnknownThreads,
+        (try? seizeNew()) ?? false
+      else { return }
     }
   }
 
@@ -78,17 +85,29 @@ struct Tracees: ~Copyable {
     }
   }
 
-  private mutating func wait(deadline: UInt64) {
+  /// - Returns: whether all have stopped.
+  private mutating func wait(deadline: UInt64) -> Bool {
     var pending = ids.indices.filter { if case .running = phases[$0] { true } else { false } }
     while !pending.isEmpty {
       let before = pending.count
       for index in pending { poll(index) }
       pending.removeAll { if case .running = phases[$0] { false } else { true } }
-      if pending.isEmpty || monotonicNanoseconds() >= deadline { return }
+      if pending.isEmpty { return true }
+      let now = monotonicNanoseconds()
+      if now >= deadline {
+        guard now < deadline &+ Self.patienceNanoseconds, pending.contains(where: { lacksProcessor(ids[$0]) }) else {
+          return false
+        }
+        usleep(1000)
+        continue
+      }
       // The rest need a processor to stop on: leave it to them for a moment.
       if pending.count == before { usleep(50) } else { sched_yield() }
     }
+    return true
   }
+
+  private func lacksProcessor(_ id: Int32) -> Bool { process.thread(ThreadID(id))?.state == "R" }
 
   private mutating func poll(_ index: Int) {
     var signal: Int32 = 0

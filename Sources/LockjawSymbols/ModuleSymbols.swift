@@ -170,7 +170,7 @@ final class ModuleSymbols {
   private func openDWARF() -> OpaquePointer? {
     for file in [file, debugFile] {
       guard let file, file.section(named: ".debug_info") != nil else { continue }
-      guard let handle = open(file) else { return nil }
+      guard file.unpacksReasonably, let handle = open(file) else { return nil }
       addAlternate(to: handle, of: file)
       return handle
     }
@@ -189,7 +189,7 @@ final class ModuleSymbols {
     let rest = UInt64(name.utf8.count + 1)
     let buildID = rest < link.size ? file.hexadecimal(at: link.offset + rest, count: Int(link.size - rest)) : ""
     alternateFile = debugFiles.alternate(buildID: buildID, name: name, path: file.path)
-    let alternate = alternateFile.flatMap { open($0) }
+    let alternate = alternateFile.flatMap { $0.unpacksReasonably ? open($0) : nil }
     missesAlternate = alternate == nil
     lj_dwarf_set_alternate(handle, alternate)
   }

@@ -171,6 +171,93 @@ struct HostileInputTests {
     }
   }
 
+  @Test("Ranges by the million that belong to functions by the thousand cost seconds at most, and bounded memory")
+  func manyRanges() throws {
+    // One list of ranges, which every function and every block of the unit claims for its own: 4,000 million in all.
+    let program = try Program(
+      .assembly, name: "ranges", flags: ["-nostdlib", "-static-pie"],
+      source: """
+        .text
+        .globl _start
+        _start: .rept 4096
+        nop
+        .endr
+        end:
+        .section .debug_abbrev,"",@progbits
+        .uleb128 1, 0x11
+        .byte 1
+        .uleb128 0x11, 0x01, 0x12, 0x07, 0, 0
+        .uleb128 2, 0x2e
+        .byte 1
+        .uleb128 0x03, 0x08, 0x55, 0x17, 0, 0
+        .uleb128 3, 0x0b
+        .byte 0
+        .uleb128 0x55, 0x17, 0, 0
+        .byte 0
+        .section .debug_info,"",@progbits
+        .long after - before
+        before: .short 4
+        .long 0
+        .byte 8
+        .uleb128 1
+        .quad _start, end - _start
+        .rept 20000
+        .uleb128 2
+        .asciz "f"
+        .long 0
+        .uleb128 3
+        .long 0
+        .byte 0
+        .endr
+        .byte 0
+        after:
+        .section .debug_ranges,"",@progbits
+        .rept 100000
+        .quad 1, 2
+        .endr
+        .quad 0, 0
+        """)
+    let file = try ELFFile(path: program.path)
+    let module = try #require(loaded(file, path: program.path))
+    let symbolizer = Symbolizer(modules: [module], files: ModuleFiles(), debugInfoCache: nil)
+    let memory = try Self.peakMemory()
+    var time = timespec()
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+    let begin = Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+    for offset in 0..<40 {
+      let frames = symbolizer.frames(at: Address(module.textStart.rawValue + UInt64(offset)), isReturnAddress: false)
+      #expect(frames.last?.function == "_start" || frames.last?.function == "f")
+    }
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+    // Of this thread's own processor time, so that other tests do not count; some five seconds unoptimised.
+    #expect(Double(time.tv_sec) + Double(time.tv_nsec) / 1e9 - begin < 30)
+    #expect(try Self.peakMemory() - memory < 2 << 30)
+  }
+
+  /// Of this process, in bytes.
+  private static func peakMemory() throws -> Int {
+    let status = try Command.succeed(["cat", "/proc/\(getpid())/status"])
+    let line = try #require(status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") })
+    return (Int(line.split(separator: " ").dropLast().last?.drop { !$0.isNumber } ?? "") ?? 0) * 1024
+  }
+
+  @Test("Compressed sections that claim to be a thousand times the file are not unpacked; ordinary ones are")
+  func compressedSections() throws {
+    let program = try Program(.cpp, name: "victim", flags: ["-g", "-O1", "-gz"], source: Self.source)
+    let file = try ELFFile(path: program.path)
+    let section = try #require(file.section(named: ".debug_info"))
+    try #require(section.isCompressed)
+    #expect(file.unpacksReasonably)
+    let copy = try Program(copying: program, name: "bomb")
+    let bytes = try #require(fopen(copy.path, "r+"))
+    var claimed = UInt64(1) << 36
+    fseek(bytes, Int(section.offset) + 8, SEEK_SET)
+    fwrite(&claimed, 8, 1, bytes)
+    fclose(bytes)
+    #expect(try !ELFFile(path: copy.path).unpacksReasonably)
+    try exercise(copy.path, seed: 1, unwinding: false, naming: true)
+  }
+
   @Test("Random registers over random memory end at once")
   func noise() throws {
     let own = try LiveProcess(pid: getpid())

@@ -96,6 +96,27 @@ package final class ELFFile: @unchecked Sendable {
     return try? ELFFile(descriptor: unpacked.descriptor, path: "\(path) (.gnu_debugdata)")
   }
 
+  /// Whether the compressed sections claim no more than a compiler's debug information unpacks to: who asks libdw for
+  /// them has it all in memory. A few times the file is usual; deflate can do a thousand times.
+  package var unpacksReasonably: Bool {
+    let most = UInt64(byteCount) * 16 + 64 << 20
+    var total: UInt64 = 0
+    for section in sections where section.occupiesFile {
+      // Elf64_Chdr; before it was defined, GNU tools wrote "ZLIB" and the size, highest byte first, into .zdebug_ sections.
+      let claimed: UInt64? = withBytes { bytes in
+        guard section.size >= 24, let base = bytes.baseAddress else { return nil }
+        let content = ELFBytes(base: base, count: bytes.count)
+        if section.isCompressed { return content.load(UInt64.self, at: section.offset + 8) }
+        guard section.name.hasPrefix(".zdebug_") else { return nil }
+        return content.load(UInt64.self, at: section.offset + 4)?.byteSwapped
+      }
+      let (sum, overflow) = total.addingReportingOverflow(claimed ?? 0)
+      guard !overflow, sum <= most else { return false }
+      total = sum
+    }
+    return true
+  }
+
   package func section(named name: String) -> ELFSection? { sections.first { $0.name == name } }
 
   /// The bytes of a section up to the first zero: `.gnu_debuglink` and the like begin with a name.
