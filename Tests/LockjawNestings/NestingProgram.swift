@@ -41,8 +41,8 @@ package final class NestingProgram {
     package var speed: String {
       let columns = speedColumns.split(separator: "|").map { $0.filter { $0 != " " } }
       guard columns.count == 8 else { return speedColumns }
-      return "\(columns[1]) runs of \(columns[2]) instructions: median \(columns[3]) µs, p90 \(columns[4]), mean \(columns[5]), "
-        + "longest \(columns[6]); whole search of \(columns[0]) threads: \(columns[7]) ms"
+      return "\(columns[1]) runs of \(columns[2]) instructions: median \(columns[3]) µs, p90 \(columns[4]), "
+        + "mean \(columns[5]), longest \(columns[6]); whole search of \(columns[0]) threads: \(columns[7]) ms"
     }
 
     /// Threads, runs, mean instructions; median, 90th percentile, mean and longest run in µs; median search in ms.
@@ -54,7 +54,8 @@ package final class NestingProgram {
       let times = [Int(each[each.count / 2]), Int(each[each.count * 9 / 10]), mean, Int(longest)].map {
         "\(Double($0 / 100) / 10)"
       }
-      return ([threads, each.count, instructions / each.count].map { "\($0)" } + times
+      return
+        ([threads, each.count, instructions / each.count].map { "\($0)" } + times
         + ["\(Double(whole[whole.count / 2] / 100_000) / 10)"]).joined(separator: " | ")
     }
   }
