@@ -57,6 +57,10 @@ package struct Diagnosis: Hashable, Sendable {
     findings += survey.unknownHangs(isExplained: isExplained)
     findings += survey.contention()
     if findings.isEmpty { findings += survey.idleness() }
+    // A cycle's own witnesses have spoken of its locks.
+    for index in findings.indices where !survey.isOfCycle(findings[index]) {
+      findings[index].evidence += graph.notes(about: Set(findings[index].edges.map(\.object)))
+    }
     // Stable: within one kind the order of the rules.
     findings = findings.enumerated().sorted {
       ($0.element.kind, $0.offset) < ($1.element.kind, $1.offset)
@@ -68,6 +72,25 @@ package struct Diagnosis: Hashable, Sendable {
   package func keeping(_ isConfirmed: (RawFinding) -> Bool) -> Diagnosis {
     let kept = findings.filter(isConfirmed)
     return kept.count == findings.count ? self : Diagnosis(verdict: Self.verdict(of: kept), findings: kept)
+  }
+
+  /// Without what a process that is stopped as a whole shows only because it is: that nobody is awake to end a wait, and
+  /// that its holders do not move.
+  package func ofStopped() -> Diagnosis {
+    keeping { finding in
+      switch finding.kind {
+      case .hangUnknown, .lostWakeup, .livelock, .longHold, .hostStarved: false
+      default: true
+      }
+    }
+  }
+
+  /// The same verdict rules over other findings, the most serious first.
+  func rebuilt(_ findings: [RawFinding]) -> Diagnosis {
+    let sorted = findings.enumerated().sorted {
+      ($0.element.kind, $0.offset) < ($1.element.kind, $1.offset)
+    }.map(\.element)
+    return Diagnosis(verdict: Self.verdict(of: sorted), findings: sorted)
   }
 
   /// With a sentence more among the evidence of some findings.

@@ -93,12 +93,11 @@ struct RandomReport {
       evidence: pick([.arena, .ownerField, .lockWord, .landingPad, .forwardRun, .stack, .none]),
       waitsAt: maybe { $0.frame() },
       heldSinceAt: maybe { $0.frame() }, heldIn: maybe { $0.frame() }, releasedAt: maybe { $0.frame() },
-      guardVariable: maybe { $0.guardVariable() },
+      guardVariable: maybe {
+        GuardVariable(
+          name: $0.text(), file: $0.maybe { $0.text() }, line: $0.maybe { $0.pick([0, 1, -1, .max, .min]) })
+      },
       heldMode: maybe { $0.pick([.exclusive, .read, .write, .signal]) }, waitingForSeconds: seconds())
-  }
-  mutating func guardVariable() -> GuardVariable {
-    GuardVariable(
-      name: text(), file: maybe { $0.text() }, line: maybe { $0.pick([0, 1, -1, .max, .min]) })
   }
   mutating func report() -> Report {
     Report(
