@@ -164,7 +164,8 @@ package struct ReportBuilder {
     guard let holder = raw.holders.first,
       lockOrder.prefix(Self.fewThreads).contains(where: { $0.address == raw.object })
     else { return nil }
-    return reader(of: holder).guardVariable(of: raw.object, held: byThread[holder], holder, heldIn: found(raw)?.heldIn)
+    return reader(of: holder).guardVariable(
+      of: raw.object, held: byThread[holder], holder, heldIn: found(raw)?.heldIn)
   }
 
   /// The first holder's hold as the search found it.

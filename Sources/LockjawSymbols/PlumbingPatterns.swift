@@ -7,7 +7,8 @@ enum PlumbingPatterns {
 
   /// Runtimes that programs enter through, and whose functions nobody's bug is in: even named ones fold.
   static let closedLibraries = [
-    "libgcc_s.so", "libdispatch.so", "libBlocksRuntime.so", "libswift_Concurrency.so", "libtsan.so", "libasan.so",
+    "libgcc_s.so", "libabsl_synchronization.so", "libdispatch.so", "libBlocksRuntime.so", "libswift_Concurrency.so",
+    "libtsan.so", "libasan.so",
     "libubsan.so",
   ]
 
@@ -92,6 +93,10 @@ enum PlumbingPatterns {
     " as core::ops::function::FnMut<", " as core::ops::function::Fn<", "::__rust_begin_short_backtrace",
     "std::sys::backtrace::__rust_", "std::sys_common::backtrace::__rust_", "::_M_invoke(", "in Synchronization.Mutex.",
     "of Synchronization.Mutex.", ".$main() -> ()",
+    // abseil, whose names have a namespace for each release
+    "::synchronization_internal::", "::Mutex::Lock()", "::Mutex::LockSlow", "::Mutex::ReaderLock()",
+    "::Mutex::WriterLock()", "::Mutex::Await", "::Mutex::Block(", "::CondVar::Wait", "::MutexLock::",
+    "::ReaderMutexLock::", "::WriterMutexLock::", "::ReleasableMutexLock::",
   ]
 
   /// CPython's interpreter loop, calls, start and locks. Some of these names are anybody's (`thread_run`), so they

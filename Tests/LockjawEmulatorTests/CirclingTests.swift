@@ -1,4 +1,3 @@
-import LockjawModel
 import Testing
 
 @testable import LockjawEmulator
@@ -56,29 +55,5 @@ struct CirclingTests {
     // Another place knows nothing of it, and what ends by itself is run once.
     run(0x3000) { $0 == .result(0) }
     #expect(tried == [.result(0)] && !circling.isCircling(0x3000))
-  }
-
-  @Test("abseil's words: unlocking and locking are told apart by what they want, whoever waits")
-  func abseil() {
-    let mutex = LockSemantics(.abseilMutex, at: Address(0x1000))
-    func meaning(_ access: LockAccess, word: UInt64 = 0, isRepeated: Bool = false) -> (LockOperation, UInt64?) {
-      mutex.meaning(of: access, offset: 0, width: 8, word: word, isRepeated: isRepeated)
-    }
-    // Held, with a queue behind it: a look finds it held and nobody waiting, the same instruction's next look finds it free.
-    let written: UInt64 = 0x7F00_0000_1200 | 8 | 4
-    #expect(meaning(.load, word: written) == (.neutral, 8))
-    #expect(meaning(.load, word: written, isRepeated: true) == (.neutral, 0))
-    #expect(meaning(.load, word: 0x7F00_0000_1200 | 1 | 4).1 == 0x201)
-    #expect(meaning(.load).1 == 0)
-    #expect(meaning(.compareExchange(expected: 8, new: 0)) == (.release(.write), 8))
-    #expect(meaning(.compareExchange(expected: 0, new: 8)) == (.acquire(.write), 0))
-    #expect(meaning(.compareExchange(expected: 0x201, new: 0x101)) == (.release(.read), 0x201))
-    #expect(meaning(.compareExchange(expected: 0x101, new: 0)) == (.release(.read), 0x101))
-    #expect(meaning(.compareExchange(expected: 0, new: 0x101)) == (.acquire(.read), 0))
-    #expect(meaning(.compareExchange(expected: 0x201, new: 0x301)) == (.acquire(.read), 0x201))
-    // It queues itself.
-    #expect(meaning(.compareExchange(expected: 8, new: 0x7F00_0000_1300 | 8 | 4)).0 == .acquire(nil))
-    // Somebody else has it as before.
-    #expect(meaning(.compareExchange(expected: 8, new: 8 | 64)).0 == .neutral)
   }
 }

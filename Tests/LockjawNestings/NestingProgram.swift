@@ -41,9 +41,8 @@ package final class NestingProgram {
     package var speed: String {
       let columns = speedColumns.split(separator: "|").map { $0.filter { $0 != " " } }
       guard columns.count == 8 else { return speedColumns }
-      return
-        "\(columns[1]) runs of \(columns[2]) instructions: median \(columns[3]) µs, p90 \(columns[4]), mean \(columns[5]), "
-        + "longest \(columns[6]); whole search of \(columns[0]) threads: \(columns[7]) ms"
+      return "\(columns[1]) runs of \(columns[2]) instructions: median \(columns[3]) µs, p90 \(columns[4]), "
+        + "mean \(columns[5]), longest \(columns[6]); whole search of \(columns[0]) threads: \(columns[7]) ms"
     }
 
     /// Threads, runs, mean instructions; median, 90th percentile, mean and longest run in µs; median search in ms.
@@ -129,7 +128,8 @@ package final class NestingProgram {
     defer { kill(running.pid, SIGCONT) }
     let isStopped = RunningProgram.wait { self.process.threads.allSatisfy { $0.state == "T" || $0.hasEnded } }
     guard isStopped else { throw CommandFailure(description: "the program does not stop") }
-    let snapshot = try Snapshot.take(pid: running.pid)
+    // On a busy machine a thread may need longer than a diagnosis would wait; one without registers cannot be searched.
+    let snapshot = try Snapshot.take(pid: running.pid, deadline: .seconds(5))
     let memory = LayeredMemory([snapshot.memory, ProcessMemory(process)])
     let rows = rows(memory)
     let byThread = Dictionary(rows.map { ($0.tid, $0) }, uniquingKeysWith: { first, _ in first })

@@ -30,6 +30,9 @@ struct PlumbingTests {
       ("static m.M.$main() -> ()", "m"), ("reabstraction thunk helper from @escaping () -> () to () -> ()", "m"),
       ("_PyEval_EvalFrameDefault", "libpython3.11.so.1.0"), ("PyObject_Vectorcall", "python3.11"),
       ("lock_PyThread_acquire_lock", "python3.11"),
+      ("AbslInternalPerThreadSemWait_debian3", "libabsl_synchronization.so.20220623.0.0"),
+      ("absl::lts_20230802::MutexLock::MutexLock(absl::lts_20230802::Mutex*)", "static-program"),
+      ("absl::lts_20230802::Mutex::LockSlowLoop(absl::lts_20230802::SynchWaitParams*, int)", "static-program"),
     ] as [(String?, String)])
   func folds(function: String?, module: String) {
     #expect(Plumbing.contains(function: function, module: module))
