@@ -50,54 +50,60 @@ static bool frame_base(Dwarf_Die *function, uint64_t pc, const lj_frame_values *
   return register_value(frame, operations[0].atom - DW_OP_reg0, base);
 }
 
-// The bytes of a variable (DWARF 5, 2.6). Only what compilers write for variables that live in memory, in registers or in
-// pieces of both; anything else counts as lost.
+enum place { NOTHING, ADDRESS, VALUE, LOST };
+
+// One operation (DWARF 5, 2.5 and 2.6), of those that compilers write for variables in memory and in registers.
+static enum place step(
+    const Dwarf_Op *op, enum place place, Dwarf_Die *function, uint64_t pc, const lj_frame_values *frame, uint64_t *value) {
+  if (place == LOST) return LOST;
+  if (op->atom >= DW_OP_breg0 && op->atom <= DW_OP_breg31) {
+    if (!register_value(frame, op->atom - DW_OP_breg0, value)) return LOST;
+    *value += op->number;
+    return ADDRESS;
+  }
+  if (op->atom >= DW_OP_reg0 && op->atom <= DW_OP_reg31) {
+    return register_value(frame, op->atom - DW_OP_reg0, value) ? VALUE : LOST;
+  }
+  switch (op->atom) {
+  case DW_OP_fbreg:
+    if (!frame_base(function, pc, frame, value)) return LOST;
+    *value += op->number;
+    return ADDRESS;
+  case DW_OP_plus_uconst:
+    *value += op->number;
+    return place == NOTHING ? LOST : place;
+  case DW_OP_deref: return place == ADDRESS && read_all(frame, *value, value, sizeof *value) ? ADDRESS : LOST;
+  case DW_OP_stack_value: return place == NOTHING ? LOST : VALUE;
+  default: return LOST;
+  }
+}
+
+// The bytes of a variable; of one in pieces those of lost pieces are zero. `false`: there is nothing of it.
 static bool bytes_of(
     Dwarf_Die *variable, Dwarf_Die *function, uint64_t pc, const lj_frame_values *frame, uint8_t *bytes, size_t size) {
   Dwarf_Op *operations;
   size_t count, filled = 0;
   if (!operations_at(variable, DW_AT_location, pc, &operations, &count)) return false;
-  enum { NOTHING, ADDRESS, VALUE } kind = NOTHING;
+  enum place place = NOTHING;
   uint64_t value = 0;
   bool has_pieces = false;
   for (size_t i = 0; i < count; i++) {
-    const Dwarf_Op *op = &operations[i];
-    if (op->atom == DW_OP_piece) {
-      has_pieces = true;
-      size_t piece = op->number;
-      if (piece > size - filled) return false;
-      if (kind == ADDRESS && !read_all(frame, value, bytes + filled, piece)) return false;
-      if (kind == VALUE) memcpy(bytes + filled, &value, piece < 8 ? piece : 8);
-      filled += piece;
-      kind = NOTHING;
-    } else if (op->atom >= DW_OP_breg0 && op->atom <= DW_OP_breg31) {
-      if (!register_value(frame, op->atom - DW_OP_breg0, &value)) return false;
-      value += op->number;
-      kind = ADDRESS;
-    } else if (op->atom >= DW_OP_reg0 && op->atom <= DW_OP_reg31) {
-      if (!register_value(frame, op->atom - DW_OP_reg0, &value)) return false;
-      kind = VALUE;
-    } else if (op->atom >= DW_OP_lit0 && op->atom <= DW_OP_lit31) {
-      value = op->atom - DW_OP_lit0;
-      kind = ADDRESS;
-    } else if (op->atom == DW_OP_fbreg) {
-      if (!frame_base(function, pc, frame, &value)) return false;
-      value += op->number;
-      kind = ADDRESS;
-    } else if (op->atom == DW_OP_plus_uconst && kind != NOTHING) {
-      value += op->number;
-    } else if (op->atom == DW_OP_deref && kind == ADDRESS) {
-      if (!read_all(frame, value, &value, sizeof value)) return false;
-    } else if (op->atom == DW_OP_stack_value && kind != NOTHING) {
-      kind = VALUE;
-    } else {
-      return false;
+    if (operations[i].atom != DW_OP_piece) {
+      place = step(&operations[i], place, function, pc, frame, &value);
+      continue;
     }
+    has_pieces = true;
+    size_t piece = operations[i].number;
+    if (piece > size - filled) return false;
+    if (place == ADDRESS && !read_all(frame, value, bytes + filled, piece)) memset(bytes + filled, 0, piece);
+    if (place == VALUE) memcpy(bytes + filled, &value, piece < 8 ? piece : 8);
+    filled += piece;
+    place = NOTHING;
   }
   if (has_pieces) return true;
-  if (kind == ADDRESS) return read_all(frame, value, bytes, size);
-  if (kind == VALUE) memcpy(bytes, &value, size < 8 ? size : 8);
-  return kind == VALUE;
+  if (place == ADDRESS) return read_all(frame, value, bytes, size);
+  if (place == VALUE) memcpy(bytes, &value, size < 8 ? size : 8);
+  return place == VALUE;
 }
 
 // MARK: what it refers to

@@ -7,6 +7,11 @@ package struct ArenaDirectory: Hashable, Sendable {
 
   package init(path: String) { self.path = path }
 
+  /// The directory of an arena's path.
+  package static func containing(_ path: String) -> ArenaDirectory {
+    ArenaDirectory(path: path.lastIndex(of: "/").map { String(path[..<$0]) } ?? ".")
+  }
+
   /// `$LOCKJAW_DIR`, else `$XDG_RUNTIME_DIR/lockjaw`, else `/dev/shm/lockjaw-UID`.
   package static func standard(userID: UInt32 = getuid()) -> ArenaDirectory {
     if let path = environment("LOCKJAW_DIR") { return ArenaDirectory(path: path) }

@@ -89,6 +89,24 @@ package struct Snapshot: Sendable {
       threads.enumerated().map { ($0.element.tid, $0.offset) }, uniquingKeysWith: { first, _ in first })
   }
 
+  /// The same with sleeps that are known to have begun earlier than the kernel says: to look at a process makes its threads
+  /// run for an instant, after which they sleep on.
+  /// - Parameter since: by the threads' numbers here, not in the process' own namespace.
+  package func datingBack(_ since: [ThreadID: Instant], of process: LiveProcess) -> Snapshot {
+    let namespace = PidNamespace(process)
+    var threads = threads
+    for (tid, begin) in since {
+      guard let index = indices[namespace.inner(tid.rawValue)], threads[index].blockingCall != nil,
+        takenAt > begin
+      else { continue }
+      let slept = takenAt.nanoseconds - begin.nanoseconds
+      threads[index].sleptNanoseconds = max(threads[index].sleptNanoseconds ?? 0, slept)
+    }
+    return Snapshot(
+      process: self.process, threads: threads, modules: modules, vdso: vdso, words: words, descriptors: descriptors,
+      takenAt: takenAt, pauseMilliseconds: pauseMilliseconds, map: map)
+  }
+
   package func thread(_ tid: ThreadID) -> Thread? { indices[tid].map { threads[$0] } }
 
   /// What a thread was doing, for people: "asleep in read on pipe:[4711] (fd 0)"; `nil` for a thread it does not have.

@@ -93,7 +93,7 @@ struct FollowerPass {
     isOpen = examination.wasOvertaken
     var isFresh = false
     var isRenewal = true
-    for finding in examination.diagnosis.findings where isReportable(finding) {
+    for finding in examination.diagnosis.findings where finding.kind.isReportable {
       let key = key(finding, glance)
       let seen = firstSeen[key] ?? glance.now
       firstSeen[key] = seen
@@ -122,13 +122,6 @@ struct FollowerPass {
   private func hasLasting(_ glance: Examination.Glance) -> Bool {
     glance.threads.contains { thread in
       thread.wait.map { $0.type.hasHolder && glance.now.seconds(since: $0.since) >= settings.firstLook } ?? false
-    }
-  }
-
-  private func isReportable(_ finding: RawFinding) -> Bool {
-    switch finding.kind {
-    case .healthy, .idle, .contention: false
-    default: true
     }
   }
 
@@ -202,6 +195,16 @@ extension RawFinding {
     switch kind {
     case .deadlock, .selfDeadlock, .upgradeDeadlock, .recursiveReadDeadlock, .joinCycle: true
     default: false
+    }
+  }
+}
+
+extension FindingKind {
+  /// Whether whoever follows a process wants to be told.
+  var isReportable: Bool {
+    switch self {
+    case .healthy, .idle, .contention: false
+    default: true
     }
   }
 }

@@ -137,7 +137,9 @@ package final class RunSession {
     _ = arena.claim(pid: getpid(), startTicks: ownStartTicks, isAlive: ArenaSearch.isAlive)
     // exec: the same process, a new image with an arena of its own.
     if let older = followed[entry.identity] {
-      guard older.imageNumber < entry.imageNumber else { return }
+      // Images are counted within a directory: one that changed its user begins anew in that user's.
+      let isElsewhere = ArenaDirectory.containing(older.arenaPath) != ArenaDirectory.containing(entry.path)
+      guard isElsewhere || older.imageNumber < entry.imageNumber else { return }
       finish(entry.identity, condition: "replaced by exec")
     }
     let pidfd = PidDescriptor(pid: entry.identity.pid)

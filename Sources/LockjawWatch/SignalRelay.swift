@@ -42,6 +42,18 @@ package final class SignalRelay {
     }
   }
 
+  /// Takes what is there, for a session without a command: whether it asks us to end. A stop of another process' threads
+  /// comes as SIGCHLD, and a terminal that changes its size is no reason either.
+  func takesEnd() -> Bool {
+    var isEnd = false
+    while true {
+      var sender: pid_t = 0
+      let signal = lj_signalfd_next(descriptor, &sender)
+      guard signal > 0 else { return isEnd }
+      isEnd = isEnd || (signal != SIGCHLD && signal != SIGWINCH)
+    }
+  }
+
   /// Ends this process as the command ended, so that whoever started lockjaw sees what it would have seen.
   package static func die(of signal: Int32) -> Never {
     var limit = rlimit(rlim_cur: 0, rlim_max: 0)

@@ -78,14 +78,24 @@ package struct SingleReport {
   package func of(
     _ snapshot: Snapshot, of process: LiveProcess, diagnostics: [String] = [], mayStop: Bool = true
   ) -> Report {
+    let (target, examination) = examine(snapshot, of: process, diagnostics: diagnostics, mayStop: mayStop)
+    return report(examination, target)
+  }
+
+  func examine(
+    _ snapshot: Snapshot, of process: LiveProcess, diagnostics: [String] = [], mayStop: Bool = true
+  ) -> (SnapshotTarget, Examination) {
     let target = SnapshotTarget(running: snapshot, process: process, diagnostics: diagnostics, asksServers: asksServers)
     let glance = Examination.glance(target).lookingAround(process, target: target, arena: nil, mayStop: mayStop)
-    let examination = Examination(glance, arena: nil, target: target, stall: stall)
-    return Reporting(arena: nil, target: target, source: "live").report(
+    return (target, Examination(glance, arena: nil, target: target, stall: stall))
+  }
+
+  func report(_ examination: Examination, _ target: SnapshotTarget) -> Report {
+    Reporting(arena: nil, target: target, source: "live").report(
       examination, stacks: wantsAllStacks ? .all : .involved, condition: target.condition)
   }
 
-  private static let notStopped =
+  static let notStopped =
     "The process was not stopped (--no-stop): threads were looked at one after another, running ones not at all, and a "
     + "stack can end early where code keeps a frame pointer."
 

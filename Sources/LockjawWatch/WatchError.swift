@@ -1,5 +1,6 @@
 import Glibc
 import LockjawArena
+import LockjawInspect
 
 /// Why lockjaw itself could not do what it was asked. `description` is a sentence for the person who sees it.
 package enum WatchError: Error, Hashable, Sendable, CustomStringConvertible {
@@ -7,6 +8,7 @@ package enum WatchError: Error, Hashable, Sendable, CustomStringConvertible {
   case shimPathUnusable(path: String)
   case arenaDirectoryUnusable(path: String, reason: String)
   case arenaUnreadable(ArenaError)
+  case notInspectable(InspectError)
   case commandNotFound(String)
   case commandNotExecutable(String, reason: String)
   case cannotStart(String, errno: Int32)
@@ -19,6 +21,7 @@ package enum WatchError: Error, Hashable, Sendable, CustomStringConvertible {
     case .shimPathUnusable: "shim-path-unusable"
     case .arenaDirectoryUnusable: "arena-directory-unusable"
     case .arenaUnreadable(let error): error.code
+    case .notInspectable(let error): error.code
     case .commandNotFound: "command-not-found"
     case .commandNotExecutable: "command-not-executable"
     case .cannotStart: "cannot-start"
@@ -47,6 +50,8 @@ package enum WatchError: Error, Hashable, Sendable, CustomStringConvertible {
     case .arenaDirectoryUnusable(let path, let reason):
       "cannot keep arenas in \(path): \(reason); name another directory in LOCKJAW_DIR"
     case .arenaUnreadable(let error):
+      error.description
+    case .notInspectable(let error):
       error.description
     case .commandNotFound(let command):
       "\(command): command not found"

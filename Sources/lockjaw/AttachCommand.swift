@@ -103,15 +103,21 @@ extension AttachCommand {
         "process \(pid) was not started with the shim, or its arena was removed: it records nothing. Start it with "
           + "'lockjaw run --record LEVEL'")
     }
-    guard !follow else {
-      throw Status.failure(
-        "process \(pid) was not started with the shim, or its arena was removed, so it cannot be followed: leave out "
-          + "--follow for one look, or start it with 'lockjaw run', or with "
-          + "LD_PRELOAD=\((try? Shim.locate()) ?? "liblockjaw.so")")
-    }
     let single = SingleReport(
       stall: report.stall, historyLimit: report.history, wantsAllStacks: allStacks,
       asksServers: true)
+    if follow {
+      let desk = ReportDesk(format: report.format, output: report.output, captureDirectory: nil)
+      let foundHang: Bool
+      do {
+        foundHang = try AttachSession.follow(
+          unrecorded: process, settings: Follower.Settings(stall: report.stall), withoutStopping: noStop,
+          single: single,
+          desk: desk)
+      } catch { throw Status.failure("\(error)") }
+      if foundHang { throw Status.exit(1) }
+      return
+    }
     let result: Report
     do { result = try single.of(process, withoutStopping: noStop) } catch { throw Status.failure("\(error)") }
     try present(result, report)

@@ -242,6 +242,28 @@ extension EndToEnd {
       #expect(child.output.contains("DEADLOCK (proven)"))
     }
 
+    @Test(
+      "A command that goes on as another user is followed into that user's arena directory",
+      .enabled(if: geteuid() == 0, "only root can become another user"))
+    func otherUser() async throws {
+      // Where that user may read: the checkout may be root's alone.
+      let directory = place.path("shared")
+      try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+      chmod(place.path("."), 0o755)
+      for (from, name) in [
+        (Checkout.lockjaw.path, "lockjaw"), (Checkout.shim.path, "liblockjaw.so"), (try sample("c/abba"), "abba"),
+      ] {
+        try FileManager.default.copyItem(atPath: from, toPath: "\(directory)/\(name)")
+      }
+      let child = try ChildProcess(
+        [
+          directory + "/lockjaw", "run", "--on-hang", "kill", "--", "setpriv", "--reuid=65534", "--regid=65534",
+          "--clear-groups", directory + "/abba",
+        ], environment: place.environment)
+      #expect(try await child.ending(within: .seconds(30)) == .exit(99))
+      #expect(child.output.contains("DEADLOCK (proven)"))
+    }
+
     // MARK: -
 
     /// The one process that has an arena here.

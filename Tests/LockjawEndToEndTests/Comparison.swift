@@ -92,6 +92,12 @@ struct Comparison {
     if isFoundByFrames, edge.heldIn?.fileName != fileName {
       found.append("\(list(holders)) holds it in \(edge.heldIn?.function ?? "nowhere"), which is not in \(fileName)")
     }
+    // A guard that has a name is declared where the lock is taken.
+    if let variable = edge.guard, let holder = holders.first, let line = truth.line(where: holder, acquiredFor: wait),
+      variable.fileName != fileName || variable.line != line
+    {
+      found.append("\(holder)'s guard \(variable.name) is not declared at \(fileName):\(line)")
+    }
     // The kernel says which process has a file lock, not where that took it.
     if acquiresAreRecorded, isHolderOwed, !isFoundByFrames, edge.holderEvidence != "kernel", let holder = holders.first,
       let line = truth.line(where: holder, acquiredFor: wait)

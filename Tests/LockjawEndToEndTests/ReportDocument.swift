@@ -12,6 +12,13 @@ struct ReportDocument: Decodable {
     var fileName: String? { file.map { String($0.split(separator: "/").last ?? "") } }
   }
 
+  struct Guard: Decodable {
+    var name: String
+    var file: String?
+    var line: Int?
+    var fileName: String? { file.map { String($0.split(separator: "/").last ?? "") } }
+  }
+
   struct Edge: Decodable {
     var waiter: Int32
     var lock: String
@@ -21,6 +28,7 @@ struct ReportDocument: Decodable {
     var waitsAt: Frame?
     var heldSinceAt: Frame?
     var heldIn: Frame?
+    var `guard`: Guard?
     /// `nil`: a core that dates nothing.
     var waitingForSeconds: Double?
   }

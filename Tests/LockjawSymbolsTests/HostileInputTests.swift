@@ -63,6 +63,15 @@ struct HostileInputTests {
       for _ in 0..<40 {
         let address = Address(module.textStart.rawValue + UInt64.random(in: 0..<span, using: &random))
         #expect(!symbolizer.frames(at: address, isReturnAddress: Bool.random(using: &random)).isEmpty)
+        // Where every register points into the module, and the memory there is the module's own bytes.
+        let pointer = module.start.rawValue + UInt64.random(in: 0..<span, using: &random)
+        let frame = Unwinding.Frame(
+          pc: address, sp: Address(pointer), isReturnAddress: true,
+          preserved: Unwinding.PreservedRegisters(
+            rbx: pointer, rbp: pointer, r12: pointer, r13: pointer, r14: pointer, r15: pointer))
+        _ = symbolizer.guardVariable(
+          of: Address(pointer), in: frame, callerStackPointer: Address(pointer + 64),
+          memory: FileBackedMemory(modules: [module], files: files))
         _ = symbolizer.variablePath(at: Address(module.start.rawValue + UInt64.random(in: 0..<65536, using: &random)))
       }
       _ = symbolizer.diagnostics

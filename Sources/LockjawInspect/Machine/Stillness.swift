@@ -8,6 +8,11 @@ import LockjawModel
 package struct Stillness: Hashable, Sendable {
   fileprivate let switches: UInt64
   fileprivate let call: [UInt8]
+
+  fileprivate init(switches: UInt64, call: [UInt8]) {
+    self.switches = switches
+    self.call = call
+  }
 }
 
 extension LiveProcess {
@@ -28,4 +33,46 @@ extension LiveProcess {
     }
     return seen == 2 ? Stillness(switches: switches, call: call) : nil
   }
+}
+
+/// A thread asleep in a system call, as the kernel shows it from outside.
+package struct Sleeper: Hashable, Sendable {
+  /// Equal for the same sleep only.
+  package var stillness: Stillness
+  /// The call's arguments, its stack pointer and its place in the code: equal for a call that is made again from there. A stop
+  /// by us leaves them as they are.
+  package var place: String
+  /// Or in what a stop has made of one: a wait with a time limit goes on as `restart_syscall`, as do other calls.
+  package var isInFutexWait: Bool
+  package init(stillness: Stillness, place: String, isInFutexWait: Bool) {
+    self.stillness = stillness
+    self.place = place
+    self.isInFutexWait = isInFutexWait
+  }
+}
+
+extension LiveProcess {
+  /// A cheap look at who sleeps: two small files a thread, and nobody is stopped.
+  /// - Parameter limit: threads asked.
+  /// - Returns: by the thread's number here; and whether every thread sleeps in a futex wait, and all were asked.
+  package func sleepers(limit: Int) -> (sleepers: [ThreadID: Sleeper], allInFutexWaits: Bool) {
+    let threads = threadIDs
+    var sleepers: [ThreadID: Sleeper] = [:]
+    for thread in threads.prefix(limit) {
+      guard let stillness = stillness(of: thread) else { continue }
+      let fields = String(decoding: stillness.call, as: UTF8.self).split(separator: " ", maxSplits: 1)
+      guard let number = fields.first.flatMap({ Int($0) }), fields.count == 2 else { continue }
+      sleepers[thread] = Sleeper(
+        stillness: stillness, place: String(fields[1]),
+        isInFutexWait: number == ThreadActivity.futex || number == ThreadActivity.restart)
+    }
+    let allInFutexWaits =
+      !threads.isEmpty && sleepers.count == threads.count && sleepers.values.allSatisfy(\.isInFutexWait)
+    return (sleepers, allInFutexWaits)
+  }
+}
+
+extension Stillness {
+  /// For tests: the `switches`-th sleep in this call.
+  package init(switches: UInt64, call: String) { self.init(switches: switches, call: Array(call.utf8)) }
 }

@@ -4,4 +4,4 @@ needs="gcc"
 packages="gcc libc6-dev"
 command=("$work/threads")
 environment=(env ASAN_OPTIONS=verify_asan_link_order=0)
-prepare() { gcc -g -O1 -pthread -fsanitize=address "$tools/servers/threads.c" -o "$work/threads"; }
+prepare() { gcc -g -O1 -pthread -fsanitize=address "$tools/sources/threads.c" -o "$work/threads"; }

@@ -4,4 +4,4 @@ needs="cargo"
 packages="librust-tokio-dev"
 command=(bash -c 'rm -rf target && cargo build --quiet --offline --manifest-path source/Cargo.toml --target-dir target "$@" && ls target/debug/tokio-server'
   build --config 'source.crates-io.replace-with="debian"' --config 'source.debian.directory="/usr/share/cargo/registry"')
-prepare() { cp -r "$tools/servers/tokio" "$work/source"; }
+prepare() { cp -r "$tools/sources/tokio" "$work/source"; }

@@ -3,7 +3,7 @@
 needs="erl erlc ab"
 packages="erlang-base apache2-utils"
 port=$(free_port)
-prepare() { erlc -o "$work" "$tools/servers/server.erl"; }
+prepare() { erlc -o "$work" "$tools/sources/server.erl"; }
 # `erl` is a script that executes the emulator.
 command=(erl -noinput -pa "$work" +S 4 -s server start "$port")
 answers() { http_answers "$port"; }

@@ -3,5 +3,5 @@
 needs="gdb gcc"
 packages="gdb gcc"
 command=(gdb -batch -nx -iex 'set debuginfod enabled off' -ex 'set breakpoint pending on' -ex 'break printf' -ex run -ex 'info inferiors' -ex continue "$work/threads")
-prepare() { gcc -g -O1 -pthread "$tools/servers/threads.c" -o "$work/threads"; }
+prepare() { gcc -g -O1 -pthread "$tools/sources/threads.c" -o "$work/threads"; }
 result() { grep -E '^sum ' "$1"; }

@@ -4,6 +4,6 @@ needs="go ab"
 packages="golang-go apache2-utils"
 port=$(free_port)
 command=("$work/server" "$port")
-prepare() { CGO_ENABLED=0 GOCACHE=$work/cache GOPATH=$work/path GO111MODULE=off go build -o "$work/server" "$tools/servers/server.go"; }
+prepare() { CGO_ENABLED=0 GOCACHE=$work/cache GOPATH=$work/path GO111MODULE=off go build -o "$work/server" "$tools/sources/server.go"; }
 answers() { http_answers "$port"; }
 load() { http_load "$port" "$1"; }

@@ -3,6 +3,6 @@
 needs="java javac"
 packages="openjdk-17-jdk-headless"
 command=(java -cp "$work" Deadlocked)
-prepare() { javac -d "$work" "$tools/servers/Deadlocked.java"; }
+prepare() { javac -d "$work" "$tools/sources/Deadlocked.java"; }
 provoke() { wait_until 30 grep -q stuck "$work/server.log"; }
 says='idle|healthy' tells='jstack'

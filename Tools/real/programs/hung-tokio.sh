@@ -5,7 +5,7 @@ packages="librust-tokio-dev curl"
 port=$(free_port)
 command=("$work/target/release/tokio-server" "$port" across)
 prepare() {
-  cp -r "$tools/servers/tokio" "$work/source"
+  cp -r "$tools/sources/tokio" "$work/source"
   cargo build --quiet --offline --release --manifest-path "$work/source/Cargo.toml" --target-dir "$work/target" \
     --config 'source.crates-io.replace-with="debian"' --config 'source.debian.directory="/usr/share/cargo/registry"'
 }

@@ -4,6 +4,6 @@ needs="java javac ab"
 packages="openjdk-17-jdk-headless apache2-utils"
 port=$(free_port)
 command=(java -cp "$work" -Xmx256m Contended "$port")
-prepare() { javac -d "$work" "$tools/servers/Contended.java"; }
+prepare() { javac -d "$work" "$tools/sources/Contended.java"; }
 answers() { http_answers "$port"; }
 load() { http_load "$port" "$1"; }

@@ -6,4 +6,4 @@ allocator=/usr/lib/x86_64-linux-gnu/libjemalloc.so.2
 command=("$work/threads")
 environment=(env MALLOC_CONF=background_thread:true "LD_PRELOAD=$allocator")
 preloads=("$shim:$allocator" "$allocator:$shim")
-prepare() { [[ -e $allocator ]] && gcc -g -O1 -pthread "$tools/servers/threads.c" -o "$work/threads"; }
+prepare() { [[ -e $allocator ]] && gcc -g -O1 -pthread "$tools/sources/threads.c" -o "$work/threads"; }

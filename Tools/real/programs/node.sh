@@ -3,6 +3,6 @@
 needs="node ab"
 packages="nodejs apache2-utils"
 port=$(free_port)
-command=(node "$tools/servers/server.js" "$port")
+command=(node "$tools/sources/server.js" "$port")
 answers() { http_answers "$port"; }
 load() { http_load "$port" "$1"; }

@@ -3,6 +3,6 @@
 needs="/usr/bin/python3 ab"
 packages="python3 apache2-utils"
 port=$(free_port)
-command=(/usr/bin/python3 "$tools/servers/server.py" "$port")
+command=(/usr/bin/python3 "$tools/sources/server.py" "$port")
 answers() { http_answers "$port"; }
 load() { http_load "$port" "$1"; }

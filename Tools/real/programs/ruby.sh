@@ -3,6 +3,6 @@
 needs="ruby ab"
 packages="ruby apache2-utils"
 port=$(free_port)
-command=(ruby "$tools/servers/server.rb" "$port")
+command=(ruby "$tools/sources/server.rb" "$port")
 answers() { http_answers "$port"; }
 load() { http_load "$port" "$1"; }

@@ -6,4 +6,4 @@ allocator=/usr/lib/x86_64-linux-gnu/libtcmalloc_minimal.so.4
 command=("$work/threads")
 environment=(env "LD_PRELOAD=$allocator")
 preloads=("$shim:$allocator" "$allocator:$shim")
-prepare() { [[ -e $allocator ]] && gcc -g -O1 -pthread "$tools/servers/threads.c" -o "$work/threads"; }
+prepare() { [[ -e $allocator ]] && gcc -g -O1 -pthread "$tools/sources/threads.c" -o "$work/threads"; }

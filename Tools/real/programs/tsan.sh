@@ -3,4 +3,4 @@
 needs="gcc"
 packages="gcc libc6-dev"
 command=("$work/threads")
-prepare() { gcc -g -O1 -pthread -fsanitize=thread "$tools/servers/threads.c" -o "$work/threads"; }
+prepare() { gcc -g -O1 -pthread -fsanitize=thread "$tools/sources/threads.c" -o "$work/threads"; }

@@ -1,0 +1,81 @@
+import Foundation
+import Testing
+
+extension EndToEnd {
+  /// `attach --follow` of processes that were started without lockjaw.
+  @Suite struct FollowWithoutLibrary {
+    private let place = TemporaryPlace()
+
+    private func start(_ key: String) async throws -> ChildProcess {
+      let source = try #require(Sample.sources.first { $0.key == key })
+      let sample = Sample(source: source, level: .unoptimised)
+      let truth = try sample.prepared()
+      let program = try ChildProcess([sample.executable.path])
+      let threads = ProcessThreads(pid: program.pid)
+      let names = Set(truth.waits.map(\.thread))
+      let rests = try await firstValue(within: .seconds(20)) {
+        threads.areAllInFutexWait(names) && threads.areAllAsleep() ? true : nil
+      }
+      try #require(rests == true)
+      return program
+    }
+
+    private func follow(_ program: ChildProcess, stall: String) throws -> ChildProcess {
+      try ChildProcess(
+        [Checkout.lockjaw.path, "attach", "--follow", "--stall", stall, "\(program.pid)"],
+        environment: place.environment)
+    }
+
+    @Test("A hold that becomes long is reported once, when it has, and the end of the process ends the session")
+    func laterHold() async throws {
+      let program = try await start("c/long_hold")
+      let session = try follow(program, stall: "2")
+      let isReported = try await firstValue(within: .seconds(30)) { session.output.contains("LONG HOLD") ? true : nil }
+      #expect(isReported == true, "\(session.output)")
+      #expect(session.poll() == nil)
+      kill(program.pid, SIGKILL)
+      // A long hold is no hang.
+      #expect(try await session.ending(within: .seconds(20)) == .exit(0), "\(session.output)")
+      #expect(session.output.components(separatedBy: "LONG HOLD (inferred)").count == 2, "\(session.output)")
+    }
+
+    @Test("A deadlock that is there is reported at once, once, and a signal ends the session with its status")
+    func deadlock() async throws {
+      let program = try await start("c/abba")
+      let session = try follow(program, stall: "1")
+      let isReported = try await firstValue(within: .seconds(30)) { session.output.contains("Took:") ? true : nil }
+      #expect(isReported == true, "\(session.output)")
+      // Long enough for the looks that a first look and the stall are due for.
+      #expect(try await firstValue(within: .seconds(3)) { session.poll() } == nil)
+      kill(session.pid, SIGTERM)
+      #expect(try await session.ending(within: .seconds(20)) == .exit(1), "\(session.output)")
+      #expect(session.output.components(separatedBy: "DEADLOCK (inferred)").count == 2, "\(session.output)")
+      #expect(program.poll() == nil)
+    }
+
+    @Test("Idle workers are left alone: once they were looked at, nobody is stopped again")
+    func idle() async throws {
+      let program = try await start("c/idle")
+      let session = try follow(program, stall: "1")
+      func switches() -> [String] {
+        let tasks = "/proc/\(program.pid)/task"
+        return ((try? FileManager.default.contentsOfDirectory(atPath: tasks)) ?? []).sorted().flatMap { task in
+          let status = (try? String(contentsOfFile: "\(tasks)/\(task)/status", encoding: .utf8)) ?? ""
+          return status.split(separator: "\n").filter { $0.contains("ctxt_switches") }.map { "\(task) \($0)" }
+        }
+      }
+      // The attach's own look, the first look and the stall's come within three seconds; then three are quiet.
+      let clock = ContinuousClock()
+      var (last, since) = (switches(), clock.now)
+      let isQuiet = try await firstValue(within: .seconds(30)) { () -> Bool? in
+        let now = switches()
+        if now != last { (last, since) = (now, clock.now) }
+        return clock.now - since > .seconds(4) ? true : nil
+      }
+      #expect(isQuiet == true, "the process was looked at again and again")
+      #expect(session.poll() == nil && session.output.isEmpty, "\(session.output)")
+      kill(program.pid, SIGKILL)
+      #expect(try await session.ending(within: .seconds(20)) == .exit(0), "\(session.output)")
+    }
+  }
+}
