@@ -106,7 +106,7 @@ package struct Examination {
     var words = glance.words
     for lock in WaitForGraph.locksToDecode(glance.threads) where words[lock.object] == nil {
       words[lock.object] =
-        GlibcWord.decode(lock.type, at: lock.object) { memory.bytes(at: $0, count: $1) }
+        LibraryWord.decodeRecorded(lock.type, at: lock.object, memory: memory)
         ?? Self.rememberedWord(lock.object, glance.threads)
     }
     var first = glance.threads

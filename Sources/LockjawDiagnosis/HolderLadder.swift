@@ -23,6 +23,8 @@ package struct LockOwners: Hashable, Sendable {
   /// How it compares with the lock's own count, a sentence.
   package var check: String
   package var account: HolderAccount
+  /// What was found and is not claimed, and who has the address of a lock with holders that nobody found; sentences.
+  package var notes: [String] = []
 }
 
 extension Examination.Glance {
@@ -138,7 +140,10 @@ struct HolderLadder {
         claims: owners.map { HolderClaim(thread: $0.thread, mode: $0.mode, evidence: $0.evidence) },
         unsearched: unsearched)
       result[word.address] = Found(
-        word: word, owners: LockOwners(owners: owners, check: sentence(answer, word, account), account: account))
+        word: word,
+        owners: LockOwners(
+          owners: owners, check: sentence(answer, word, account), account: account,
+          notes: Self.contradictions(answer, word) + references(answer, word, searched, memory)))
     }
     return result
   }
@@ -164,6 +169,37 @@ struct HolderLadder {
     return SearchedThread(
       tid: tid, frames: symbols.unwinder.unwind(registers, memory: layers).frames, fsBase: fsBase, awaits: awaits,
       futex: state?.wait?.futex?.word)
+  }
+
+  /// What frames say and the word does not bear out: not claimed, and not hidden.
+  static func contradictions(_ answer: FoundHolders, _ word: LockWord) -> [String] {
+    // Of a lock with one holder an outer frame of the same thread says the same once more.
+    let claimed = Set(answer.holds.map(\.tid))
+    var seen: Set<ThreadID> = []
+    let others = answer.dismissed.filter { !claimed.contains($0.tid) && seen.insert($0.tid).inserted }
+    guard !others.isEmpty else { return [] }
+    let threads = others.prefix(4).map { "thread \($0.tid) (\($0.rung.rawValue), \($0.mode.rawValue))" }
+    let more = others.count > 4 ? ", and \(others.count - 4) more" : ""
+    return [
+      "holders: \(word.type.rawValue) \(word.address) would also be released by frames of "
+        + threads.joined(separator: ", ") + more + "; its word (\(word.description)) contradicts that, so they are not "
+        + "claimed."
+    ]
+  }
+
+  /// Of a lock with holders that nobody found: who has its address.
+  private func references(
+    _ answer: FoundHolders, _ word: LockWord, _ searched: [SearchedThread], _ memory: LayeredMemory
+  ) -> [String] {
+    switch answer.check {
+    case .confirmed: return []
+    case .unchecked where !answer.holds.isEmpty: return []
+    case .short, .contradicted, .unchecked: break
+    }
+    let claimed = Set(answer.holds.map(\.tid))
+    let keepers = AddressKeepers(symbolizer: symbols.symbolizer, memory: memory)
+      .keepers(of: word.address, among: searched).filter { !claimed.contains($0.thread) }
+    return AddressKeepers.sentence(keepers, of: word).map { [$0] } ?? []
   }
 
   private func sentence(_ answer: FoundHolders, _ word: LockWord, _ account: HolderAccount) -> String {

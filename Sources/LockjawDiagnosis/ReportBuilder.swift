@@ -28,6 +28,8 @@ package struct ReportBuilder {
   /// Short names of locks, in the order in which the findings mention them.
   private let lockIDs: [Address: String]
   private let lockOrder: [(address: Address, type: LockType)]
+  /// As the program calls them.
+  private let ownNames: [Address: String]
   private static let fewThreads = 64
 
   /// - Parameter snapshot: registers and stacks of threads that do not wait, where they were taken.
@@ -59,6 +61,7 @@ package struct ReportBuilder {
     for thread in examination.threads where shown.contains(thread.tid) {
       for held in thread.held { mention(held.object, held.type) }
     }
+    ownNames = ids.isEmpty ? [:] : arena?.lockNames() ?? [:]
     lockIDs = ids
     lockOrder = order
   }
@@ -80,9 +83,21 @@ package struct ReportBuilder {
       modules: stackReader.coverage,
       diagnostics: target.diagnostics + (arena?.quietness.map { [$0] } ?? []) + stackReader.diagnostics
         + runtimeLimits + otherReaders.sorted { $0.key < $1.key }.flatMap(\.value.diagnostics) + unlisted(threads)
-        + unseen(threads),
+        + missedHeartbeats + unseen(threads),
       losses: losses, timing: timing,
       source: source)
+  }
+
+  /// A gone process beats no more, and when it ended nobody knows.
+  private var missedHeartbeats: [String] {
+    guard let arena, target.condition != "gone" else { return [] }
+    return arena.heartbeats().compactMap { beat in
+      guard beat.lateness(at: examination.now) != nil else { return nil }
+      let name = name(of: beat.thread)
+      let ago = (examination.now.seconds(since: beat.last) * 10).rounded() / 10
+      return "Heartbeat \"\(beat.name)\" is missed: it is due every \(beat.withinMilliseconds) ms, and the last came "
+        + "\(ago) s ago from thread \(beat.thread)\(name.isEmpty ? "" : " \"\(name)\"")."
+    }
   }
 
   // MARK: - Findings
@@ -105,8 +120,13 @@ package struct ReportBuilder {
   /// What the reading of inlined locks rests on.
   private func grounds(_ raw: RawFinding) -> [String] {
     let objects = Set(raw.edges.map(\.object)).sorted()
-    return raw.edges.prefix(8).compactMap { examination.grounds[$0.waiter] }
-      + objects.prefix(8).compactMap { examination.owners[$0]?.check }
+    let sentences =
+      raw.edges.prefix(8).compactMap { examination.grounds[$0.waiter] }
+      + objects.prefix(8).flatMap { object in
+        examination.owners[object].map { [$0.check] + $0.notes } ?? []
+      }
+    // A finding about the lock itself has said what was missing.
+    return sentences.filter { !raw.evidence.contains($0) }
   }
 
   private func refusals(_ raw: RawFinding) -> [String] {
@@ -181,7 +201,7 @@ package struct ReportBuilder {
     let word = examination.words[address]
     return LockReport(
       id: lockIDs[address] ?? "\(address)", address: address, type: type,
-      library: word?.library.rawValue ?? library(type), name: stackReader.name(of: address),
+      library: word?.library.rawValue ?? library(type), name: ownNames[address] ?? stackReader.name(of: address),
       state: (word?.description ?? stateWithoutWord(address, type))
         + (examination.surroundings?.sharing(of: address) ?? ""))
   }
@@ -195,6 +215,7 @@ package struct ReportBuilder {
   private func library(_ type: LockType) -> String {
     switch type {
     case .futex, .piFutex: "inlined (futex word)"
+    case .custom: "the program's own"
     default: "glibc"
     }
   }
@@ -202,6 +223,7 @@ package struct ReportBuilder {
   private func wordMissing(_ type: LockType) -> String {
     switch type {
     case .futex: "the word's meaning depends on the library that made it"
+    case .custom: "only the program knows what is in it"
     default: target.condition == "gone" ? "the process is gone" : "its memory could not be read"
     }
   }
@@ -265,7 +287,8 @@ package struct ReportBuilder {
     return ThreadReport(
       tid: tid, name: name(of: tid), state: state(of: thread),
       stack: reader(of: tid).stack(of: thread), holds: holds(thread),
-      waitsFor: thread.wait.flatMap { lockIDs[$0.object] }, process: thread.process)
+      waitsFor: thread.wait.flatMap { lockIDs[$0.object] }, process: thread.process,
+      breadcrumb: thread.process == nil ? arena?.breadcrumb(inSlot: thread.slot)?.text : nil)
   }
 
   /// Nobody says of a process that it holds its own life, or the end of a pipe.

@@ -69,7 +69,7 @@ extension WaitForGraph {
       kind: isTimed ? .timedCycle : isMutualUpgrade ? .upgradeDeadlock : kind(of: edges, shown),
       members: members.map(tid(of:)), cycle: edges, memberEdges: memberEdges, hasDeadline: isTimed,
       hasUnknownPosts: strangersPosts == nil && memberEdges.contains(where: \.isWeak),
-      notes: graphNotes.filter { objects.contains($0.object) }.map(\.text))
+      notes: graphNotes.filter { objects.contains($0.object) && !$0.isHeardInCycles }.map(\.text))
     return FoundCycle(candidate: candidate, memberNodes: members, bystanderNodes: [])
   }
 

@@ -57,6 +57,10 @@ package struct Diagnosis: Hashable, Sendable {
     findings += survey.unknownHangs(isExplained: isExplained)
     findings += survey.contention()
     if findings.isEmpty { findings += survey.idleness() }
+    // A cycle's own witnesses have spoken of its locks.
+    for index in findings.indices where !survey.isOfCycle(findings[index]) {
+      findings[index].evidence += graph.notes(about: Set(findings[index].edges.map(\.object)))
+    }
     // Stable: within one kind the order of the rules.
     findings = findings.enumerated().sorted {
       ($0.element.kind, $0.offset) < ($1.element.kind, $1.offset)

@@ -218,9 +218,11 @@ struct GraphBuilder {
   }
 }
 
-/// Where the arena and a lock's word disagree.
+/// Where what is known of a lock from two sides disagrees.
 struct GraphNote: Hashable, Sendable {
   var object: Address
+  /// The witnesses of a cycle say the same by themselves.
+  var isHeardInCycles = false
   /// A sentence.
   var text: String
 }

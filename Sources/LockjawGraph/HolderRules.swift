@@ -72,12 +72,35 @@ extension GraphBuilder {
   private mutating func noteStale(_ stale: [Holding], _ lock: Int, _ truth: @autoclosure () -> String) {
     for holding in stale {
       let name = "\(locks[lock].type.rawValue) \(locks[lock].object)"
-      notes.append(
-        GraphNote(
-          object: locks[lock].object,
-          text: "lock word: \(name) \(truth()); the arena's entry that thread \(tid(of: holding.node)) holds it "
-            + "is stale and was dropped."))
+      let claim: String =
+        switch entry(holding)?.evidence {
+        case .landingPad, .forwardRun:
+          "that by its frames thread \(tid(of: holding.node)) holds it is contradicted and was dropped."
+        default: "the arena's entry that thread \(tid(of: holding.node)) holds it is stale and was dropped."
+        }
+      notes.append(GraphNote(object: locks[lock].object, text: "lock word: \(name) \(truth()); \(claim)"))
     }
+  }
+
+  /// The holder's own entry; `nil` for a semaphore's permits.
+  private func entry(_ holding: Holding) -> Held? {
+    let held = threads[Int(holding.node)].held
+    guard holding.held >= 0, Int(holding.held) < held.count else { return nil }
+    return held[Int(holding.held)]
+  }
+
+  /// The arena lists other readers than the word counts, and nothing says which of the two is right.
+  private mutating func noteCount(_ readers: [Holding], _ lock: Int, _ word: LockWord?) {
+    guard let counted = word?.readerCount, counted > 0 else { return }
+    let entries = readers.compactMap(entry)
+    // What was found by frames has been checked against the count, and its account says what is missing.
+    guard !entries.isEmpty, entries.allSatisfy({ $0.evidence == .arena }) else { return }
+    let listed = entries.reduce(0) { $0 + min(max(1, $1.count), Int(UInt32.max)) }
+    guard listed != counted else { return }
+    notes.append(
+      GraphNote(
+        object: locks[lock].object, isHeardInCycles: true,
+        text: "lock word: rwlock \(locks[lock].object) counts \(counted) readers inside, the arena lists \(listed)."))
   }
 
   /// H7: `node` waits at this gate although the word already names it, and it did not have the lock before.
@@ -118,6 +141,7 @@ extension GraphBuilder {
       }
     }
 
+    noteCount(readers, lock, word)
     var inside = (writers + readers).map(blocker)
     var inTheReadersWay = writers.map(blocker)
     if let externalWriter {

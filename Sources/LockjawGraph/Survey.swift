@@ -8,6 +8,8 @@ struct Survey {
   /// By thread index: a finding has said why this thread waits.
   var isExplained: [Bool]
   var edges: EdgeMaker
+  /// Members of each cycle that was reported.
+  private var cycleMembers: Set<[ThreadID]> = []
 
   init(_ graph: WaitForGraph, now: Instant, stall: Double) {
     self.graph = graph
@@ -92,6 +94,9 @@ struct Survey {
 
   // MARK: cycles
 
+  /// Found by `cycles`, not by one of the other rules.
+  func isOfCycle(_ finding: RawFinding) -> Bool { cycleMembers.contains(finding.members) }
+
   /// Every candidate that its witnesses do not refute. One that may only be consumers waiting for what is on its way
   /// must have lasted for longer than the stall; so must one in a process whose threads release each other's locks, where
   /// a mutex may be a signal.
@@ -105,6 +110,7 @@ struct Survey {
       let mayBeSignals = found.candidate.hasUnknownPosts || (witnesses?.foreignReleases ?? 0) > 0
       if mayBeSignals, found.memberNodes.contains(where: { waitSeconds($0) < stall }) { continue }
       for node in found.memberNodes + found.bystanderNodes { isExplained[node] = true }
+      cycleMembers.insert(found.candidate.members)
       findings.append(
         RawFinding(
           kind: found.candidate.kind, certainty: judgement.certainty, edges: found.candidate.cycle,

@@ -21,6 +21,7 @@ extension Survey {
     }
     var evidence: [String] = waiters.isEmpty ? [] : words(ofLocks: waiters)
     if waiters.contains(where: isUndated) { evidence.append("They wait, \(Self.undated).") }
+    evidence += dissents(waiters)
     if !isHangExplained, let reason = nobodyIsAwake() {
       let asleep = graph.threads.indices.filter { isSignalWait($0) && !isExplained[$0] }
       if asleep.contains(where: hasLasted) {
@@ -37,6 +38,22 @@ extension Survey {
           ($0.since, $0.waiter) < ($1.since, $1.waiter)
         }, members: tids(waiters), evidence: evidence)
     ]
+  }
+
+  /// Waiters that the kernel has doing something else; the first few.
+  private func dissents(_ waiters: [Int]) -> [String] {
+    waiters.lazy.compactMap { node -> String? in
+      let (tid, type) = (graph.threads[node].tid, nodes.gates[Int(nodes.gateOf[node])].type)
+      // What the kernel keeps is waited for in other calls.
+      if type.isKernelObject { return nil }
+      switch graph.kernel[tid] {
+      case .futexWait, .unknown, nil: return nil
+      case .running where type == .spinlock: return nil
+      case .running, .systemCall, .gone:
+        let state = graph.kernel[tid].map(\.words) ?? ""
+        return "kernel: thread \(tid) is \(state), not asleep for the \(type.rawValue)."
+      }
+    }.prefix(8).map { $0 }
   }
 
   /// U1's kind of wait: for a real lock, at a gate without a blocker.

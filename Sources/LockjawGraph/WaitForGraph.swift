@@ -96,6 +96,11 @@ package struct WaitForGraph: Sendable {
   /// Where the arena and lock words disagreed, as sentences.
   package var notes: [String] { graphNotes.map(\.text) }
 
+  /// The same, about these locks only.
+  func notes(about objects: Set<Address>) -> [String] {
+    graphNotes.filter { objects.contains($0.object) }.map(\.text)
+  }
+
   /// Every wait for something that can have a holder, in the order of `threads`; `holders` is empty where none is
   /// known.
   package var edges: [CandidateEdge] {

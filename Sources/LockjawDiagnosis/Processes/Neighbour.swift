@@ -141,7 +141,7 @@ final class Neighbour {
     if let glance { words.merge(glance.words) { $1 } }
     let memory = ProcessMemory(process)
     for lock in WaitForGraph.locksToDecode(glance?.threads ?? threads) where words[lock.object] == nil {
-      words[lock.object] = GlibcWord.decode(lock.type, at: lock.object) { memory.bytes(at: $0, count: $1) }
+      words[lock.object] = LibraryWord.decodeRecorded(lock.type, at: lock.object, memory: memory)
     }
   }
 

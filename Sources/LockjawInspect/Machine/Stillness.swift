@@ -8,11 +8,6 @@ import LockjawModel
 package struct Stillness: Hashable, Sendable {
   fileprivate let switches: UInt64
   fileprivate let call: [UInt8]
-
-  fileprivate init(switches: UInt64, call: [UInt8]) {
-    self.switches = switches
-    self.call = call
-  }
 }
 
 extension LiveProcess {
