@@ -42,6 +42,13 @@ int lj_ptrace_registers(pid_t tid, lj_registers *out) {
 int lj_ptrace_poll(pid_t tid, int *signal) {
   int status = 0;
   *signal = 0;
+  // Only looked at, not taken: where this process is also the parent, its own wait must find the exit status. (Stops of a
+  // tracee are shown whatever is asked for; those are taken below.)
+  siginfo_t seen = {0};
+  if (waitid(P_PID, (id_t)tid, &seen, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0 && seen.si_pid == tid &&
+      (seen.si_code == CLD_EXITED || seen.si_code == CLD_KILLED || seen.si_code == CLD_DUMPED)) {
+    return LJ_WAIT_GONE;
+  }
   pid_t got = waitpid(tid, &status, __WALL | WNOHANG);
   if (got < 0) return errno == EINTR ? LJ_WAIT_PENDING : -errno;
   if (got == 0) return LJ_WAIT_PENDING;

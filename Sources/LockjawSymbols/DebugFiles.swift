@@ -17,7 +17,7 @@ struct DebugFiles {
   func file(buildID: String, modulePath: String, debugLink: String?, mayAsk: Bool = false) -> ELFFile? {
     guard Self.isUsable(buildID) else { return nil }
     let paths = installed(buildID) + beside(modulePath, debugLink)
-    return paths.lazy.compactMap { open($0, buildID) }.first ?? (mayAsk ? fetched(buildID) : nil)
+    return first(of: paths, buildID) ?? (mayAsk ? fetched(buildID) : nil)
   }
 
   /// The file that several debug files share, as `dwz` makes it and `.gnu_debugaltlink` names it.
@@ -32,12 +32,21 @@ struct DebugFiles {
     } else if let slash = path.lastIndex(of: "/") {
       paths.append(path[...slash] + name)
     }
-    return paths.lazy.compactMap { open($0, buildID) }.first ?? fetched(buildID)
+    return first(of: paths, buildID) ?? fetched(buildID)
   }
 
   /// It becomes a part of paths, whatever a core or an arena says it is.
   private static func isUsable(_ buildID: String) -> Bool {
     (3...128).contains(buildID.utf8.count) && buildID.allSatisfy(\.isHexDigit)
+  }
+
+  /// A loop, not a lazy map: that asks for the element twice, and a file below `/proc/PID/root` is gone the second time when its
+  /// process has ended in between.
+  private func first(of paths: [String], _ buildID: String) -> ELFFile? {
+    for path in paths {
+      if let file = open(path, buildID) { return file }
+    }
+    return nil
   }
 
   private func open(_ path: String, _ buildID: String) -> ELFFile? {

@@ -203,7 +203,7 @@ extension FindingKind {
   /// Whether whoever follows a process wants to be told.
   var isReportable: Bool {
     switch self {
-    case .healthy, .idle, .contention, .hostStarved: false
+    case .healthy, .idle, .contention: false
     default: true
     }
   }

@@ -75,7 +75,7 @@ package final class RunSession {
 
     var patrol = Patrol(command: commandPID, stall: options.settings.stall)
     while true {
-      let ended = wait(relay, watch, atMost: patrol.millisecondsToGo())
+      let ended = wait(relay, watch, atMost: millisecondsUntilNextLook ?? patrol.millisecondsToGo())
       for discovery in patrol.discoveries() { Self.publish(discovery, outlet) }
       for entry in watch.newArenas() { follow(entry) }
       for identity in ended { finish(identity, condition: "gone") }
@@ -99,10 +99,24 @@ package final class RunSession {
     return zip(others, descriptors.dropFirst(2)).filter { $0.1.revents != 0 }.map(\.0.0)
   }
 
+  /// __WNOTHREAD (wait(2), "Linux notes").
+  private static let onlyOwnChildren: Int32 = 0x2000_0000
+
+  /// A command that ends while a snapshot of it is taken becomes ours to wait for when that is over, and no signal says so.
+  private var millisecondsUntilNextLook: Int32? {
+    do throws(InspectError) {
+      _ = try LiveProcess(pid: commandPID)
+      return nil
+    } catch {
+      return 10
+    }
+  }
+
   private func commandExit(_ relay: SignalRelay) -> ChildExit? {
     var status: Int32 = 0
     while true {
-      let pid = waitpid(-1, &status, WNOHANG)
+      // Not what other threads of this process trace: a snapshot's stops are theirs to see.
+      let pid = waitpid(-1, &status, WNOHANG | Self.onlyOwnChildren)
       if pid == commandPID, let exit = ChildExit(waitStatus: status) { return exit }
       // Others can be ours only as a sub-reaper's; nothing is known of them here.
       if pid <= 0 { return nil }

@@ -43,7 +43,8 @@ package final class Surroundings {
         word.address = numbers.number(of: address, in: one.index)
         if words[word.address] == nil { words[word.address] = word }
       }
-      for wait in Set(one.kernelWaits.values) {
+      // In the order of the threads, so that the next look gives the same numbers.
+      for (_, wait) in one.kernelWaits.sorted(by: { $0.key < $1.key }) {
         let number = numbers.number(of: wait)
         guard holdersOf[number] == nil else { continue }
         let pids = holders.of(wait, waiter: one.process.pid)
