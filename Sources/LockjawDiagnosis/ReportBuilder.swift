@@ -144,7 +144,8 @@ package struct ReportBuilder {
   /// By what name the program knows the first holder's hold.
   private func guardVariable(_ raw: CandidateEdge) -> GuardVariable? {
     // Of a cycle of a thousand threads nobody reads a thousand names.
-    guard let holder = raw.holders.first, lockOrder.prefix(Self.fewThreads).contains(where: { $0.address == raw.object })
+    guard let holder = raw.holders.first,
+      lockOrder.prefix(Self.fewThreads).contains(where: { $0.address == raw.object })
     else { return nil }
     return reader(of: holder).guardVariable(of: raw.object, held: byThread[holder], holder, heldIn: found(raw)?.heldIn)
   }

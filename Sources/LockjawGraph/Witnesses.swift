@@ -284,7 +284,8 @@ package struct Witnesses: Sendable {
     case .rwlock, .semaphore: true
     case .mutex: !(word.variant ?? "").contains("PI") && !(word.variant ?? "").contains("robust")
     case .staticGuard: true
-    case .spinlock, .custom, .condition, .barrier, .join, .futex, .piFutex, .once, .fileLock, .pipe, .socket, .child: false
+    case .spinlock, .custom, .condition, .barrier, .join, .futex, .piFutex, .once, .fileLock, .pipe, .socket, .child:
+      false
     }
   }
 }

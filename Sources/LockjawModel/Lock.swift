@@ -20,7 +20,8 @@ package enum LockType: String, Hashable, Sendable, CaseIterable {
   /// A condition, barrier or plain futex can be ended by anyone.
   package var hasHolder: Bool {
     switch self {
-    case .mutex, .rwlock, .spinlock, .semaphore, .piFutex, .join, .once, .staticGuard, .custom, .fileLock, .pipe, .socket,
+    case .mutex, .rwlock, .spinlock, .semaphore, .piFutex, .join, .once, .staticGuard, .custom, .fileLock, .pipe,
+      .socket,
       .child:
       true
     case .condition, .barrier, .futex: false

@@ -210,7 +210,9 @@ import Testing
     #expect(word.recordsOwner)
   }
 
-  @Test("What cannot be read is not decoded, and neither a join, nor a lock of the program itself, nor what the kernel keeps has a word")
+  @Test(
+    "What cannot be read is not decoded, and neither a join, nor a lock of the program itself, nor what the kernel keeps has a word"
+  )
   func unreadable() {
     for type in LockType.allCases {
       #expect(GlibcWord.decode(type, at: Self.address) { _, _ in nil } == nil)

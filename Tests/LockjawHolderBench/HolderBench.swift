@@ -70,7 +70,8 @@ struct HolderBench {
 
   /// What a run and a whole search cost, with few threads and with a hundred, as Markdown.
   private func speed() -> Bool {
-    print("| build | threads | runs | instructions | median µs | p90 µs | mean µs | longest µs | whole search, median ms |")
+    print(
+      "| build | threads | runs | instructions | median µs | p90 µs | mean µs | longest µs | whole search, median ms |")
     print("|---|---|---|---|---|---|---|---|---|")
     let builds = wanted.isEmpty ? ["std release", "std panic=abort", "g++ -O2"] : wanted
     return each(NestingBuild.all.filter { builds.contains($0.name) }) { build in

@@ -41,7 +41,8 @@ package final class NestingProgram {
     package var speed: String {
       let columns = speedColumns.split(separator: "|").map { $0.filter { $0 != " " } }
       guard columns.count == 8 else { return speedColumns }
-      return "\(columns[1]) runs of \(columns[2]) instructions: median \(columns[3]) µs, p90 \(columns[4]), mean \(columns[5]), "
+      return
+        "\(columns[1]) runs of \(columns[2]) instructions: median \(columns[3]) µs, p90 \(columns[4]), mean \(columns[5]), "
         + "longest \(columns[6]); whole search of \(columns[0]) threads: \(columns[7]) ms"
     }
 
@@ -54,7 +55,8 @@ package final class NestingProgram {
       let times = [Int(each[each.count / 2]), Int(each[each.count * 9 / 10]), mean, Int(longest)].map {
         "\(Double($0 / 100) / 10)"
       }
-      return ([threads, each.count, instructions / each.count].map { "\($0)" } + times
+      return
+        ([threads, each.count, instructions / each.count].map { "\($0)" } + times
         + ["\(Double(whole[whole.count / 2] / 100_000) / 10)"]).joined(separator: " | ")
     }
   }
@@ -127,7 +129,7 @@ package final class NestingProgram {
     defer { kill(running.pid, SIGCONT) }
     let isStopped = RunningProgram.wait { self.process.threads.allSatisfy { $0.state == "T" || $0.hasEnded } }
     guard isStopped else { throw CommandFailure(description: "the program does not stop") }
-    let snapshot = try Snapshot.take(pid: running.pid)
+    let snapshot = try Snapshot.take(pid: running.pid, deadline: .seconds(10))
     let memory = LayeredMemory([snapshot.memory, ProcessMemory(process)])
     let rows = rows(memory)
     let byThread = Dictionary(rows.map { ($0.tid, $0) }, uniquingKeysWith: { first, _ in first })

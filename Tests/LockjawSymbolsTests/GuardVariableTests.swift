@@ -115,9 +115,10 @@ struct GuardVariableTests {
     var found: [String: GuardVariable] = [:]
     for thread in target.snapshot.threads {
       guard let lock = locks[thread.name], let frames = target.unwinding(thread)?.frames else { continue }
-      found[thread.name] = zip(frames, frames.dropFirst()).lazy.compactMap { frame, caller in
-        target.symbolizer.guardVariable(of: lock, in: frame, callerStackPointer: caller.sp, memory: memory)
-      }.first
+      found[thread.name] =
+        zip(frames, frames.dropFirst()).lazy.compactMap { frame, caller in
+          target.symbolizer.guardVariable(of: lock, in: frame, callerStackPointer: caller.sp, memory: memory)
+        }.first
     }
     #expect(locks.count == threads)
     return found
