@@ -1,6 +1,6 @@
 // Two programs that each keep one file locked and want the other's: flock(2) knows no deadlock, unlike fcntl(2).
 //
-// lockjaw: verdict=deadlock certainty=inferred threads=2 bystanders=0
+// lockjaw: verdict=deadlock certainty=inferred threads=2 bystanders=0 processes=2
 #include "sample.h"
 
 #include <sys/file.h>
@@ -40,7 +40,7 @@ int main(void) {
     int own_table = reopen(table), own_journal = reopen(journal);
     close(table);
     close(journal);
-    flock(own_table, LOCK_EX);
+    flock(own_table, LOCK_EX);  // lockjaw: holds table thread=vacuum
     meet(to_vacuum[0], to_writer[1]);
     flock(own_journal, LOCK_EX);  // lockjaw: waits journal thread=vacuum
     return 0;
@@ -49,7 +49,7 @@ int main(void) {
   int own_journal = reopen(journal), own_table = reopen(table);
   close(table);
   close(journal);
-  flock(own_journal, LOCK_EX);
+  flock(own_journal, LOCK_EX);  // lockjaw: holds journal thread=writer
   meet(to_writer[0], to_vacuum[1]);
   flock(own_table, LOCK_EX);  // lockjaw: waits table thread=writer
   return 0;

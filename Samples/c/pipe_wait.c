@@ -1,6 +1,6 @@
 // A shell-like program that waits for its filter to end before it closes the pipe that the filter reads to the end.
 //
-// lockjaw: verdict=deadlock certainty=inferred threads=2 bystanders=0
+// lockjaw: verdict=deadlock certainty=inferred threads=2 bystanders=0 processes=2
 #include "sample.h"
 
 #include <sys/wait.h>
@@ -8,7 +8,7 @@
 static int filter(int input) {
   char line[256];
   ssize_t length;
-  while ((length = read(input, line, sizeof line)) > 0) {  // lockjaw: waits pipe thread=filter
+  while ((length = read(input, line, sizeof line)) > 0) {  // lockjaw: awaits shell thread=filter
     if (write(STDOUT_FILENO, line, (size_t)length) < 0) return 1;
   }
   return 0;
@@ -29,7 +29,7 @@ int main(void) {
   close(ends[0]);
   if (write(ends[1], "one line\n", 9) != 9) return 2;
   int status;
-  waitpid(child, &status, 0);  // lockjaw: waits filter thread=shell
+  waitpid(child, &status, 0);  // lockjaw: awaits filter thread=shell
   close(ends[1]);              // The mistake: too late.
   return 0;
 }

@@ -1,7 +1,7 @@
 // Two processes over one page of shared memory: each has locked one half of it and wants the other. Neither could find the
 // cycle by looking at itself.
 //
-// lockjaw: verdict=deadlock certainty=inferred threads=2 bystanders=0
+// lockjaw: verdict=deadlock certainty=inferred threads=2 bystanders=0 processes=2
 #include "sample.h"
 
 #include <sys/mman.h>

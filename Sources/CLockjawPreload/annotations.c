@@ -8,7 +8,8 @@
 #include "process.h"
 #include "wait.h"
 
-// The caller goes on while the wait lasts, so the registers kept are the caller's: those it called with.
+// The caller goes on while the wait lasts, so the registers kept are the caller's: those it called with. The address kept
+// is inside the call, so that its line is that of the call and not of what comes next.
 __asm__(
     ".text\n"
     ".globl lockjaw_v1_wait_begin\n"
@@ -20,6 +21,7 @@ __asm__(
     "\tsubq $72, %rsp\n"
     "\t.cfi_adjust_cfa_offset 72\n"
     "\tmovq 72(%rsp), %rax\n"
+    "\tdecq %rax\n"
     "\tmovq %rax, 0(%rsp)\n"
     "\tleaq 80(%rsp), %rax\n"
     "\tmovq %rax, 8(%rsp)\n"
@@ -50,7 +52,7 @@ __attribute__((visibility("hidden"), used)) void lj_custom_wait_begin(const void
   if (!slot || lj_wait_inside_handler(slot)) return;
   lj_wait_spec spec = {
       .object = (uint64_t)(uintptr_t)lock,
-      .site = context->ip,
+      .site = context->ip + 1,
       .kind = LJ_KIND_CUSTOM,
       .mode = lj_custom_mode(mode),
       .wake = LJ_WAKE_LOCKS,

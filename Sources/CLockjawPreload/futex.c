@@ -30,6 +30,8 @@ __asm__(
     "\tendbr64\n"
     "\tcmpq $202, %rdi\n" // SYS_futex
     "\tje lj_syscall_futex\n"
+    "\tcmpq $449, %rdi\n" // SYS_futex_waitv
+    "\tje lj_syscall_futex_waitv\n"
     "\tcmpq $231, %rdi\n" // SYS_exit_group
     "\tje lj_syscall_exit_group\n"
     "\tcmpq $157, %rdi\n" // SYS_prctl
@@ -177,4 +179,40 @@ __attribute__((visibility("hidden"), used)) long lj_syscall_futex(long number, l
     return lj_syscall_next(number, word, operation, value, timeout, word2, value3);
   const long arguments[6] = {word, operation, value, timeout, word2, value3};
   return lj_futex_wait(kind, arguments, LJ_CALLER().site);
+}
+
+// futex_waitv (Linux 5.16): the first of the words stands for all in the record, their number beside it. The layout is the
+// kernel's struct futex_waitv, which older headers lack.
+typedef struct lj_futex_waiter {
+  uint64_t value;
+  uint64_t word;
+  uint32_t flags;
+  uint32_t reserved;
+} lj_futex_waiter;
+
+__attribute__((visibility("hidden"), used)) long lj_syscall_futex_waitv(long number, long waiters, long count, long flags,
+                                                                        long timeout, long clock) {
+  lj_slot *slot = lj_enter();
+  lj_futex_waiter first;
+  if (!slot || count < 1 || !lj_read_checked((uint64_t)waiters, &first, sizeof first))
+    return lj_syscall_next(number, waiters, count, flags, timeout, clock, 0);
+  struct timespec deadline;
+  bool limited = timeout && lj_read_timeout(slot, (uint64_t)timeout, &deadline);
+  lj_wait_spec spec = {
+      .object = first.word,
+      .object2 = (uint64_t)count,
+      .site = LJ_CALLER().site,
+      .deadline_ns = limited ? lj_deadline_ns((clockid_t)clock, &deadline) : timeout ? UINT64_MAX : 0,
+      .futex_op = FUTEX_WAIT_BITSET | (first.flags & FUTEX_PRIVATE_FLAG),
+      .futex_value = (uint32_t)first.value,
+      .kind = LJ_KIND_FUTEX,
+      .mode = LJ_MODE_SIGNAL,
+      .wake = LJ_WAKE_SOFT,
+  };
+  lj_wait_scope scope;
+  uint64_t now_ns;
+  LJ_WAIT_BEGIN(&scope, slot, &spec);
+  long result = lj_syscall_next(number, waiters, count, flags, timeout, clock, 0);
+  (void)lj_wait_end(&scope, result >= 0 || errno == EAGAIN ? LJ_OUTCOME_ACQUIRED : lj_outcome_of(errno), &now_ns);
+  return result;
 }

@@ -31,26 +31,28 @@ typedef struct lj_symbol_tables {
   const uint32_t *gnu_hash;
 } lj_symbol_tables;
 
+static bool lj_read_tables(lj_symbol_tables *tables, uintptr_t base, uintptr_t dynamic) {
+  *tables = (lj_symbol_tables){.base = base};
+  for (const ElfW(Dyn) *entry = (const ElfW(Dyn) *)dynamic; entry->d_tag != DT_NULL; entry++) {
+    // The loader has already made these absolute where the section is writable; elsewhere they are offsets.
+    uintptr_t value = entry->d_un.d_ptr < base ? base + entry->d_un.d_ptr : entry->d_un.d_ptr;
+    if (entry->d_tag == DT_SYMTAB) tables->symbols = (const ElfW(Sym) *)value;
+    if (entry->d_tag == DT_STRTAB) tables->strings = (const char *)value;
+    if (entry->d_tag == DT_VERSYM) tables->versions = (const uint16_t *)value;
+    if (entry->d_tag == DT_GNU_HASH) tables->gnu_hash = (const uint32_t *)value;
+  }
+  return tables->symbols && tables->strings && tables->gnu_hash;
+}
+
 static bool lj_find_libc_tables(lj_symbol_tables *tables) {
   Dl_info found;
   if (!dladdr((const void *)(uintptr_t)&gnu_get_libc_version, &found) || !found.dli_fbase) return false;
   uintptr_t base = (uintptr_t)found.dli_fbase;
   const ElfW(Ehdr) *elf = (const ElfW(Ehdr) *)base;
   const ElfW(Phdr) *segments = (const ElfW(Phdr) *)(base + elf->e_phoff);
-  *tables = (lj_symbol_tables){.base = base};
-  for (int i = 0; i < elf->e_phnum; i++) {
-    if (segments[i].p_type != PT_DYNAMIC) continue;
-    const ElfW(Dyn) *entry = (const ElfW(Dyn) *)(base + segments[i].p_vaddr);
-    for (; entry->d_tag != DT_NULL; entry++) {
-      // The loader has already made these absolute where the section is writable; elsewhere they are offsets.
-      uintptr_t value = entry->d_un.d_ptr < base ? base + entry->d_un.d_ptr : entry->d_un.d_ptr;
-      if (entry->d_tag == DT_SYMTAB) tables->symbols = (const ElfW(Sym) *)value;
-      if (entry->d_tag == DT_STRTAB) tables->strings = (const char *)value;
-      if (entry->d_tag == DT_VERSYM) tables->versions = (const uint16_t *)value;
-      if (entry->d_tag == DT_GNU_HASH) tables->gnu_hash = (const uint32_t *)value;
-    }
-  }
-  return tables->symbols && tables->strings && tables->gnu_hash;
+  for (int i = 0; i < elf->e_phnum; i++)
+    if (segments[i].p_type == PT_DYNAMIC) return lj_read_tables(tables, base, base + segments[i].p_vaddr);
+  return false;
 }
 
 // DT_GNU_HASH: header of four words, a Bloom filter, buckets, then chains of hashes whose lowest bit ends a chain.
@@ -74,6 +76,23 @@ static void *lj_lookup(const lj_symbol_tables *tables, const char *name) {
     }
     if (entry & 1) return NULL;
   }
+}
+
+// What libc has not, and need not be there: dlsym would allocate a message to say that it is not, and leave it for the
+// program's dlerror(). The loader's list of objects is in the order in which it looks; this library is not asked.
+static void *lj_find_loaded(const char *name) {
+  Dl_info self;
+  struct link_map *own = NULL;
+  if (!dladdr1((const void *)(uintptr_t)&lj_find_loaded, &self, (void **)&own, RTLD_DL_LINKMAP) || !own) return NULL;
+  struct link_map *map = own;
+  while (map->l_prev) map = map->l_prev;
+  for (; map; map = map->l_next) {
+    lj_symbol_tables tables;
+    void *found =
+        map != own && map->l_ld && lj_read_tables(&tables, map->l_addr, (uintptr_t)map->l_ld) ? lj_lookup(&tables, name) : NULL;
+    if (found) return found;
+  }
+  return NULL;
 }
 
 static bool lj_is_in_libc(const lj_symbol_tables *tables, const void *function) {
@@ -114,7 +133,7 @@ void lj_real_ready(void) {
   lj_thread.flags |= LJ_THREAD_LOOKS_UP;
   void *next;
 #define LJ_REAL(name, result, parameters)                                                         \
-  next = dlsym(RTLD_NEXT, #name);                                                                 \
+  next = lj_is_missing((void *)(uintptr_t)lj_real.name) ? lj_find_loaded(#name) : dlsym(RTLD_NEXT, #name);    \
   if (next && (!have || !lj_is_in_libc(&tables, next) || lj_is_missing((void *)(uintptr_t)lj_real.name))) \
     __atomic_store_n((void **)&lj_real.name, next, __ATOMIC_RELAXED);
 #include "interposed.def"

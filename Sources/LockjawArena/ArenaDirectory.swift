@@ -19,6 +19,19 @@ package struct ArenaDirectory: Hashable, Sendable {
     return ArenaDirectory(path: "/dev/shm/lockjaw-\(userID)")
   }
 
+  /// Why the shim keeps nothing here, as the end of a sentence; `nil` where it would, or where there is no directory yet.
+  ///
+  /// Whoever else can write here could swap an arena under its process.
+  package var refusal: String? {
+    var status = stat()
+    guard lstat(path, &status) == 0 else { return errno == ENOENT ? nil : errnoSentence(errno) }
+    if status.st_mode & S_IFMT == S_IFLNK { return "it is a symbolic link" }
+    if status.st_mode & S_IFMT != S_IFDIR { return "it is not a directory" }
+    if status.st_uid != geteuid() { return "it belongs to user \(status.st_uid), not to you" }
+    if status.st_mode & 0o022 != 0 { return "others may write into it (chmod go-w it)" }
+    return access(path, W_OK | X_OK) == 0 ? nil : errnoSentence(errno)
+  }
+
   private static func environment(_ name: String) -> String? {
     guard let value = getenv(name) else { return nil }
     let text = String(cString: value)

@@ -24,6 +24,12 @@ extension ArenaReader {
     return Array(entries.prefix(limit))
   }
 
+  /// The same of one slot's thread, newest first; empty where the slot has none.
+  package func history(ofSlot slot: Int) -> [PastWait] {
+    guard (0..<slotCount).contains(slot) else { return [] }
+    return (ring(ofSlot: slot)?.events ?? []).reversed()
+  }
+
   private func ring(ofSlot slot: Int) -> (tid: ThreadID, name: String, events: [PastWait])? {
     let base = header.slotsOffset + slot * MemoryLayout<lj_slot>.size
     guard let fields = load(RingFields.self, slot: base), fields.phase != 0 else { return nil }

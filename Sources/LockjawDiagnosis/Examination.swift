@@ -90,13 +90,23 @@ package struct Examination {
   ///     is also the second.
   ///   - stall: seconds after which a wait is a finding.
   package init(_ glance: Glance, arena: ArenaReader?, target: any Target, stall: Double) {
+    let whole = Examination(whole: glance, arena: arena, target: target, stall: stall)
+    // Other processes that have nothing to do with what was found have no place in the report either.
+    if let surroundings = glance.surroundings, !whole.diagnosis.findings.contains(where: surroundings.touches) {
+      self = Examination(whole: glance.alone, arena: arena, target: target, stall: stall)
+    } else {
+      self = whole
+    }
+  }
+
+  private init(whole glance: Glance, arena: ArenaReader?, target: any Target, stall: Double) {
     let memory = target.memory
     let asked: any Target = glance.surroundings.map { SurroundedTarget(target, $0) } ?? target
     surroundings = glance.surroundings
     var words = glance.words
     for lock in WaitForGraph.locksToDecode(glance.threads) where words[lock.object] == nil {
       words[lock.object] =
-        GlibcWord.decode(lock.type, at: lock.object) { memory.bytes(at: $0, count: $1) }
+        LibraryWord.decodeRecorded(lock.type, at: lock.object, memory: memory)
         ?? Self.rememberedWord(lock.object, glance.threads)
     }
     var first = glance.threads
@@ -142,13 +152,17 @@ package struct Examination {
     let secondLook = (target is DeadTarget ? nil : arena).map {
       SecondLook(first: first, words: words, kernel: kernel, arena: $0, target: asked)
     }
-    let confirmed = Self.throughSurroundings(
+    var confirmed = Self.throughSurroundings(
       (secondLook.map { look in diagnosis.keeping { look.confirms($0) } } ?? diagnosis)
-        .adding(Self.lockFindings(glance, arena: arena, target: target))
+        .adding(Self.lockFindings(glance, words: words, arena: arena, target: target, stall: stall))
         .doubting(glance.guesses)
         .keeping { $0.kind != .idle || !Self.someoneRuns(target) }, glance.surroundings)
     wasOvertaken = diagnosis.findings.contains { $0.kind == .orphanedLock && !confirmed.findings.contains($0) }
-    self.diagnosis = confirmed
+    // What another process can see, another process may end.
+    confirmed = confirmed.keeping { finding in
+      finding.kind != .hangUnknown || !finding.edges.contains { target.isShared($0.object) }
+    }
+    self.diagnosis = asked.isStopped ? confirmed.ofStopped() : confirmed.weighingHolders(asked.processorUse(of:))
   }
 
   /// What leads into other processes counts only where those have stood still, and what is theirs alone is not reported.
@@ -156,7 +170,7 @@ package struct Examination {
     guard let surroundings else { return diagnosis }
     return diagnosis.keeping { surroundings.concernsItself($0) && surroundings.confirms($0) }
       .noting { surroundings.touches($0) && $0.kind.isHang ? Surroundings.stillness : nil }
-      .doubting(surroundings.alarmed, because: Surroundings.alarm)
+      .doubting(surroundings.interruptible, because: Surroundings.signals)
   }
 
   /// A server whose workers wait for conditions while its main thread computes is not idle. Only a snapshot knows of

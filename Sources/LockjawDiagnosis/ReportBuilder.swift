@@ -28,6 +28,8 @@ package struct ReportBuilder {
   /// Short names of locks, in the order in which the findings mention them.
   private let lockIDs: [Address: String]
   private let lockOrder: [(address: Address, type: LockType)]
+  /// As the program calls them.
+  private let ownNames: [Address: String]
   private static let fewThreads = 64
 
   /// - Parameter snapshot: registers and stacks of threads that do not wait, where they were taken.
@@ -59,6 +61,7 @@ package struct ReportBuilder {
     for thread in examination.threads where shown.contains(thread.tid) {
       for held in thread.held { mention(held.object, held.type) }
     }
+    ownNames = ids.isEmpty ? [:] : arena?.lockNames() ?? [:]
     lockIDs = ids
     lockOrder = order
   }
@@ -79,9 +82,22 @@ package struct ReportBuilder {
       threads: threads, processes: examination.surroundings?.reports(of: threads, locks) ?? [], history: history,
       modules: stackReader.coverage,
       diagnostics: target.diagnostics + (arena?.quietness.map { [$0] } ?? []) + stackReader.diagnostics
-        + runtimeLimits + otherReaders.sorted { $0.key < $1.key }.flatMap(\.value.diagnostics) + unlisted(threads),
+        + runtimeLimits + otherReaders.sorted { $0.key < $1.key }.flatMap(\.value.diagnostics) + unlisted(threads)
+        + missedHeartbeats + unseen(threads),
       losses: losses, timing: timing,
       source: source)
+  }
+
+  /// A gone process beats no more, and when it ended nobody knows.
+  private var missedHeartbeats: [String] {
+    guard let arena, target.condition != "gone" else { return [] }
+    return arena.heartbeats().compactMap { beat in
+      guard beat.lateness(at: examination.now) != nil else { return nil }
+      let name = name(of: beat.thread)
+      let ago = (examination.now.seconds(since: beat.last) * 10).rounded() / 10
+      return "Heartbeat \"\(beat.name)\" is missed: it is due every \(beat.withinMilliseconds) ms, and the last came "
+        + "\(ago) s ago from thread \(beat.thread)\(name.isEmpty ? "" : " \"\(name)\"")."
+    }
   }
 
   // MARK: - Findings
@@ -94,10 +110,11 @@ package struct ReportBuilder {
 
   /// "thread 4242 "loader", which holds it, is asleep in read (fd 3: pipe:[991])"
   private func culpritSentence(_ raw: RawFinding) -> [String] {
-    guard let culprit = raw.culprit, raw.kind == .longHold else { return [] }
+    guard let culprit = raw.culprit, raw.kind == .longHold || raw.kind == .hostStarved else { return [] }
     let name = name(of: culprit)
     let activity = target.activity(of: culprit) ?? raw.culpritState.map(Self.words)
-    return activity.map { ["thread \(culprit)\(name.isEmpty ? "" : " \"\(name)\""), which holds it, \($0)"] } ?? []
+    return (activity.map { ["thread \(culprit)\(name.isEmpty ? "" : " \"\(name)\""), which holds it, \($0)"] } ?? [])
+      + target.elaboration(of: culprit)
   }
 
   /// What the reading of inlined locks rests on.
@@ -184,7 +201,7 @@ package struct ReportBuilder {
     let word = examination.words[address]
     return LockReport(
       id: lockIDs[address] ?? "\(address)", address: address, type: type,
-      library: word?.library.rawValue ?? library(type), name: stackReader.name(of: address),
+      library: word?.library.rawValue ?? library(type), name: ownNames[address] ?? stackReader.name(of: address),
       state: (word?.description ?? stateWithoutWord(address, type))
         + (examination.surroundings?.sharing(of: address) ?? ""))
   }
@@ -198,6 +215,7 @@ package struct ReportBuilder {
   private func library(_ type: LockType) -> String {
     switch type {
     case .futex, .piFutex: "inlined (futex word)"
+    case .custom: "the program's own"
     default: "glibc"
     }
   }
@@ -205,6 +223,7 @@ package struct ReportBuilder {
   private func wordMissing(_ type: LockType) -> String {
     switch type {
     case .futex: "the word's meaning depends on the library that made it"
+    case .custom: "only the program knows what is in it"
     default: target.condition == "gone" ? "the process is gone" : "its memory could not be read"
     }
   }
@@ -233,6 +252,15 @@ package struct ReportBuilder {
     return order.prefix(limit).map(threadReport)
   }
 
+  /// Threads of the report whose stacks a snapshot could not take, and why.
+  private func unseen(_ threads: [ThreadReport]) -> [String] {
+    let shown = Set(threads.map(\.tid))
+    return (snapshot?.threads ?? []).compactMap { thread in
+      guard shown.contains(thread.tid), let missing = thread.missing else { return nil }
+      return "The stack of thread \(thread.tid) is not known. \(missing)"
+    }
+  }
+
   private var runtimeLimits: [String] {
     RuntimeLimits.sentences(target.modules, files: target.symbols().files, hasArena: arena != nil)
   }
@@ -257,9 +285,10 @@ package struct ReportBuilder {
         holds: holds(thread))
     }
     return ThreadReport(
-      tid: tid, name: name(of: tid), state: told(thread.wait).map(waiting) ?? activity(tid),
+      tid: tid, name: name(of: tid), state: state(of: thread),
       stack: reader(of: tid).stack(of: thread), holds: holds(thread),
-      waitsFor: thread.wait.flatMap { lockIDs[$0.object] }, process: thread.process)
+      waitsFor: thread.wait.flatMap { lockIDs[$0.object] }, process: thread.process,
+      breadcrumb: thread.process == nil ? arena?.breadcrumb(inSlot: thread.slot)?.text : nil)
   }
 
   /// Nobody says of a process that it holds its own life, or the end of a pipe.
@@ -267,10 +296,10 @@ package struct ReportBuilder {
     thread.held.filter { !$0.type.isKernelObject || $0.type == .fileLock }.compactMap { lockIDs[$0.object] }
   }
 
-  /// A wait for what the kernel keeps, of which no finding speaks, is better told by its system call; a core tells it so, too.
-  private func told(_ wait: Wait?) -> Wait? {
-    guard let wait, wait.type.isKernelObject, lockIDs[wait.object] == nil else { return wait }
-    return nil
+  /// The kernel's own words say more of a wait that it keeps: which call, on which descriptor.
+  private func state(of thread: ThreadState) -> String {
+    guard let wait = thread.wait, !wait.isFromKernel else { return activity(thread.tid) }
+    return waiting(wait)
   }
 
   private func waiting(_ wait: Wait) -> String {
@@ -278,8 +307,6 @@ package struct ReportBuilder {
       switch wait.type {
       case .join: wait.companion.rawValue == 0 ? "for a thread to end" : "for thread \(wait.companion.rawValue) to end"
       case .condition: "on condition \(wait.object)"
-      case .child: "for a child to end"
-      case .pipe, .socket: "for the other end of a \(wait.type.rawValue)"
       default: "for \(wait.type.rawValue) \(lockIDs[wait.object] ?? "\(wait.object)")"
       }
     return "waiting \(what)" + (wait.mode == .read || wait.mode == .write ? " to \(wait.mode.rawValue)" : "")
@@ -290,7 +317,6 @@ package struct ReportBuilder {
   private func name(of tid: ThreadID) -> String { target.threadName(tid) ?? byThread[tid]?.name ?? "" }
 
   private func activity(_ tid: ThreadID) -> String {
-    if let snapshotState = snapshot?.thread(tid)?.missing { return snapshotState }
     return target.activity(of: tid) ?? Self.words(examination.kernel[tid] ?? .unknown(reason: "not asked"))
   }
 

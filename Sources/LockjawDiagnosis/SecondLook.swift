@@ -44,10 +44,7 @@ struct SecondLook {
 
   private func wordStands(_ object: Address, _ owner: ThreadID) -> Bool {
     guard let before = words[object] else { return true }
-    let memory = target.memory
-    guard let now = GlibcWord.decode(before.type, at: object, memory: { memory.bytes(at: $0, count: $1) }) else {
-      return false
-    }
+    guard let now = LibraryWord.decodeRecorded(before.type, at: object, memory: target.memory) else { return false }
     guard now.isTaken else { return false }
     // Of several readers the word cannot tell who is left: that is for the arena's entry to say.
     if let readers = now.readerCount, readers > 0 { return true }

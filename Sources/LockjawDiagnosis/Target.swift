@@ -10,7 +10,7 @@ package protocol Target: AnyObject {
   var modules: [Module] { get }
   /// Every thread id of the process, or `nil` where nobody can say.
   var threadIDs: Set<ThreadID>? { get }
-  /// "running", "gone".
+  /// "running", "stopped …", "gone".
   var condition: String { get }
   /// What this target cannot tell, in sentences.
   var diagnostics: [String] { get }
@@ -23,12 +23,25 @@ package protocol Target: AnyObject {
   func threadName(_ thread: ThreadID) -> String?
   /// Whether the process has this thread; `nil` where nobody can say.
   func isAlive(_ thread: ThreadID) -> Bool?
+  /// What a thread gets of the processors, watched for a moment; `nil` where nobody can say.
+  func processorUse(of thread: ThreadID) -> ProcessorUse?
+  /// More about what a thread is doing, in sentences: who has the other end of its pipe, what its child is.
+  func elaboration(of thread: ThreadID) -> [String]
+  /// The whole process is stopped by a signal.
+  var isStopped: Bool { get }
+  /// Whether another process may see what lies at this address; `false` where nobody can say.
+  func isShared(_ address: Address) -> Bool
   /// Makes and keeps what unwinding and naming need; called once something is to be shown.
   func symbols() -> TargetSymbols
 }
 
 extension Target {
   package var kernelStates: [ThreadID: KernelState] { [:] }
+  // What only a process that runs can be asked.
+  package func processorUse(of thread: ThreadID) -> ProcessorUse? { nil }
+  package func elaboration(of thread: ThreadID) -> [String] { [] }
+  package var isStopped: Bool { false }
+  package func isShared(_ address: Address) -> Bool { false }
 }
 
 /// Unwinder and symbolizer of one process, with the module list they were made for.
@@ -64,11 +77,15 @@ package final class LiveTarget: Target {
   }
 
   package var threadIDs: Set<ThreadID>? { process.isAlive ? Set(process.threadIDs) : nil }
-  package var condition: String { process.isAlive ? "running" : "gone" }
+  package var condition: String { process.isAlive ? (isStopped ? LiveProcess.stopped : "running") : "gone" }
   package var diagnostics: [String] { [] }
   package func kernelState(of thread: ThreadID) -> KernelState { process.kernelState(of: thread) }
   package func activity(of thread: ThreadID) -> String? { process.activity(of: thread) }
   package func threadName(_ thread: ThreadID) -> String? { process.thread(thread)?.name }
+  package func processorUse(of thread: ThreadID) -> ProcessorUse? { process.processorUse(of: thread) }
+  package func elaboration(of thread: ThreadID) -> [String] { process.elaboration(of: thread) }
+  package var isStopped: Bool { process.isStopped }
+  package func isShared(_ address: Address) -> Bool { SharedMappings(process).place(of: address) != nil }
   package func isAlive(_ thread: ThreadID) -> Bool? {
     process.thread(thread).map { $0.state != "Z" && $0.state != "X" } ?? (process.isAlive ? false : nil)
   }

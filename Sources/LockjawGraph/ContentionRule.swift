@@ -9,7 +9,7 @@ import LockjawModel
 extension Survey {
   mutating func contention() -> [RawFinding] {
     let waiters = graph.threads.indices.filter { node in
-      guard waitsForLock(node), !isExplained[node] else { return false }
+      guard waitsForLock(node), !isExplained[node], isOwn(node) else { return false }
       let gate = nodes.gates[Int(nodes.gateOf[node])]
       return !gate.isEmpty || gate.type != .semaphore
     }
@@ -31,8 +31,12 @@ extension Survey {
     ]
   }
 
+  private func isOwn(_ node: Int) -> Bool { graph.threads[node].process == nil }
+
   func idleness() -> [RawFinding] {
-    let waiters = graph.threads.indices.filter { !nodes.isDead[$0] && graph.threads[$0].wait != nil }
+    let waiters = graph.threads.indices.filter { node in
+      !nodes.isDead[node] && isOwn(node) && graph.threads[node].wait.map { !$0.isFromKernel } ?? false
+    }
     guard !waiters.isEmpty, !graph.kernel.values.contains(.running) else { return [] }
     let count = waiters.count == 1 ? "1 thread waits" : "\(waiters.count) threads wait"
     return [

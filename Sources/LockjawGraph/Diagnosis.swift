@@ -74,6 +74,25 @@ package struct Diagnosis: Hashable, Sendable {
     return kept.count == findings.count ? self : Diagnosis(verdict: Self.verdict(of: kept), findings: kept)
   }
 
+  /// Without what a process that is stopped as a whole shows only because it is: that nobody is awake to end a wait, and
+  /// that its holders do not move.
+  package func ofStopped() -> Diagnosis {
+    keeping { finding in
+      switch finding.kind {
+      case .hangUnknown, .lostWakeup, .livelock, .longHold, .hostStarved: false
+      default: true
+      }
+    }
+  }
+
+  /// The same verdict rules over other findings, the most serious first.
+  func rebuilt(_ findings: [RawFinding]) -> Diagnosis {
+    let sorted = findings.enumerated().sorted {
+      ($0.element.kind, $0.offset) < ($1.element.kind, $1.offset)
+    }.map(\.element)
+    return Diagnosis(verdict: Self.verdict(of: sorted), findings: sorted)
+  }
+
   /// With a sentence more among the evidence of some findings.
   package func noting(_ sentence: (RawFinding) -> String?) -> Diagnosis {
     var noted = self

@@ -4,10 +4,13 @@ import LockjawModel
 package struct LockWaiter: Hashable, Sendable {
   package var thread: ThreadID
   package var mode: LockMode
+  /// When its wait began; of one that has tried again and again, the first try.
   package var since: Instant
   package var hasTimeLimit: Bool
-  /// Waits of this thread for this lock that were seen to end by their time limit, without an acquire in between.
+  /// Waits of this thread for this lock that ended by their time limit, one right after the other, up to this one.
   package var timeouts: Int
+  /// Its history is full of these and reaches no further back: it may have tried for much longer.
+  package var isAllItsHistory: Bool
   /// Only values and their surroundings say that it is this lock.
   package var isGuess: Bool
   /// It has been woken and has not run yet.
@@ -15,6 +18,7 @@ package struct LockWaiter: Hashable, Sendable {
 
   package init(
     thread: ThreadID, mode: LockMode, since: Instant, hasTimeLimit: Bool = false, timeouts: Int = 0,
+    isAllItsHistory: Bool = false,
     isGuess: Bool = false, isWoken: Bool = false
   ) {
     self.thread = thread
@@ -22,6 +26,7 @@ package struct LockWaiter: Hashable, Sendable {
     self.since = since
     self.hasTimeLimit = hasTimeLimit
     self.timeouts = timeouts
+    self.isAllItsHistory = isAllItsHistory
     self.isGuess = isGuess
     self.isWoken = isWoken
   }

@@ -11,15 +11,19 @@ import LockjawModel
 /// W4. *Lost wake-up.* The word says free, and a waiter without a time limit has slept on for longer than a first
 ///     look. It must be free at both of two looks, with the waiter in the same wait: a lock that is handed from one
 ///     to the next is free for moments. *Inferred* where nobody else is awake, else *suspect*.
-/// W5. *Livelock.* The word says free, all its waiters have time limits, and each was seen to run out of time again
-///     and again.
+/// W5. *Livelock.* All waiters of a lock have time limits, and each has run out of time again and again, at once beginning
+///     the next wait: while the word says free; or while the lock is passed on among others, so that somebody always
+///     has it and these never get it. Only *suspect*: what a thread does between two waits nobody records.
 /// W6. A waiter that has been woken does not count, and a wait that only a pattern tells makes nothing more than
 ///     suspect.
 /// W7. Nothing is said of what has no holder (conditions, barriers, joins, plain futexes), and of an initialisation only
 ///     what its word rules out.
 extension LockFacts {
-  /// How many time limits in a row make a livelock.
+  /// How many time limits in a row make a livelock of a free lock, and of one that is passed on among others.
   package static let livelockTimeouts = 3
+  package static let starvationTimeouts = 10
+  /// Seconds that a full history must reach back to count as much as the stall.
+  private static let shortestHistory = 1.0
 
   /// - Parameters:
   ///   - now: the moment of the first look.
@@ -108,14 +112,39 @@ extension LockFacts {
 
   private func livelock(_ asleep: [LockWaiter]) -> RawFinding? {
     guard asleep.allSatisfy({ $0.hasTimeLimit && $0.timeouts >= Self.livelockTimeouts }) else { return nil }
-    let fewest = asleep.map(\.timeouts).min() ?? 0
+    return finding(.livelock, .suspect, asleep, evidence: [wordSays, timesOver(asleep)])
+  }
+
+  /// W5 of a lock that is taken: waiters that never get what others get all the time.
+  ///
+  /// - Parameters:
+  ///   - now: the moment of the look.
+  ///   - stall: seconds for which each waiter must have tried, as far as its history reaches back.
+  ///   - changesHands: whether the lock has been seen to pass from one holder to another; asked last.
+  /// - Returns: `nil` where some waiter has no time limit, or has not tried for long enough.
+  package func starvation(now: Instant, stall: Double, changesHands: () -> Bool) -> RawFinding? {
+    let waiting = waiters.filter { !$0.isWoken }
+    guard !waiting.isEmpty, word.type == .mutex || word.type == .rwlock,
+      waiting.allSatisfy({
+        $0.hasTimeLimit && $0.timeouts >= Self.starvationTimeouts
+          && now.seconds(since: $0.since) >= ($0.isAllItsHistory ? min(stall, Self.shortestHistory) : stall)
+      }), changesHands()
+    else { return nil }
+    let longest = waiting.map { now.seconds(since: $0.since) }.min() ?? 0
     return finding(
-      .livelock, .suspect, asleep,
+      .livelock, .suspect, waiting,
       evidence: [
-        wordSays,
-        "Each of \(asleep.count == 1 ? "its 1 waiter" : "its \(asleep.count) waiters") has run out of time at least "
-          + "\(fewest) times in a row without getting it.",
+        timesOver(waiting),
+        "arena: for \((longest * 10).rounded() / 10) s no success is on record.",
+        "lock word: \(name) passes from one holder to another meanwhile, and these never get it.",
       ])
+  }
+
+  private func timesOver(_ waiting: [LockWaiter]) -> String {
+    let fewest = waiting.map(\.timeouts).min() ?? 0
+    return
+      "arena: \(waiting.count == 1 ? "its waiter" : "each of its \(waiting.count) waiters") has run out of time at least "
+      + "\(fewest) times in a row, and begun again at once."
   }
 
   // MARK: words

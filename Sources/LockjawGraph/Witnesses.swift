@@ -279,7 +279,7 @@ package struct Witnesses: Sendable {
   /// Whether a waiter of this lock always sleeps on one of the lock's own words.
   private func sleepsInsideItself(_ word: LockWord) -> Bool {
     // Other libraries' waiters sleep where those libraries like: parking_lot's and abseil's on words of their own.
-    guard word.library == .glibc else { return false }
+    guard word.library == .glibc || word.type == .staticGuard else { return false }
     return switch word.type {
     case .rwlock, .semaphore: true
     case .mutex: !(word.variant ?? "").contains("PI") && !(word.variant ?? "").contains("robust")

@@ -65,15 +65,20 @@ extension LiveProcess {
     guard var activity = ThreadActivity(content) else {
       return .refused("\(task)/syscall holds something lockjaw does not understand")
     }
-    if case .systemCall(ThreadActivity.restart, let arguments) = activity.place, isInFutexWait(task) {
-      activity.place = .systemCall(number: ThreadActivity.futex, arguments: [arguments[0], 0] + arguments[2...])
+    if case .systemCall(ThreadActivity.restart, let arguments) = activity.place {
+      activity.place = restarted(task, arguments) ?? activity.place
     }
     return .activity(activity)
   }
 
-  /// A futex wait with a time limit goes on as restart_syscall after a stop; only the place in the kernel still
-  /// tells what it is. The arguments are those of the first call.
-  private func isInFutexWait(_ task: String) -> Bool {
-    (try? ProcFile.text("\(task)/wchan"))?.hasPrefix("futex_") ?? false
+  /// A call with a time limit goes on as restart_syscall after a stop; only the place in the kernel still tells which it
+  /// is. The arguments are those of the first call.
+  private func restarted(_ task: String, _ arguments: [UInt64]) -> ThreadActivity.Place? {
+    guard let place = try? ProcFile.text("\(task)/wchan") else { return nil }
+    if place.hasPrefix("futex_") {
+      return .systemCall(number: ThreadActivity.futex, arguments: [arguments[0], 0] + arguments[2...])
+    }
+    if place.contains("nanosleep") { return .systemCall(number: ThreadActivity.sleep, arguments: arguments) }
+    return place.contains("poll") ? .systemCall(number: ThreadActivity.poll, arguments: arguments) : nil
   }
 }

@@ -13,6 +13,8 @@ package struct ProcessOutline: Hashable, Sendable {
   /// Arguments joined by spaces; of a kernel core the first 79 bytes.
   package var command = ""
   package var startedUnixSeconds: Double?
+  /// Stopped by a signal as a whole, before anybody looked.
+  package var isStopped = false
 
   package init(pid: Int32, startTicks: UInt64 = 0) {
     identity = ProcessIdentity(pid: pid, startTicks: startTicks)

@@ -22,10 +22,21 @@ extension Snapshot {
       return thread
     }
     guard process.isAlive else { throw .noSuchProcess(pid: pid) }
+    var outline = process.outline
+    outline.isStopped = process.isStopped
     return Snapshot(
-      process: process.outline, threads: threads, modules: modules, vdso: vdso(map, memory), words: [],
+      process: outline, threads: threads, modules: modules, vdso: vdso(map, memory), words: [],
       descriptors: descriptors(of: threads, process), takenAt: Instant(nanoseconds: begin), pauseMilliseconds: 0,
       map: map)
+  }
+
+  /// With a stop where that changes nothing in the process, else without.
+  ///
+  /// A thread that is stopped while it writes into a full pipe or socket gets a short write when it goes on: its hang may
+  /// end, or what it had to say be cut.
+  /// - Throws: as `take` does.
+  package static func takeGently(pid: Int32) throws(InspectError) -> Snapshot {
+    try LiveProcess(pid: pid).hasBlockedWriter ? takeWithoutStopping(pid: pid) : take(pid: pid)
   }
 
   private static func thread(
@@ -46,7 +57,7 @@ extension Snapshot {
     let fields = String(decoding: content, as: UTF8.self).split(whereSeparator: { $0 == " " || $0 == "\n" })
     let values = fields.dropFirst().compactMap { UInt64($0.dropFirst(2), radix: 16) }
     guard let number = fields.first.flatMap({ Int($0) }), number >= 0, values.count == 8 else {
-      return without(.running, "runs; its stack cannot be read without stopping it.")
+      return without(.running, "It runs, and a running thread must be stopped to be seen.")
     }
     var registers = Registers()
     (registers.rdi, registers.rsi, registers.rdx) = (values[0], values[1], values[2])

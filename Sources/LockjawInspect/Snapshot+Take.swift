@@ -67,6 +67,8 @@ extension Snapshot {
   private static func takeOnThisThread(
     _ process: LiveProcess, deadlineNanoseconds: UInt64
   ) throws(InspectError) -> Snapshot {
+    // Asked first: to be looked at makes a stopped thread move.
+    let isStopped = process.isStopped
     let map = try process.memoryMap()
     let memory = ProcessMemory(process)
     let modules = ModuleGrouping.modules(map) { LoadedImage(at: $0, memory: memory) }
@@ -111,8 +113,10 @@ extension Snapshot {
         sleptNanoseconds: slept[tid],
         kernelState: ThreadActivity(Registers(raw), callNumber: raw.orig_rax).kernelState, missing: nil)
     }
+    var outline = process.outline
+    outline.isStopped = isStopped
     return Snapshot(
-      process: process.outline, threads: threads, modules: modules, vdso: vdso, words: words,
+      process: outline, threads: threads, modules: modules, vdso: vdso, words: words,
       descriptors: descriptors(of: threads, process), takenAt: Instant(nanoseconds: begin), pauseMilliseconds: pause,
       map: map)
   }

@@ -196,12 +196,15 @@ package struct ThreadReport: Hashable, Sendable {
   package var stack: [Frame]
   package var holds: [String]
   package var waitsFor: String?
+  /// What it works on, in the program's own words.
+  package var breadcrumb: String?
   /// Pid of the process it belongs to, where that is one of `Report.processes` and not the report's own.
   package var process: Int32?
   package init(
     tid: ThreadID, name: String, state: String, stack: [Frame], holds: [String] = [], waitsFor: String? = nil,
-    process: Int32? = nil
+    process: Int32? = nil, breadcrumb: String? = nil
   ) {
+    self.breadcrumb = breadcrumb
     self.process = process
     self.tid = tid
     self.name = name

@@ -24,7 +24,7 @@ struct FindingSentence {
     case .longHold: longHold
     case .contention: gathered(heldByClause(first) + "; " + contentionLimit)
     case .hangUnknown: hangUnknown
-    case .hostStarved: "the host gave \(subjects) no time to run; the program is not to blame"
+    case .hostStarved: hostStarved
     case .idle:
       "\(Wording.threads(index.report.threads.count)) asleep, and none is known to wait for a lock that another holds"
     case .healthy: "no hang found in \(Wording.threads(index.report.threads.count))"
@@ -126,6 +126,18 @@ struct FindingSentence {
     return "thread \(index.name(holder)) keeps \(index.lockInBrief(edge.lock))"
       + (taken.isEmpty ? "" : ", taken\(taken)") + ", while \(waiters)\(longest)"
       + (state.isEmpty ? "" : "; the holder \(Wording.predicate(Printable.escaped(state)))")
+  }
+
+  /// The holder is the one that gets no time; those who wait for it are asleep.
+  private var hostStarved: String {
+    guard let edge = first, let holder = edge.holders.first else {
+      return "the host gave \(subjects) no time to run; the program is not to blame"
+    }
+    let count = finding.waiters.count
+    let waiters = count == 1 ? "thread \(index.name(edge.waiter)) waits" : "\(count) threads wait"
+    return
+      "the host gives thread \(index.name(holder)) hardly any time to run, which holds \(index.lockInBrief(edge.lock)) while "
+      + "\(waiters); the program is not to blame"
   }
 
   private var hangUnknown: String {

@@ -189,7 +189,8 @@ extension ThreadReport: JSONReadable {
     ThreadReport(
       tid: ThreadID(try fields.number(.tid)), name: try fields.text(.name), state: try fields.text(.state),
       stack: try fields.many(.stack), holds: try fields.texts(.holds), waitsFor: try fields.textIfKnown(.waitsFor),
-      process: try fields.container.decodeIfPresent(Int32.self, forKey: .process))
+      process: try fields.container.decodeIfPresent(Int32.self, forKey: .process),
+      breadcrumb: try fields.textIfKnown(.breadcrumb))
   }
 }
 

@@ -13,7 +13,7 @@ import LockjawModel
 ///       edges   waiter: tid, lock: id, mode, holders: [tid], holder_evidence, +held_mode?,
 ///               waits_at: FRAME or null, held_since_at?, held_in?, released_at?: FRAME, waiting_for_seconds
 ///     locks     id, address, type, library, name?, state, initialised_at?: FRAME, +process?: pid
-///     threads   tid, name, state, stack: [FRAME], holds: [id], waits_for: id or null, +process?: pid
+///     threads   tid, name, state, stack: [FRAME], holds: [id], waits_for: id or null, +breadcrumb?, +process?: pid
 ///     +history  thread, thread_name, lock: address, type, mode, site?: FRAME, began_seconds_ago, duration_seconds,
 ///               outcome; newest first
 ///     +modules? module, path, build_id?, addresses, with_line, function_only, unnamed, shortage?: how far the symbols of
@@ -144,6 +144,7 @@ extension JSONWriter {
       object.put(ThreadField.waitsFor) { writer in
         if let lock = thread.waitsFor { writer.string(lock) } else { writer.null() }
       }
+      object.putIfKnown(ThreadField.breadcrumb, thread.breadcrumb)
       if let process = thread.process { object.put(ThreadField.process, process) }
     }
   }

@@ -36,7 +36,7 @@ enum LockField: String, CodingKey {
 }
 
 enum ThreadField: String, CodingKey {
-  case tid, name, state, stack, holds, process
+  case tid, name, state, stack, holds, process, breadcrumb
   case waitsFor = "waits_for"
 }
 

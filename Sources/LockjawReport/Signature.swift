@@ -55,6 +55,8 @@ package enum Signature {
   /// Locks made in the same place are of one class; a global lock is its own.
   private static func lockClass(_ id: String, _ index: ReportIndex) -> String {
     guard let lock = index.lock(id) else { return "" }
+    // Numbers of pipes and processes are chance, and so are paths of temporary files.
+    if lock.type.isKernelObject { return lock.type.rawValue }
     let origin = lock.name.map(normalisedSymbol) ?? lock.initialisedAt.map(name) ?? ""
     return "\(lock.type.rawValue)/\(lock.library)/\(origin)"
   }

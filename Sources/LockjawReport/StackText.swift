@@ -33,6 +33,7 @@ struct StackText {
     if !thread.holds.isEmpty {
       title.append(Span("  (holds \(ReportIndex.list(thread.holds, limit: 8)))", .dim))
     }
+    if let crumb = thread.breadcrumb { title.append(Span("  works on \"\(Printable.shortened(crumb, to: 112))\"")) }
     return title
   }
 

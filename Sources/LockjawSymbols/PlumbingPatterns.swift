@@ -34,6 +34,9 @@ enum PlumbingPatterns {
     "__cxa_guard_acquire", "execute_native_thread_routine", "__cxa_throw", "_Unwind_RaiseException",
     // Rust's entry
     "__rust_begin_short_backtrace", "__rust_end_short_backtrace", "__rust_try", "rust_begin_unwind",
+    // lockjaw.h
+    "lockjaw_wait_begin", "lockjaw_wait_begin_to_read", "lockjaw_wait_begin_to_write", "lockjaw_wait_end",
+    "lockjaw_acquired", "lockjaw_acquired_to_read", "lockjaw_acquired_to_write", "lockjaw_releasing",
     // Objective-C-less Foundation's locks
     "Foundation.NSLock.lock() -> ()", "Foundation.NSRecursiveLock.lock() -> ()", "Foundation.NSCondition.wait() -> ()",
     "Foundation.NSCondition.lock() -> ()", "Foundation.NSConditionLock.lock() -> ()", "@objc NSLock.lock()",

@@ -49,18 +49,6 @@ final class ArenaWatch {
     if mkdir(directory.path, 0o700) != 0, errno != EEXIST {
       throw .arenaDirectoryUnusable(path: directory.path, reason: sentence(errno))
     }
-    var status = stat()
-    guard lstat(directory.path, &status) == 0 else {
-      throw .arenaDirectoryUnusable(path: directory.path, reason: sentence(errno))
-    }
-    let reason: String? =
-      if status.st_mode & S_IFMT == S_IFLNK { "it is a symbolic link" } else if status.st_mode & S_IFMT != S_IFDIR {
-        "it is not a directory"
-      } else if status.st_uid != geteuid() {
-        "it belongs to user \(status.st_uid), not to you"
-      } else if status.st_mode & 0o022 != 0 {
-        "others may write into it (chmod go-w it)"
-      } else if access(directory.path, W_OK | X_OK) != 0 { sentence(errno) } else { nil }
-    if let reason { throw .arenaDirectoryUnusable(path: directory.path, reason: reason) }
+    if let reason = directory.refusal { throw .arenaDirectoryUnusable(path: directory.path, reason: reason) }
   }
 }

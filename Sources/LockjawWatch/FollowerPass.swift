@@ -132,16 +132,19 @@ struct FollowerPass {
       guard let wait = thread.wait else { continue }
       // A timed wait begins anew every time: its thread, not its number, is what stays.
       waits.insert(
-        Examination.WaitKey(slot: thread.slot, sequence: finding.kind == .timedCycle ? 0 : wait.sequence))
+        Examination.WaitKey(slot: thread.slot, sequence: Self.begins(finding.kind) ? 0 : wait.sequence))
     }
     return Key(kind: finding.kind, waits: waits)
   }
+
+  /// Kinds that are made of ever new waits.
+  private static func begins(_ kind: FindingKind) -> Bool { kind == .timedCycle || kind == .livelock }
 
   /// Forgets what was seen of waits that are over, so that the same threads can hang anew.
   private mutating func prune(_ glance: Examination.Glance) {
     guard firstSeen.count + reported.count > 256 else { return }
     let waits = Set(glance.waits)
-    func lasts(_ key: Key) -> Bool { key.kind == .timedCycle || key.waits.isSubset(of: waits) }
+    func lasts(_ key: Key) -> Bool { Self.begins(key.kind) || key.waits.isSubset(of: waits) }
     firstSeen = firstSeen.filter { lasts($0.key) }
     reported = reported.filter { lasts($0.key) }
   }

@@ -66,7 +66,7 @@ struct Patrol {
     if let arena = ArenaSearch.path(of: process).flatMap({ try? ArenaReader(path: $0) }) {
       return single.of(process, arena: arena)
     }
-    return try? single.of(process, withoutStopping: false)
+    return (try? Snapshot.takeGently(pid: process.pid)).map { single.of($0, of: process) }
   }
 
   /// What concerns recorded locks alone is the followers' business.

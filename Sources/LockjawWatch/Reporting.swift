@@ -48,6 +48,6 @@ struct Reporting {
       finding.kind == .longHold || finding.edges.contains { $0.type.isKernelObject }
     }
     if case .all = stacks { isNeeded = true }
-    return isNeeded ? try? Snapshot.take(pid: live.process.pid) : nil
+    return isNeeded ? try? Snapshot.takeGently(pid: live.process.pid) : nil
   }
 }

@@ -34,7 +34,7 @@ package struct SingleReport {
       examination = look(arena, target)
     }
     return Reporting(arena: arena, target: target, source: "live").report(
-      examination, stacks: wantsAllStacks ? .all : .involved, condition: "running", historyLimit: historyLimit)
+      examination, stacks: wantsAllStacks ? .all : .involved, condition: target.condition, historyLimit: historyLimit)
   }
 
   private func look(_ arena: ArenaReader, _ target: LiveTarget) -> Examination {
@@ -92,7 +92,7 @@ package struct SingleReport {
 
   func report(_ examination: Examination, _ target: SnapshotTarget) -> Report {
     Reporting(arena: nil, target: target, source: "live").report(
-      examination, stacks: wantsAllStacks ? .all : .involved, condition: "running")
+      examination, stacks: wantsAllStacks ? .all : .involved, condition: target.condition)
   }
 
   static let notStopped =
@@ -136,6 +136,10 @@ extension Examination {
   /// A cycle is there that is not proven and may yet be, or what was there has changed meanwhile.
   package var isOpen: Bool {
     wasOvertaken
-      || diagnosis.findings.contains { $0.isCycle && $0.certainty != .proven && $0.edges.allSatisfy { !$0.isWeak } }
+      || diagnosis.findings.contains {
+        $0.isCycle && $0.certainty != .proven && $0.edges.allSatisfy { !$0.isWeak }
+          // Over process borders that is as certain as it gets.
+          && !(surroundings?.touches($0) ?? false)
+      }
   }
 }

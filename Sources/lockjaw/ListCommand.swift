@@ -16,6 +16,12 @@ struct ListCommand: ParsableCommand {
 
   func run() throws {
     let place = directory.map { ArenaDirectory(path: $0) } ?? .standard()
+    if let reason = place.refusal {
+      // A program of its own user's is passed over to the next directory, or not recorded: this is where it says so.
+      print(
+        "\(Printable.escaped(place.path)) is refused by the shim: \(reason). Nothing is recorded there; name another directory in LOCKJAW_DIR."
+      )
+    }
     let contents = Inventory.contents(place, stall: stall)
     if contents.running.isEmpty && contents.left.isEmpty {
       print("No preloaded process has an arena in \(place.path).")

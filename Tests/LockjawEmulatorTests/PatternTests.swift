@@ -1,7 +1,7 @@
 import LockjawNestings
 import Testing
 
-/// Guards kept in every way that Rust programs keep them; a thread each, asleep for good.
+/// Guards kept in every way that programs keep them; a thread each, asleep for good.
 @Suite("Guard patterns", .serialized)
 struct PatternTests {
   @Test("No pattern's lock is given to a thread that does not hold it", arguments: NestingBuild.patternsInShort)

@@ -38,6 +38,10 @@ struct Comparison {
     if !truth.certainties.isEmpty && !truth.certainties.contains(finding.certainty) {
       found.append("the certainty is \(finding.certainty), not \(list(truth.certainties))")
     }
+    if (report.processes ?? []).count != truth.processCount - 1 {
+      found.append(
+        "the report leads to \((report.processes ?? []).count) other processes, not \(truth.processCount - 1)")
+    }
     if finding.summary.isEmpty { found.append("the finding has no summary") }
     if finding.edges.count != truth.waits.count {
       found.append("the finding has \(finding.edges.count) edges, not \(truth.waits.count)")
@@ -52,7 +56,9 @@ struct Comparison {
     for wait in truth.waits {
       let edges = finding.edges.filter { report.name(of: $0.waiter) == wait.thread }
       if let edge = edges.first, edges.count == 1 {
-        found += mismatches(of: edge, with: wait, in: report, isHolderOwed: finding.kind != "hang-unknown")
+        found += mismatches(
+          of: edge, with: wait, in: report,
+          isHolderOwed: !["hang-unknown", "livelock", "lost-wakeup"].contains(finding.kind))
       } else {
         found.append("\(edges.count) edges have \(wait.thread) as the waiter, not 1")
       }
@@ -92,7 +98,8 @@ struct Comparison {
     {
       found.append("\(holder)'s guard \(variable.name) is not declared at \(fileName):\(line)")
     }
-    if acquiresAreRecorded, isHolderOwed, !isFoundByFrames, let holder = holders.first,
+    // The kernel says which process has a file lock, not where that took it.
+    if acquiresAreRecorded, isHolderOwed, !isFoundByFrames, edge.holderEvidence != "kernel", let holder = holders.first,
       let line = truth.line(where: holder, acquiredFor: wait)
     {
       found += mismatch(of: edge.heldSinceAt, line: line, what: "\(holder) holds since").map { [$0] } ?? []

@@ -3,13 +3,20 @@ import Foundation
 /// The threads of a process as /proc shows them; the tests' own eyes, independent of lockjaw's.
 struct ProcessThreads {
   var pid: pid_t
+  /// Samples of several processes call each first thread by its name.
+  var isOneOfSeveral = false
 
   struct Entry {
+    var pid: pid_t
     var tid: pid_t
     /// As samples call it: the first thread is "main".
     var name: String
     /// Asleep in a futex system call that has no time limit. One with a limit may be any of a thousand short attempts.
     var isInFutexWait: Bool
+    /// Asleep in a call that only another process can end: read, wait4, fcntl, flock.
+    var isInKernelWait: Bool
+    /// Asleep in whatever call.
+    var isAsleep: Bool
   }
 
   func list() -> [Entry] {
@@ -19,13 +26,22 @@ struct ProcessThreads {
       // The call's number, then its six arguments; the fourth is the time limit's address.
       let call = read("\(tasks)/\(directory)/syscall")?.split(separator: " ") ?? []
       let waits = call.count > 4 && call[0] == "\(futexSystemCall)" && call[4] == "0x0"
-      return Entry(tid: tid, name: tid == pid ? "main" : comm, isInFutexWait: waits)
+      return Entry(
+        pid: pid, tid: tid, name: tid == pid && !isOneOfSeveral ? "main" : comm, isInFutexWait: waits,
+        isInKernelWait: call.first.map { ["0", "61", "72", "73"].contains($0) } ?? false,
+        isAsleep: call.count > 1)
     }
   }
 
   /// Whether each of `names` is a thread, and asleep in a futex wait without a time limit.
   func areAllInFutexWait(_ names: Set<String>) -> Bool {
     names.isSubset(of: Set(list().lazy.filter(\.isInFutexWait).map(\.name)))
+  }
+
+  /// The threads of the process and of its children.
+  func listWithChildren() -> [Entry] {
+    let children = read("/proc/\(pid)/task/\(pid)/children")?.split(separator: " ").compactMap { pid_t($0) } ?? []
+    return ([pid] + children).flatMap { ProcessThreads(pid: $0, isOneOfSeveral: true).list() }
   }
 
   /// Whether every thread sleeps in some system call.

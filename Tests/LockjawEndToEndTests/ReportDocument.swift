@@ -70,6 +70,7 @@ struct ReportDocument: Decodable {
   var verdict: String
   var signature: String
   var process: Target
+  var processes: [Target]?
   var findings: [Finding]
   var locks: [Lock]
   var threads: [Thread]
@@ -90,7 +91,8 @@ struct ReportDocument: Decodable {
 
   /// The name of a thread, as samples use it: the first thread is "main", whatever the executable is called.
   func name(of tid: Int32) -> String {
-    if tid == process.pid { return "main" }
+    // Of several processes each has a first thread, and they have names.
+    if tid == process.pid, processes == nil { return "main" }
     return threads.first { $0.tid == tid }?.name ?? "thread \(tid), which the report does not list"
   }
 }

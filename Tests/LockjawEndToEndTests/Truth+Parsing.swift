@@ -33,13 +33,15 @@ extension Truth {
 
   private init(header: Statement, line: Int) throws(TruthError) {
     try header.require(
-      keys: ["verdict", "grows-from", "certainty", "threads", "bystanders", "ends", "frames", "edition"], line: line)
+      keys: ["verdict", "grows-from", "certainty", "threads", "bystanders", "ends", "frames", "edition", "processes"],
+      line: line)
     let verdict = try header.value("verdict", line: line)
     verdicts = verdict == "any" ? [] : Set(verdict.split(separator: "|").map(String.init))
     precursors = Set((header.options["grows-from"] ?? "").split(separator: "|").map(String.init))
     certainties = Set((header.options["certainty"] ?? "").split(separator: "|").map(String.init))
     threadCount = try header.number("threads", line: line)
     bystanderCount = try header.number("bystanders", line: line)
+    processCount = try header.number("processes", line: line) ?? 1
     switch header.options["ends"] {
     case nil: ending = .never
     case "exit": ending = .exit
@@ -69,7 +71,7 @@ extension Truth {
             target: .lock(lock), thread: thread, mode: statement.options["mode"],
             behind: statement.options["behind"], line: line))
       }
-    case "joins":
+    case "joins", "awaits":
       try statement.require(keys: ["thread"], line: line)
       for (joined, thread) in try statement.objects(for: threads, line: line) {
         waits.append(Wait(target: .joined(thread: joined), thread: thread, line: line))
@@ -81,7 +83,7 @@ extension Truth {
       try statement.require(keys: ["thread"], line: line)
       refusals += threads.map { Place(thread: $0, line: line) }
     default:
-      let known = "holds, waits, joins, bystander and refused"
+      let known = "holds, waits, joins, awaits, bystander and refused"
       throw TruthError(line: line, reason: "unknown statement \(statement.verb ?? ""); known are \(known)")
     }
   }
@@ -95,8 +97,8 @@ extension Truth {
     if let bystanderCount, bystanderCount != bystanders.count {
       throw TruthError(line: line, reason: "bystanders=\(bystanderCount), but \(bystanders.count) are marked")
     }
-    // That nobody holds it is what a phantom lock is.
-    let mayLackHolders = verdicts.contains("phantom-lock")
+    // That nobody holds it is what a phantom lock is, and a lost wake-up.
+    let mayLackHolders = !verdicts.isDisjoint(with: ["phantom-lock", "lost-wakeup"])
     for wait in waits where !mayLackHolders && holders(for: wait).isEmpty {
       throw TruthError(line: wait.line, reason: "nobody holds what \(wait.thread) waits for")
     }

@@ -44,6 +44,8 @@ struct Truth: Equatable, Sendable {
   /// Threads with a wait of their own in the finding.
   var threadCount: Int?
   var bystanderCount: Int?
+  /// Processes that the finding goes through.
+  var processCount = 1
   var ending = Ending.never
   /// The statements' lines are in the native stack. False for interpreted programs.
   var hasNativeLines = true

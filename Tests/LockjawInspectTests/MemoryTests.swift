@@ -34,8 +34,11 @@ struct MemoryTests {
     let memory = LayeredMemory([above, image, beyond])
     #expect(memory.bytes(at: Address(0x1008), count: 4) == [100, 101, 102, 103])
     #expect(memory.bytes(at: Address(0x100A), count: 8) == [102, 103, 12, 13, 14, 15, 200, 201])
-    // A layer is asked for what it has from an address on; one that begins later does not cut in.
     #expect(prefix(memory, Address(0x100A), 20) == [102, 103, 12, 13, 14, 15, 200, 201])
+    // Below where the first layer begins the second answers, and no further.
+    #expect(memory.bytes(at: Address(0x1004), count: 10) == [4, 5, 6, 7, 100, 101, 102, 103, 12, 13])
+    let nested = LayeredMemory([LayeredMemory([MemoryImages([above])]), image])
+    #expect(nested.bytes(at: Address(0x1004), count: 10) == [4, 5, 6, 7, 100, 101, 102, 103, 12, 13])
     #expect(prefix(LayeredMemory([]), Address(0x1000), 4) == [])
   }
 

@@ -38,6 +38,11 @@ struct SnapshotTests {
       RunningProgram.wait {
         process.threads.contains { process.kernelState(of: $0.tid) == .systemCall(number: 0, name: "read") }
       })
+    // The main thread is on its way to the join while the other reads already.
+    #expect(
+      RunningProgram.wait {
+        if case .futexWait = process.kernelState(of: ThreadID(running.pid)) { true } else { false }
+      })
     let snapshot = try Snapshot.take(pid: running.pid)
     #expect(snapshot.identity == process.identity)
     #expect(snapshot.threads.map(\.name) == ["marked", "reader"])

@@ -50,6 +50,12 @@ package struct NestingBuild: CustomStringConvertible, Sendable {
     path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
   }
 
+  /// What a program needs of Debian's crates: the word that turns it on in the source, the line for the manifest.
+  private var crate: (cfg: String, dependency: String)? {
+    if name.hasPrefix("parking_lot") { return ("pl", "parking_lot = \"=0.12.1\"") }
+    return name.hasPrefix("tokio") ? ("tokio", "tokio = { version = \"1\", features = [\"rt\"] }") : nil
+  }
+
   func compile(into directory: TemporaryDirectory) throws -> String {
     let path = "\(directory.path)/nestings"
     let file = "\(Self.sources)/\(source)"
@@ -57,7 +63,7 @@ package struct NestingBuild: CustomStringConvertible, Sendable {
       try Command.succeed([flags[0], "-std=c++20", "-pthread", "-o", path, file] + flags.dropFirst() + libraries())
     } else if source.hasSuffix(".swift") {
       try Command.succeed(["swiftc", "-parse-as-library", "-o", path, file] + flags)
-    } else if name.hasPrefix("parking_lot") {
+    } else if let (cfg, dependency) = crate {
       let manifest = "\(directory.path)/Cargo.toml"
       try Program.write(
         """
@@ -69,12 +75,13 @@ package struct NestingBuild: CustomStringConvertible, Sendable {
         name = "nestings"
         path = "\(file)"
         [dependencies]
-        parking_lot = "=0.12.1"
+        \(dependency)
         [profile.release]
         \(flags.joined(separator: "\n"))
         """, to: manifest)
       try Command.succeed([
-        "env", "RUSTFLAGS=--cfg pl", "cargo", "build", "--quiet", "--offline", "--release", "--manifest-path", manifest,
+        "env", "RUSTFLAGS=--cfg \(cfg)", "cargo", "build", "--quiet", "--offline", "--release", "--manifest-path",
+        manifest,
         "--target-dir", "\(directory.path)/target", "--config", "source.crates-io.replace-with=\"debian\"",
         "--config", "source.debian.directory=\"/usr/share/cargo/registry\"",
       ])

@@ -27,6 +27,8 @@ extension NestingBuild {
       ("fat LTO", ["opt-level=3", "lto=\"fat\"", "codegen-units=1"]),
       ("release, stripped", ["opt-level=3", "strip=\"symbols\""]),
     ].map { NestingBuild(name: "parking_lot \($0.0)", source: "patterns.rs", flags: $0.1) }
+    // Tasks of a real scheduler, one that runs and one that waits.
+    + [NestingBuild(name: "tokio release", source: "patterns.rs", flags: ["opt-level=3"])]
 
   private static let cppPatterns = [
     ["g++", "-O2"], ["g++", "-O0"], ["g++", "-O2", "-fno-exceptions"], ["g++", "-O2", "-s"], ["clang++", "-O2"],
@@ -50,7 +52,7 @@ extension NestingBuild {
 
   /// The program of nestings in the same build, where there is one.
   package var nestings: NestingBuild? {
-    guard source != "patterns.swift", !flags.contains("-DABSEIL") else { return nil }
+    guard source != "patterns.swift", !flags.contains("-DABSEIL"), !name.hasPrefix("tokio") else { return nil }
     var build = self
     build.source = source == "patterns.rs" ? "nestings.rs" : "nestings.cpp"
     return build

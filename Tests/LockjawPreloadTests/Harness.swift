@@ -161,6 +161,7 @@ actor Compiler {
     let outcome = try run(
       compiler,
       ["-g", "-Wall", "-Wextra", "-Werror", "-I", "\(repositoryDirectory)/Sources/CLockjawABI/include"]
+        + ["-I", "\(repositoryDirectory)/Sources/CLockjawPreload/include"]
         + ["\(testsDirectory)/Programs/\(source)", "-o", output, "-pthread"] + flags)
     guard outcome.status == 0 else { throw HarnessError(description: "\(source) does not compile: \(outcome)") }
     built[key] = output

@@ -47,6 +47,23 @@ import Testing
   @Test("C++ exceptions pass through, and destructors of thread locals are still recorded", arguments: ["-O0", "-O2"])
   func cPlusPlus(optimisation: String) async throws { try await passes("cpp.cpp", optimisation) }
 
+  @Test("Custom locks, names, breadcrumbs and heartbeats, as lockjaw.h tells them", arguments: ["-O0", "-O2"])
+  func annotations(optimisation: String) async throws { try await passes("annotations.c", optimisation) }
+
+  @Test(
+    "lockjaw.h costs nothing without the library, however the program is linked",
+    arguments: [["-O2"], ["-O0", "-static"], ["-O2", "-no-pie", "-fno-pic"], ["-O2", "-std=c11", "-D_GNU_SOURCE"]])
+  func annotationsAlone(flags: [String]) async throws {
+    let program = try await Compiler.shared.executable("annotations.c", flags: flags)
+    let outcome = try run(program, ["alone"])
+    #expect(outcome.status == 0 && outcome.output == "ok\n", "\(outcome)")
+  }
+
+  @Test("lockjaw.h works in programs that are not position independent")
+  func annotationsWithoutPIE() async throws {
+    try await passes("annotations.c", "-O2", flags: ["-no-pie", "-fno-pic"])
+  }
+
   @Test(
     "From a wait's registers the waiter's stack unwinds to its start, live and from the copy",
     arguments: ["-O0", "-O2"])

@@ -17,8 +17,10 @@ package struct Program {
   ///   - name: of the executable; each program has a directory of its own.
   ///   - flags: further arguments of the compiler.
   ///   - compiler: of a C program, gcc where none is named.
+  ///   - environment: of the compiler, as `NAME=value`.
   package init(
     _ language: Language, name: String, flags: [String] = ["-g", "-O0"], compiler: String = "gcc",
+    environment: [String] = [],
     source: String
   ) throws {
     let directory = try TemporaryDirectory()
@@ -27,11 +29,12 @@ package struct Program {
     sourcePath = "\(directory.path)/\(language.fileName)"
     path = "\(directory.path)/\(name)"
     try Self.write(source, to: sourcePath)
+    let env = environment.isEmpty ? [] : ["env"] + environment
     switch language {
     case .c, .assembly: try Command.succeed([compiler, "-pthread", "-o", path, sourcePath] + flags)
     case .cpp: try Command.succeed(["g++", "-std=c++20", "-pthread", "-o", path, sourcePath] + flags)
     case .swift: try Command.succeed(["swiftc", "-o", path, sourcePath] + flags)
-    case .rust: try Command.succeed(["rustc", "--edition", "2021", "-o", path, sourcePath] + flags)
+    case .rust: try Command.succeed(env + ["rustc", "--edition", "2021", "-o", path, sourcePath] + flags)
     }
   }
 

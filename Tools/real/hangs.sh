@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154,SC1091
 # A program that works is made to hang, by its users' means: what is said then, and that nothing is said that is not so.
 
 look_at_hang() {

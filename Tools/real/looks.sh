@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154,SC1091
 # Looking at a program that was never preloaded: attach, attach --all-stacks, attach --no-stop, dump and analyze.
 
 # One look. Whatever ends with anything but 0 (no hang), took 20 seconds or claims what is not so is kept. A process
@@ -101,6 +101,7 @@ look_at_server() {
 processes_below() { # PID
   local pid
   echo "$1"
+  # shellcheck disable=SC2013  # words are what the file has
   for pid in $(cat /proc/"$1"/task/*/children 2>/dev/null); do processes_below "$pid"; done
 }
 

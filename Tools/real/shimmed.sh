@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154,SC1091
 # The program under the shim: by `lockjaw run`, and by the environment alone with `attach --follow` beside it.
 
 findings() { # FILE...: the documents' judgements, in one line

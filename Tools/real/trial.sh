@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154,SC1091
 # One program's trial; sourced by Tools/try-real-programs, then the program's own file, which defines:
 #
 #   needs        commands that must be installed          packages   the Debian packages that bring them
@@ -56,7 +56,7 @@ stop() { # PID of a child of this shell, and what to signal
   wait "$1" || true
 }
 
-child_of() { cat "/proc/$1/task/$1/children" | tr ' ' '\n' | head -n 1; }
+child_of() { tr ' ' '\n' <"/proc/$1/task/$1/children" | head -n 1; }
 
 # Has lockjaw left one of the process' threads stopped?
 is_free() { ! grep -qsE '^State:\s+[tT]' /proc/"$1"/task/*/status; }
@@ -95,7 +95,7 @@ trial() {
   wrongs=0
   # shellcheck disable=SC2046  # a word each
   trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
-  cd "$work"
+  cd "$work" || return 1
   prepare >"$work/prepare.log" 2>&1 || { cat "$work/prepare.log" >&2; return 1; }
   if declare -F provoke >/dev/null; then
     if [[ ,$phases, == *,look,* ]]; then look_at_hang; fi

@@ -96,7 +96,7 @@ enum {
   LJ_KIND_SEM = 5,       // sem_t
   LJ_KIND_BARRIER = 6,   // pthread_barrier_t
   LJ_KIND_JOIN = 7,      // `object` is the joined pthread_t, `object2` its tid or 0
-  LJ_KIND_FUTEX = 8,     // FUTEX_WAIT through libc's syscall(); `object` is the word
+  LJ_KIND_FUTEX = 8,     // FUTEX_WAIT or futex_waitv through libc's syscall(); `object` is the (first) word
   LJ_KIND_PI_FUTEX = 9,  // FUTEX_LOCK_PI through libc's syscall(): the word names its owner
   LJ_KIND_ONCE = 10,     // pthread_once_t
   LJ_KIND_CXX_GUARD = 11, // __cxa_guard_*: the initialisation of a C++ static

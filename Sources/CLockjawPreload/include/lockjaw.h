@@ -22,9 +22,6 @@
 //
 // The addresses only tell locks apart; nothing is read from them. Strings are copied: names up to 47 bytes, breadcrumbs up to
 // 111, heartbeats' names up to 63.
-//
-// Programs that are linked with -no-pie need -Wl,-z,dynamic-undefined-weak, or the linker decides that the library will
-// never be there.
 #ifndef LOCKJAW_H
 #define LOCKJAW_H
 
@@ -45,16 +42,28 @@ extern void lockjaw_v1_name(const void *lock, const char *name) LOCKJAW_WEAK;
 extern void lockjaw_v1_breadcrumb(const char *text) LOCKJAW_WEAK;
 extern void lockjaw_v1_heartbeat(const char *name, unsigned within_ms) LOCKJAW_WEAK;
 
-#define LOCKJAW_CALL(function, ...) \
-  do {                              \
+#if defined(__x86_64__)
+// By way of the global offset table also in code that is not position independent: there the linker would decide that a
+// function which is not there now will never be.
+#define LOCKJAW_CALL(function, ...)                                                                        \
+  do {                                                                                                     \
+    __typeof__(&function) lockjaw_found_;                                                                  \
+    __asm__(".weak " #function "\n\tmovq " #function "@GOTPCREL(%%rip), %0" : "=r"(lockjaw_found_));       \
+    if (lockjaw_found_) lockjaw_found_(__VA_ARGS__);                                                       \
+  } while (0)
+#else
+#define LOCKJAW_CALL(function, ...)      \
+  do {                                   \
     if (function) function(__VA_ARGS__); \
   } while (0)
+#endif
 #else
 #define LOCKJAW_INLINE static inline
 #define LOCKJAW_CALL(function, ...) ((void)0)
 #endif
 
-// This thread is about to wait for `lock`, until lockjaw_acquired, _acquired_to_read or lockjaw_wait_end.
+// This thread is about to wait for `lock`, until lockjaw_acquired (or _to_read, _to_write) or lockjaw_wait_end. To say so
+// again while it waits changes nothing.
 LOCKJAW_INLINE void lockjaw_wait_begin(const void *lock) {
   (void)lock;
   LOCKJAW_CALL(lockjaw_v1_wait_begin, lock, 0);

@@ -13,11 +13,6 @@ struct Holders {
   let table: ProcessTable
   let locks: [FileLock]
 
-  init(table: ProcessTable, locks: [FileLock]) {
-    self.table = table
-    self.locks = locks
-  }
-
   /// Pids in ascending order; empty where nobody is known, or only the waiter itself.
   func of(_ wait: KernelWait, waiter: Int32) -> [Int32] {
     switch wait {

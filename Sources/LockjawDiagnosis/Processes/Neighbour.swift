@@ -14,7 +14,8 @@ final class Neighbour {
   let index: Int
   /// Processes between it and that one.
   let hops: Int
-  let mappings: SharedMappings
+  /// Read when they are first needed: a process of a thousand threads has thousands.
+  private(set) lazy var mappings = SharedMappings(process)
   /// What its threads are in, each with the wait if it is in one.
   private(set) var threads: [ThreadState]
   private(set) var words: [Address: LockWord] = [:]
@@ -23,6 +24,8 @@ final class Neighbour {
   private(set) var arena: ArenaReader?
   private(set) var snapshot: Snapshot?
   private(set) var isRead: Bool
+  /// Who it was when it was first looked at.
+  let outline: ProcessOutline
   /// Why its threads' calls cannot be seen; `nil` where they can.
   let refusal: String?
   private var slept: [ThreadID: UInt64] = [:]
@@ -33,10 +36,10 @@ final class Neighbour {
   /// The process that the diagnosis is about, of which `glance` has told the waits.
   init(itself process: LiveProcess, _ glance: Examination.Glance, target: any Target, arena: ArenaReader?) {
     self.process = process
+    outline = process.outline
     self.target = target
     self.arena = arena
     (index, hops, isRead, refusal) = (0, 0, true, nil)
-    mappings = SharedMappings(process)
     snapshot = (target as? SnapshotTarget)?.snapshot
     var states = glance.threads
     let known = Set(states.map(\.tid))
@@ -51,10 +54,10 @@ final class Neighbour {
   /// Another process, seen from outside.
   init(_ process: LiveProcess, index: Int, hops: Int) {
     self.process = process
+    outline = process.outline
     self.index = index
     self.hops = hops
     isRead = false
-    mappings = SharedMappings(process)
     target = LiveTarget(process)
     refusal = process.refusal
     threads = process.threads.prefix(Self.threadLimit).filter { !$0.hasEnded }.map {
@@ -68,8 +71,16 @@ final class Neighbour {
   /// Asks the kernel what the threads sleep for that are not known to wait for anything.
   func askKernel(_ locks: () -> [FileLock]) {
     guard threads.count <= Self.threadLimit, refusal == nil else { return }
+    let begin = Instant.now
     for thread in threads where thread.wait == nil {
-      if let snapshot, let seen = snapshot.thread(thread.tid), seen.blockingCall == nil { continue }
+      if let snapshot, let seen = snapshot.thread(thread.tid) {
+        guard let call = seen.blockingCall, LiveProcess.isEndedByOthers(call: call.number) else { continue }
+        // It was asleep when it was stopped, and needs a moment to fall asleep again.
+        while process.kernelState(of: thread.tid) == .running, Instant.now.seconds(since: begin) < Self.settlingSeconds
+        {
+          usleep(200)
+        }
+      }
       kernelWaits[thread.tid] = process.kernelWait(of: thread.tid, locks: locks)
     }
   }
@@ -99,7 +110,7 @@ final class Neighbour {
     } else {
       guard
         let taken = try? mayStop
-          ? Snapshot.take(pid: process.pid) : Snapshot.takeWithoutStopping(pid: process.pid)
+          ? Snapshot.takeGently(pid: process.pid) : Snapshot.takeWithoutStopping(pid: process.pid)
       else { return }
       let still = SnapshotTarget(running: taken, process: process)
       (snapshot, target) = (taken, still)
@@ -122,7 +133,7 @@ final class Neighbour {
   /// Registers and stacks of its threads, for a report, where they have not been taken yet.
   func takeStacks(mayStop: Bool) {
     guard snapshot == nil, refusal == nil else { return }
-    snapshot = try? mayStop ? Snapshot.take(pid: process.pid) : Snapshot.takeWithoutStopping(pid: process.pid)
+    snapshot = try? mayStop ? Snapshot.takeGently(pid: process.pid) : Snapshot.takeWithoutStopping(pid: process.pid)
   }
 
   /// The words of locks that are waited for, as they are now.
@@ -130,7 +141,7 @@ final class Neighbour {
     if let glance { words.merge(glance.words) { $1 } }
     let memory = ProcessMemory(process)
     for lock in WaitForGraph.locksToDecode(glance?.threads ?? threads) where words[lock.object] == nil {
-      words[lock.object] = GlibcWord.decode(lock.type, at: lock.object) { memory.bytes(at: $0, count: $1) }
+      words[lock.object] = LibraryWord.decodeRecorded(lock.type, at: lock.object, memory: memory)
     }
   }
 
@@ -163,7 +174,7 @@ final class Neighbour {
   // MARK: stillness
 
   private var stillness: [ThreadID: Stillness] = [:]
-  private static let settlingSeconds = 0.2
+  private static let settlingSeconds = 1.0
 
   /// Notes that the threads which wait are asleep now; a wait that is over by now is dropped.
   ///

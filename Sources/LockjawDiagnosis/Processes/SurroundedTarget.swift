@@ -1,3 +1,4 @@
+import Glibc
 import LockjawInspect
 import LockjawModel
 
@@ -26,7 +27,17 @@ final class SurroundedTarget: Target {
     surroundings.kernelState(of: thread) ?? target.kernelState(of: thread)
   }
   func activity(of thread: ThreadID) -> String? {
-    surroundings.neighbour(of: thread).map { $0.process.activity(of: thread) } ?? target.activity(of: thread)
+    guard let one = surroundings.neighbour(of: thread) else { return target.activity(of: thread) }
+    // What it did when it was stopped: a stop makes another call of some of them.
+    return one.snapshot?.activity(of: thread) ?? one.process.activity(of: thread)
+  }
+  var isStopped: Bool { target.isStopped }
+  func isShared(_ address: Address) -> Bool { target.isShared(address) }
+  func processorUse(of thread: ThreadID) -> ProcessorUse? {
+    surroundings.neighbour(of: thread).map { $0.process.processorUse(of: thread) } ?? target.processorUse(of: thread)
+  }
+  func elaboration(of thread: ThreadID) -> [String] {
+    surroundings.neighbour(of: thread).map { $0.process.elaboration(of: thread) } ?? target.elaboration(of: thread)
   }
   func threadName(_ thread: ThreadID) -> String? {
     surroundings.neighbour(of: thread).map { $0.process.thread(thread)?.name } ?? target.threadName(thread)
@@ -38,9 +49,18 @@ final class SurroundedTarget: Target {
 }
 
 extension Examination.Glance {
+  /// The same moment without them.
+  var alone: Examination.Glance {
+    guard let surroundings else { return self }
+    return Examination.Glance(
+      threads: surroundings.itselfAlone, now: now, waits: waits, listsEveryThread: listsEveryThread, refused: refused,
+      words: words.filter { !ObjectNumbers.isOutside($0.key) }, grounds: grounds, owners: owners, guesses: guesses)
+  }
+
   /// The same moment with the processes that waits lead to.
   package func adding(_ surroundings: Surroundings?) -> Examination.Glance {
     guard let surroundings else { return self }
+    surroundings.itselfAlone = threads
     return Examination.Glance(
       threads: surroundings.threads, now: now, waits: waits, listsEveryThread: listsEveryThread, refused: refused,
       words: words.merging(surroundings.words) { own, _ in own }, grounds: grounds, owners: owners, guesses: guesses,
@@ -49,14 +69,24 @@ extension Examination.Glance {
 }
 
 extension Surroundings {
-  /// Threads in waits of the kernel's whose process has a handler for SIGALRM.
-  var alarmed: Set<ThreadID> {
-    neighbours.reduce(into: []) { threads, one in
-      guard !one.kernelWaits.isEmpty, one.process.catchesAlarm else { return }
-      threads.formUnion(one.kernelWaits.keys)
+  /// Threads in waits of the kernel's that a signal handler may end, or may be meant to end.
+  ///
+  /// A handler for SIGALRM is how a time limit is put on a call that has none. And where a program only waits for its child,
+  /// or for a pipe, and has handlers for the signals that people and programs send to ask for something, it may be
+  /// waiting for just those.
+  var interruptible: Set<ThreadID> {
+    let alarms: Set = [Int(SIGALRM), Int(SIGVTALRM), Int(SIGPROF)]
+    let requests = alarms.union([Int(SIGHUP), Int(SIGUSR1), Int(SIGUSR2), Int(SIGTERM), Int(SIGIO)])
+    return neighbours.reduce(into: []) { threads, one in
+      guard !one.kernelWaits.isEmpty else { return }
+      let handled = one.process.handledSignals(among: requests)
+      for (tid, wait) in one.kernelWaits {
+        let ending = wait.type == .fileLock ? alarms : requests
+        if !handled.isDisjoint(with: ending) { threads.insert(tid) }
+      }
     }
   }
 
-  static let alarm =
-    "One of these processes has a handler for SIGALRM, the usual way to put a time limit on such a wait."
+  static let signals =
+    "One of these processes has handlers for signals that may end such a wait: a program that waits for signals looks the same."
 }

@@ -61,7 +61,7 @@ extension Surroundings {
   private func state(of number: Address, _ wait: KernelWait) -> String {
     let holders = pids(having: number)
     let shown = holders.prefix(4).map { pid in
-      neighbours.first { $0.process.pid == pid }?.process.nameInFull ?? "\(pid)"
+      neighbours.first { $0.process.pid == pid }?.outline.nameInFull ?? "\(pid)"
     }
     let more = holders.count > shown.count ? " and \(holders.count - shown.count) more" : ""
     let list = "process \(shown.joined(separator: ", process "))\(more)"
@@ -80,7 +80,7 @@ extension Surroundings {
   func reports(of threads: [ThreadReport], _ locks: [LockReport]) -> [ProcessReport] {
     let named = Set(threads.compactMap(\.process) + locks.compactMap(\.process))
     return neighbours.dropFirst().filter { named.contains($0.process.pid) }.map { one in
-      let outline = one.process.outline
+      let outline = one.outline
       return ProcessReport(
         pid: outline.identity.pid, command: outline.command.isEmpty ? outline.name : outline.command,
         executable: outline.executable, condition: one.process.isAlive ? "running" : "gone")

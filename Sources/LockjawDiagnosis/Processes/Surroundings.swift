@@ -11,6 +11,8 @@ package final class Surroundings {
   /// Every thread: those of the process itself as they are, the others' with their objects renumbered.
   let threads: [ThreadState]
   let words: [Address: LockWord]
+  /// The process' own threads as they were told before anybody looked around.
+  var itselfAlone: [ThreadState] = []
   package let diagnostics: [String]
   /// Processes may be made to stand still for their stacks.
   let mayStop: Bool
@@ -65,7 +67,8 @@ package final class Surroundings {
       for thread in one.threads {
         var thread = Self.renumbered(thread, one.index, &numbers)
         thread.held += held[thread.tid] ?? []
-        if let wait = one.kernelWaits[thread.tid] {
+        // A wait that nobody is known to be able to end is told by the call alone.
+        if let wait = one.kernelWaits[thread.tid], !(holdersOf[numbers.number(of: wait)]?.pids ?? []).isEmpty {
           // The arena's slot says nothing of a wait that the shim does not see.
           thread.slot = -1
           thread.wait = Wait(

@@ -23,7 +23,6 @@ package struct SurroundingsSearch {
   private var neighbours: [Neighbour]
   private var indices: [Int32: Int]
   private var diagnostics: [String] = []
-  private var locks: [FileLock]?
 
   /// - Parameters:
   ///   - glance: what is known of the process itself.
@@ -35,7 +34,7 @@ package struct SurroundingsSearch {
   ) -> Surroundings? {
     let itself = Neighbour(itself: process, glance, target: target, arena: arena)
     var search = SurroundingsSearch(itself, limits, arenaOf)
-    itself.askKernel { search.currentLocks() }
+    itself.askKernel(FileLock.all)
     itself.decodeWords()
     guard !itself.kernelWaits.isEmpty || !itself.ownersElsewhere.isEmpty else { return nil }
     guard !process.isInOtherPidNamespace else { return nil }
@@ -50,17 +49,10 @@ package struct SurroundingsSearch {
     indices = [itself.process.pid: 0]
   }
 
-  private mutating func currentLocks() -> [FileLock] {
-    if let locks { return locks }
-    let all = FileLock.all()
-    locks = all
-    return all
-  }
-
   // MARK: outwards
 
   private mutating func explore() {
-    let holders = Holders(table: table, locks: currentLocks())
+    let holders = Holders(table: table, locks: FileLock.all())
     var next = 0
     while next < neighbours.count {
       let one = neighbours[next]
@@ -105,7 +97,7 @@ package struct SurroundingsSearch {
     if let refusal = other.refusal {
       diagnostics.append("What process \(process.nameInFull) does could not be seen: \(refusal)")
     }
-    other.askKernel { currentLocks() }
+    other.askKernel(FileLock.all)
     indices[pid] = other.index
     neighbours.append(other)
     return other
@@ -114,10 +106,9 @@ package struct SurroundingsSearch {
   // MARK: the result
 
   private mutating func result() -> Surroundings {
-    locks = nil
-    for one in neighbours { one.settle { currentLocks() } }
+    for one in neighbours { one.settle(FileLock.all) }
     return Surroundings(
-      neighbours: neighbours, holders: Holders(table: ProcessTable(), locks: currentLocks()), diagnostics: diagnostics,
+      neighbours: neighbours, holders: Holders(table: ProcessTable(), locks: FileLock.all()), diagnostics: diagnostics,
       mayStop: limits.mayStop)
   }
 }

@@ -11,6 +11,9 @@ package final class SnapshotTarget: Target {
   package let condition: String
   package let diagnostics: [String]
   private let made: TargetSymbols
+  /// The process itself, where it still runs: for what a snapshot does not have.
+  private let process: LiveProcess?
+  package let isStopped: Bool
 
   /// - Parameters:
   ///   - memory: all that can be read besides the snapshot's own copies: the live process, or the core.
@@ -18,8 +21,10 @@ package final class SnapshotTarget: Target {
   ///   - asksServers: see `LiveTarget`.
   package init(
     _ snapshot: Snapshot, memory: any MemoryReader, files: ModuleFiles, condition: String, diagnostics: [String] = [],
-    asksServers: Bool = false
+    process: LiveProcess? = nil, asksServers: Bool = false
   ) {
+    self.process = process
+    isStopped = snapshot.process.isStopped
     self.snapshot = snapshot
     // What the core leaves out of a module, or a process that has ended meanwhile took along, its file may have.
     self.memory = LayeredMemory([
@@ -46,8 +51,10 @@ package final class SnapshotTarget: Target {
     running snapshot: Snapshot, process: LiveProcess, diagnostics: [String] = [], asksServers: Bool = false
   ) {
     self.init(
-      snapshot, memory: ProcessMemory(process), files: ModuleFiles(root: .process(process)), condition: "running",
-      diagnostics: diagnostics, asksServers: asksServers)
+      snapshot, memory: ProcessMemory(process), files: ModuleFiles(root: .process(process)),
+      condition: snapshot.process.isStopped ? LiveProcess.stopped : "running", diagnostics: diagnostics,
+      process: process,
+      asksServers: asksServers)
   }
 
   package convenience init(core: CoreFile, asksServers: Bool = false) {
@@ -64,6 +71,11 @@ package final class SnapshotTarget: Target {
     Dictionary(snapshot.threads.map { ($0.tid, $0.kernelState) }, uniquingKeysWith: { first, _ in first })
   }
   package func activity(of thread: ThreadID) -> String? { snapshot.activity(of: thread) }
+  package func processorUse(of thread: ThreadID) -> ProcessorUse? { process?.processorUse(of: thread) }
+  package func isShared(_ address: Address) -> Bool {
+    process.map { SharedMappings($0).place(of: address) != nil } ?? false
+  }
+  package func elaboration(of thread: ThreadID) -> [String] { process?.elaboration(of: thread) ?? [] }
   package func threadName(_ thread: ThreadID) -> String? {
     snapshot.thread(thread).flatMap { $0.name.isEmpty ? nil : $0.name }
   }

@@ -115,7 +115,7 @@ struct WaitFunction: Sendable {
   ]
 
   private static let libstdcxx: [WaitFunction] = [
-    .init(.libstdcxx, .once, .exclusive, .below(0), "", "", ["__cxa_guard_acquire"]),
+    .init(.libstdcxx, .staticGuard, .exclusive, .below(0), "", "", ["__cxa_guard_acquire"]),
     .init(.libstdcxx, .semaphore, .exclusive, .below(0), "std::__atomic_semaphore", "", ["_M_acquire"]),
     .init(.libstdcxx, .barrier, .signal, .below(0), "std::latch", "", ["wait", "arrive_and_wait"]),
   ]

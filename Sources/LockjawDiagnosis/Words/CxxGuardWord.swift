@@ -8,8 +8,7 @@ struct CxxGuardWord {
   private let inProgress: Bool
   private let hasWaiters: Bool
 
-  init(_ word: WordBytes) {
-    let value = word.int32(at: 0)
+  init(_ value: UInt32) {
     done = value & 0xFF != 0
     // libc++abi leaves a "complete" bit behind in byte 1, together with byte 0.
     inProgress = value & 0xFF00 != 0 && !done
@@ -21,6 +20,6 @@ struct CxxGuardWord {
       address: address, type: .staticGuard, recordsOwner: false, isTaken: inProgress,
       description: done
         ? "initialised" : inProgress ? "being initialised" + (hasWaiters ? ", with waiters" : "") : "not initialised",
-      byteCount: Self.byteCount, hasWaiters: inProgress ? hasWaiters : nil)
+      byteCount: Self.byteCount, library: .libstdcxx, hasWaiters: inProgress ? hasWaiters : nil)
   }
 }

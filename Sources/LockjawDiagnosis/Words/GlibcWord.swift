@@ -24,10 +24,9 @@ package enum GlibcWord {
     case .barrier: GlibcBarrierWord(word).lockWord(at: address)
     case .spinlock: GlibcSpinWord(word).lockWord(at: address)
     case .once: GlibcOnceWord(word).lockWord(at: address)
-    case .staticGuard: CxxGuardWord(word).lockWord(at: address)
     case .piFutex: PIFutexWord(word.int32(at: 0)).lockWord(at: address)
     case .futex: plainFutex(word.int32(at: 0), at: address)
-    case .join, .custom, .fileLock, .pipe, .socket, .child: nil
+    case .staticGuard, .join, .custom, .fileLock, .pipe, .socket, .child: nil
     }
   }
 
@@ -41,9 +40,8 @@ package enum GlibcWord {
     case .barrier: GlibcBarrierWord.byteCount
     case .spinlock: GlibcSpinWord.byteCount
     case .once: GlibcOnceWord.byteCount
-    case .staticGuard: CxxGuardWord.byteCount
     case .piFutex, .futex: 4
-    case .join, .custom, .fileLock, .pipe, .socket, .child: nil
+    case .staticGuard, .join, .custom, .fileLock, .pipe, .socket, .child: nil
     }
   }
 

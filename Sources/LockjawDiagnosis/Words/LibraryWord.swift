@@ -26,6 +26,11 @@ package enum LibraryWord {
     }
   }
 
+  /// A lock that the shim recorded: glibc's, but for those that only a C++ library has.
+  package static func decodeRecorded(_ type: LockType, at address: Address, memory: any MemoryReader) -> LockWord? {
+    decode(type == .staticGuard ? .libstdcxx : .glibc, type, at: address, memory: memory)
+  }
+
   private static func rustStd(
     _ type: LockType, _ address: Address, _ memory: any MemoryReader, _ isSleptOn: Bool
   ) -> LockWord? {
@@ -85,11 +90,7 @@ package enum LibraryWord {
     switch type {
     case .semaphore:
       (word.isTaken, word.description) = (value == 0, "value \(Int32(bitPattern: value))")
-    case .once:
-      // The guard variable of a function's static (`libsupc++/guard.cc`): byte 0 done, 1 running, 2 waiters.
-      (word.isTaken, word.hasWaiters) = (value & 0x100 != 0 && value & 1 == 0, value & 0x10000 != 0)
-      word.description = value & 1 != 0 ? "initialised" : value & 0x100 != 0 ? "being initialised" : "not begun"
-      if word.hasWaiters == true { word.description += ", with waiters" }
+    case .staticGuard: return CxxGuardWord(value).lockWord(at: address)
     case .barrier: word.description = "\(Int32(bitPattern: value)) arrivals to go"
     default: break
     }

@@ -6,6 +6,7 @@
 /// process  PID STARTTICKS PARENT UID
 /// taken    NANOSECONDS                    CLOCK_MONOTONIC
 /// started  SECONDS                        since 1970
+/// stopped                                 it was stopped by a signal
 /// name | executable | command  TEXT
 /// thread   TID SLEPT-NANOSECONDS|- NAME
 /// missing  TID SENTENCE                   a thread that could not be stopped
@@ -58,6 +59,7 @@ struct SnapshotNote: Hashable {
         (outline.identity.pid, outline.identity.startTicks, outline.userID) = (pid, start, user)
         outline.parent = Int32(fields[3]) ?? 0
       case ("taken", 2...): taken = UInt64(fields[1]) ?? 0
+      case ("stopped", _): outline.isStopped = true
       case ("started", 2...): outline.startedUnixSeconds = Double(fields[1])
       case ("name", 2...): outline.name = fields[1]
       case ("executable", 2...): outline.executable = fields[1]
@@ -81,6 +83,7 @@ struct SnapshotNote: Hashable {
     add("process", "\(identity.pid)", "\(identity.startTicks)", "\(outline.parent)", "\(outline.userID)")
     add("taken", "\(takenNanoseconds)")
     if let started = outline.startedUnixSeconds { add("started", "\(started)") }
+    if outline.isStopped { add("stopped") }
     add("name", outline.name)
     add("executable", outline.executable)
     add("command", outline.command)

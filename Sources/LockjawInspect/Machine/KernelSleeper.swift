@@ -20,6 +20,21 @@ extension LiveProcess {
     return sleepers
   }
 
+  /// Some thread sleeps in a call that writes, into something that is full.
+  var hasBlockedWriter: Bool {
+    threadIDs.prefix(4096).contains { thread in
+      guard case .systemCall(_, let name?) = kernelState(of: thread) else { return false }
+      return Self.writing.contains(name)
+    }
+  }
+
+  private static let writing: Set<String> = ["write", "writev", "sendto", "sendmsg", "sendfile", "splice"]
+
+  /// Whether `kernelWait` may have an answer for a thread in this call.
+  package static func isEndedByOthers(call number: Int) -> Bool {
+    SystemCallName.of(number).map(endedByOthers.contains) ?? false
+  }
+
   /// The calls that `kernelWait` knows.
   private static let endedByOthers: Set<String> = [
     "flock", "fcntl", "read", "readv", "recvfrom", "recvmsg", "write", "writev", "sendto", "sendmsg", "wait4", "waitid",

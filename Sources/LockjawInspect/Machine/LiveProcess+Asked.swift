@@ -13,19 +13,23 @@ extension LiveProcess {
     return reason
   }
 
-  /// It has a handler for SIGALRM: the usual way to put a time limit on a call that has none.
-  package var catchesAlarm: Bool {
+  /// Which of these signals it has handlers for.
+  package func handledSignals(among numbers: Set<Int>) -> Set<Int> {
     guard let status = try? ProcFile.text("\(directory)/status"),
       let line = status.split(separator: "\n").first(where: { $0.hasPrefix("SigCgt:") }),
       let mask = line.split(separator: "\t").last.flatMap({ UInt64($0, radix: 16) })
-    else { return false }
-    return mask & 1 << 13 != 0  // signal 14
+    else { return [] }
+    return numbers.filter { (1...64).contains($0) && mask & 1 << UInt64($0 - 1) != 0 }
   }
 
   /// Name and arguments, for people: "4711 (sleep 60)".
+  package var nameInFull: String { outline.nameInFull }
+}
+
+extension ProcessOutline {
+  /// "4711 (sleep 60)"; the number alone where nothing else is known.
   package var nameInFull: String {
-    let command = commandLine.joined(separator: " ")
-    let name = command.isEmpty ? (try? ProcFile.text("\(directory)/comm")) ?? "" : command
-    return name.isEmpty ? "\(pid)" : "\(pid) (\(name.count > 80 ? name.prefix(79) + "…" : name[...]))"
+    let name = command.isEmpty ? name : command
+    return name.isEmpty ? "\(identity.pid)" : "\(identity.pid) (\(name.count > 80 ? name.prefix(79) + "…" : name[...]))"
   }
 }

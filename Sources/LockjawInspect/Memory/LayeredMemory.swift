@@ -15,13 +15,23 @@ package struct LayeredMemory: MemoryReader {
       guard !overflow else { break }
       // A layer further down may have what the first one lacks; when none has a single byte, this is the end.
       var got = 0
+      var room = rest
       for layer in layers {
-        got = layer.read(Address(next), into: rest)
+        got = layer.read(Address(next), into: room)
         if got > 0 { break }
+        // Only up to where this one goes on: a copy of a stack begins in the middle of a page, and the memory below it
+        // would give the page's whole rest, as it is now.
+        if let start = layer.nextByte(above: Address(next)), start.rawValue - next < UInt64(room.count) {
+          room = UnsafeMutableRawBufferPointer(rebasing: room[..<Int(start.rawValue - next)])
+        }
       }
       guard got > 0 else { break }
       done += got
     }
     return done
+  }
+
+  package func nextByte(above address: Address) -> Address? {
+    layers.compactMap { $0.nextByte(above: address) }.min()
   }
 }

@@ -29,4 +29,6 @@ package struct MemoryImage: MemoryReader, Hashable {
     }
     return count
   }
+
+  package func nextByte(above address: Address) -> Address? { address < base && !bytes.isEmpty ? base : nil }
 }

@@ -6,6 +6,12 @@ package protocol MemoryReader: Sendable {
   /// Copies bytes starting at `address` into `buffer` and returns how many could be had: a prefix, possibly empty,
   /// never more than `buffer.count`. Never throws and never faults; what cannot be read is simply short.
   func read(_ address: Address, into buffer: UnsafeMutableRawBufferPointer) -> Int
+  /// Where it goes on above `address`, of which it has nothing; `nil` where it does not, or does not know.
+  func nextByte(above address: Address) -> Address?
+}
+
+extension MemoryReader {
+  package func nextByte(above address: Address) -> Address? { nil }
 }
 
 extension MemoryReader {

@@ -33,6 +33,7 @@ struct ActivityDescription {
     case "flock": return "waits for a file lock: \(name) on \(descriptor(arguments[0]))"
     case "fcntl" where arguments[1] == 7 || arguments[1] == 38:  // F_SETLKW, F_OFD_SETLKW
       return "waits for a file lock: \(name) on \(descriptor(arguments[0]))"
+    case "nanosleep", "clock_nanosleep": return "sleeps for a time that it has set itself (\(name))"
     case "vfork", "clone", "clone3": return "waits in \(name) for its child to run a program or end"
     case "restart_syscall": return "asleep in a call with a time limit that a stop had interrupted (restart_syscall)"
     case _ where Self.onDescriptor.contains(name): return "asleep in \(name) on \(descriptor(arguments[0]))"

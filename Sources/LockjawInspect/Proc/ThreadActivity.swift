@@ -67,6 +67,8 @@ struct ThreadActivity: Hashable {
   }
 
   static let futex = 202
+  static let poll = 7
+  static let sleep = 230
   /// A wait with a time limit that a stop interrupted goes on as this call, with the old arguments in place.
   static let restart = 219
   /// Without FUTEX_PRIVATE_FLAG and FUTEX_CLOCK_REALTIME.

@@ -90,7 +90,7 @@ import Testing
     let scene = try WaitScene([path])
     try expectNoMistakes(scene, library: .glibc, except: ["guard"])
     let guarded = try scene.decoded("guard")
-    #expect(guarded.library == .libstdcxx && guarded.type == .once && guarded.mode == .exclusive)
+    #expect(guarded.library == .libstdcxx && guarded.type == .staticGuard && guarded.mode == .exclusive)
     #expect(try scene.word("guard")?.description == "being initialised, with waiters")
   }
 

@@ -4,9 +4,13 @@
 // is taken, and no frame owns the hold); `awaits THREAD ADDRESS MODE` for what a thread is blocked in (`reacquires`: at the end of a condition's
 // wait); then `ready`.
 use std::cell::RefCell;
+use std::future::Future;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::mpsc::{channel, Receiver};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Wake, Waker};
 
 #[cfg(not(pl))]
 mod locks {
@@ -223,6 +227,75 @@ fn thread_local_guard(lock: &'static R, never_comes: &Receiver<u8>) -> usize {
     never(never_comes)
 }
 
+#[inline(never)]
+fn scoped(lock: &M, never_comes: &Receiver<u8>) -> usize {
+    let guard = got!(lock.lock());
+    let n = std::thread::scope(|scope| {
+        scope.spawn(|| 1);
+        never(never_comes)
+    });
+    n + guard.len()
+}
+
+/// A task that keeps a guard over its waits.
+async fn task(lock: &'static M, waits: bool, never_comes: &'static Receiver<u8>) -> usize {
+    let guard = got!(lock.lock());
+    if waits {
+        std::future::pending::<()>().await;
+    }
+    never(never_comes) + guard.len()
+}
+struct Idle;
+impl Wake for Idle {
+    fn wake(self: Arc<Self>) {}
+}
+fn poll_once(task: &mut Task) {
+    let waker = Waker::from(Arc::new(Idle));
+    let _ = task.as_mut().poll(&mut Context::from_waker(&waker));
+}
+type Task = Pin<Box<dyn Future<Output = usize>>>;
+#[inline(never)]
+fn polls(lock: &'static M, never_comes: &'static Receiver<u8>) -> usize {
+    let mut task: Task = Box::pin(task(lock, false, never_comes));
+    poll_once(&mut task);
+    1
+}
+#[inline(never)]
+fn keeps_task(lock: &'static M, never_comes: &'static Receiver<u8>) -> usize {
+    let mut task: Task = Box::pin(task(lock, true, never_comes));
+    poll_once(&mut task);
+    let n = never(never_comes);
+    drop(task);
+    n
+}
+/// As a scheduler does: the suspended task lies in memory that belongs to no frame.
+#[inline(never)]
+fn suspends(lock: &'static M, never_comes: &'static Receiver<u8>) -> usize {
+    let mut task: Task = Box::pin(task(lock, true, never_comes));
+    poll_once(&mut task);
+    std::mem::forget(task);
+    never(never_comes)
+}
+
+#[cfg(tokio)]
+#[inline(never)]
+fn runs_in_tokio(lock: &'static M, never_comes: &'static Receiver<u8>) -> usize {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(task(lock, false, never_comes))
+}
+#[cfg(tokio)]
+#[inline(never)]
+fn waits_in_tokio(lock: &'static M, never_comes: &'static Receiver<u8>) -> usize {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let local = tokio::task::LocalSet::new();
+    local.spawn_local(task(lock, true, never_comes));
+    runtime.block_on(local.run_until(async {
+        tokio::task::yield_now().await;
+        STARTED.fetch_add(1, SeqCst);
+        std::future::pending::<usize>().await
+    }))
+}
+
 /// Waits for a condition; woken, it waits for the mutex, which another has.
 #[inline(never)]
 fn waits_again(lock: &M, condition: &Condvar) -> usize {
@@ -304,12 +377,28 @@ fn main() {
     let l: &'static M = Box::leak(Box::new(Mutex::new(value())));
     n += start("before", move |r| had_it_before(l, r));
     n += start("after", move |r| will_have_it(l, r));
+    let l = mutex("scoped", "exclusive", "scoped");
+    n += start("scoped", move |r| scoped(l, r));
+    let l = mutex("polls", "exclusive", "task");
+    n += start("polls", move |r| polls(l, r));
+    let l = mutex("keeps_task", "exclusive", "keeps_task");
+    n += start("keeps_task", move |r| keeps_task(l, r));
+    let l = mutex("suspends", "none", "-");
+    n += start("suspends", move |r| suspends(l, r));
     let l = mutex("notifies", "exclusive", "notifies");
     let at = word(l, |bytes| { let _guard = got!(l.lock()); bytes() });
     println!("reacquires again {at:x} exclusive");
     let condition: &'static Condvar = Box::leak(Box::new(Condvar::new()));
     n += start("again", move |_| waits_again(l, condition));
     n += start("notifies", move |r| notifies(l, condition, r));
+    #[cfg(tokio)]
+    {
+        // Inside a task; and a scheduler that has only a task that waits, and drops it when it is dropped itself.
+        let l = mutex("t_runs", "exclusive", "runs_in_tokio");
+        n += start("t_runs", move |r| runs_in_tokio(l, r));
+        let l = mutex("t_waits", "exclusive", "waits_in_tokio");
+        n += start("t_waits", move |r| waits_in_tokio(l, r));
+    }
     while STARTED.load(SeqCst) < n {
         std::thread::yield_now();
     }

@@ -1,14 +1,18 @@
 // Every answer a program can get, printed: with and without the shim the output must be the same. No arena is looked at.
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
+#include <linux/futex.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <threads.h>
 #include <time.h>
 #include <unistd.h>
@@ -300,6 +304,144 @@ static void others(void) {
   SAY(mtx_unlock(&c11));
 }
 
+static void initialising(void) {
+  printf("-- initialising and destroying\n");
+  pthread_mutex_t plain;
+  SAY(pthread_mutex_init(&plain, NULL));
+  SAY(pthread_mutex_consistent(&plain)); // not robust
+  int ceiling;
+  SAY(pthread_mutex_getprioceiling(&plain, &ceiling));
+  SAY(pthread_mutex_setprioceiling(&plain, 1, &ceiling));
+  SAY(pthread_mutex_trylock(&plain));
+  SAY(pthread_mutex_destroy(&plain)); // locked
+  SAY(pthread_mutex_unlock(&plain));
+  pthread_mutexattr_t robust_ceiling;
+  pthread_mutexattr_init(&robust_ceiling);
+  pthread_mutexattr_setrobust(&robust_ceiling, PTHREAD_MUTEX_ROBUST);
+  pthread_mutexattr_setprotocol(&robust_ceiling, PTHREAD_PRIO_PROTECT);
+  SAY(pthread_mutex_init(&plain, &robust_ceiling)); // not supported
+  pthread_rwlock_t rwlock;
+  SAY(pthread_rwlock_init(&rwlock, NULL));
+  rwlock.__data.__readers = 0x7FFFFFF8; // as many as can be counted
+  SAY(pthread_rwlock_rdlock(&rwlock));
+  SAY(pthread_rwlock_tryrdlock(&rwlock));
+  SAY(pthread_rwlock_timedrdlock(&rwlock, &past));
+  rwlock.__data.__readers = 0;
+  SAY(pthread_rwlock_destroy(&rwlock));
+  pthread_barrier_t barrier;
+  SAY(pthread_barrier_init(&barrier, NULL, 0));
+  SAY(pthread_barrier_init(&barrier, NULL, 2));
+  SAY(pthread_barrier_destroy(&barrier));
+  pthread_spinlock_t spin;
+  SAY(pthread_spin_init(&spin, PTHREAD_PROCESS_SHARED));
+  SAY(pthread_spin_lock(&spin));
+  SAY(pthread_spin_trylock(&spin));
+  SAY(pthread_spin_unlock(&spin));
+  SAY(pthread_spin_destroy(&spin));
+  pthread_cond_t condition;
+  SAY(pthread_cond_init(&condition, NULL));
+  SAY(pthread_cond_signal(&condition));
+  SAY(pthread_cond_broadcast(&condition));
+  SAY(pthread_cond_destroy(&condition));
+  cnd_t c11;
+  SAY(cnd_init(&c11));
+  SAY(cnd_signal(&c11));
+  SAY(cnd_broadcast(&c11));
+  cnd_destroy(&c11);
+}
+
+static void named_semaphores(void) {
+  printf("-- named semaphores\n");
+  char name[64];
+  snprintf(name, sizeof name, "/lockjaw-answers-%d", getpid());
+  SAY(sem_open(name, 0) == SEM_FAILED);
+  sem_t *semaphore = sem_open(name, O_CREAT | O_EXCL, 0600, 1);
+  SAY(semaphore != SEM_FAILED);
+  SAY(sem_open(name, O_CREAT | O_EXCL, 0600, 1) == SEM_FAILED);
+  SAY(sem_unlink(name));
+  SAY(sem_unlink(name));
+  SAY(sem_wait(semaphore));
+  SAY(sem_trywait(semaphore));
+  SAY(sem_timedwait(semaphore, &past));
+  SAY(sem_post(semaphore));
+  int value = -1;
+  SAY(sem_getvalue(semaphore, &value));
+  SAY(value);
+  SAY(sem_close(semaphore));
+}
+
+static void nothing(int signal) { (void)signal; }
+static sem_t waited_for;
+static void *interrupt(void *thread) {
+  int tid = *(int *)thread;
+  char path[64], line[64] = "";
+  snprintf(path, sizeof path, "/proc/self/task/%d/syscall", tid);
+  while (strncmp(line, "202 ", 4)) { // asleep in a futex call
+    FILE *file = fopen(path, "r");
+    if (!file || !fgets(line, sizeof line, file)) line[0] = 0;
+    if (file) fclose(file);
+  }
+  syscall(SYS_tgkill, getpid(), tid, SIGUSR2);
+  return NULL;
+}
+static void interruptions(void) {
+  printf("-- interrupted\n");
+  struct sigaction action = {.sa_handler = nothing};
+  sigaction(SIGUSR2, &action, NULL);
+  sem_init(&waited_for, 0, 0);
+  int tid = gettid();
+  pthread_t thread;
+  pthread_create(&thread, NULL, interrupt, &tid);
+  SAY(sem_wait(&waited_for));
+  pthread_join(thread, NULL);
+  pthread_create(&thread, NULL, interrupt, &tid);
+  struct timespec later = at(CLOCK_REALTIME, 60000);
+  SAY(sem_timedwait(&waited_for, &later));
+  pthread_join(thread, NULL);
+}
+
+// The mutex of a condition wait whose owner died meanwhile.
+static pthread_mutex_t robust;
+static pthread_cond_t robust_cond = PTHREAD_COND_INITIALIZER;
+static void *die_with_it(void *unused) {
+  SAY(pthread_mutex_lock(&robust));
+  SAY(pthread_cond_signal(&robust_cond));
+  return unused;
+}
+static void owners_that_die(void) {
+  printf("-- a dead owner, seen from a condition wait\n");
+  pthread_mutexattr_t attributes;
+  pthread_mutexattr_init(&attributes);
+  pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
+  SAY(pthread_mutex_init(&robust, &attributes));
+  SAY(pthread_mutex_lock(&robust));
+  pthread_t thread;
+  pthread_create(&thread, NULL, die_with_it, NULL);
+  SAY(pthread_cond_wait(&robust_cond, &robust));
+  SAY(pthread_mutex_unlock(&robust)); // not made consistent
+  struct timespec later = at(CLOCK_REALTIME, 60000);
+  SAY(pthread_cond_timedwait(&robust_cond, &robust, &later));
+  SAY(pthread_mutex_lock(&robust));
+  pthread_join(thread, NULL);
+}
+
+static void futexes(void) {
+  printf("-- futexes\n");
+  static uint32_t word = 5;
+  struct timespec soon = {.tv_nsec = 5000000};
+  SAY(syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, 4, NULL));
+  SAY(syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, 5, &soon));
+  SAY(syscall(SYS_futex, &word, FUTEX_WAIT_BITSET_PRIVATE, 5, &past, NULL, 1));
+  SAY(syscall(SYS_futex, &word, FUTEX_WAIT_BITSET_PRIVATE, 5, &past, NULL, 0));
+  SAY(syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, 1));
+  SAY(syscall(SYS_futex, &word, FUTEX_CMP_REQUEUE_PRIVATE, 1, 1L, &word + 1, 4));
+  SAY(syscall(SYS_futex, &word, FUTEX_UNLOCK_PI_PRIVATE));
+  SAY(syscall(SYS_futex, (char *)&word + 1, FUTEX_WAIT_PRIVATE, 5, NULL));
+  SAY(syscall(SYS_futex, NULL, FUTEX_WAKE_PRIVATE, 1));
+  SAY(syscall(449 /* futex_waitv */, NULL, 1, 0, NULL, 0));
+  SAY(syscall(449, &word, 1000, 0, NULL, 0));
+}
+
 int main(void) {
   one_mutex("normal", PTHREAD_MUTEX_NORMAL, PTHREAD_PRIO_NONE, PTHREAD_MUTEX_STALLED, PTHREAD_PROCESS_PRIVATE);
   one_mutex("shared", PTHREAD_MUTEX_NORMAL, PTHREAD_PRIO_NONE, PTHREAD_MUTEX_STALLED, PTHREAD_PROCESS_SHARED);
@@ -323,5 +465,10 @@ int main(void) {
   semaphores();
   joins();
   others();
+  initialising();
+  named_semaphores();
+  interruptions();
+  owners_that_die();
+  futexes();
   return 0;
 }

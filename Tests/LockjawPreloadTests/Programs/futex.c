@@ -107,8 +107,33 @@ static void other_calls_pass(void) {
   CHECK_EQUAL(errno, ENOSYS);
 }
 
+static uint32_t vector_words[2] = {7, 8};
+static void *wait_for_either(void *unused) {
+  struct {
+    uint64_t value, word;
+    uint32_t flags, reserved;
+  } waiters[2] = {{7, (uintptr_t)&vector_words[0], 2 | FUTEX_PRIVATE_FLAG, 0}, // 2: 32 bits
+                  {8, (uintptr_t)&vector_words[1], 2 | FUTEX_PRIVATE_FLAG, 0}};
+  long woken = syscall(449, waiters, 2, 0, NULL, 0);
+  CHECK(woken == 1 || (woken == -1 && errno == ENOSYS));
+  return unused;
+}
+static void vectors(void) {
+  worker w;
+  start(&w, wait_for_either, NULL);
+  // Over at once where the kernel is older than 5.16.
+  EVENTUALLY(!find_slot(w.tid) || waits_for(find_slot(w.tid), &vector_words[0]) || find_slot(w.tid)->ring_head);
+  if (find_slot(w.tid) && waits_for(find_slot(w.tid), &vector_words[0])) {
+    CHECK_EQUAL(find_slot(w.tid)->wait.kind, LJ_KIND_FUTEX);
+    CHECK_EQUAL(find_slot(w.tid)->wait.object2, 2);
+    CHECK_EQUAL(find_slot(w.tid)->wait.futex_value, 7);
+  }
+  while (pthread_tryjoin_np(w.thread, NULL) != 0) futex(&vector_words[1], FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
+
 int main(void) {
   open_arena();
+  vectors();
   waits_are_recorded(FUTEX_WAIT_PRIVATE);
   waits_are_recorded(FUTEX_WAIT_BITSET_PRIVATE);
   deadlines_and_answers();

@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2034
+# shellcheck shell=bash disable=SC2034,SC2154,SC2016,SC2164,SC2028
 # AddressSanitizer: it wants to be the first library, and is told that it need not.
 needs="gcc"
 packages="gcc libc6-dev"

@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2034
+# shellcheck shell=bash disable=SC2034,SC2154,SC2016,SC2164,SC2028
 # cargo and rustc: job tokens over pipes, code generation in threads, LLVM.
 needs="cargo"
 packages="librust-tokio-dev"

@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2034
+# shellcheck shell=bash disable=SC2034,SC2154,SC2016,SC2164,SC2028
 # A browser without a window: a dozen processes, hundreds of threads, sandboxes, an allocator of its own.
 needs="chromium"
 packages="chromium"

@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2034
+# shellcheck shell=bash disable=SC2034,SC2154,SC2016,SC2164,SC2028
 # Erlang: schedulers that sleep on futexes of their own, through syscall().
 needs="erl erlc ab"
 packages="erlang-base apache2-utils"

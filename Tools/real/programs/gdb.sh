@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2034
+# shellcheck shell=bash disable=SC2034,SC2154,SC2016,SC2164,SC2028
 # gdb with a program of eight threads under it: what it traces refuses a second tracer, in a sentence.
 needs="gdb gcc"
 packages="gdb gcc"

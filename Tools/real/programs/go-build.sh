@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2034
+# shellcheck shell=bash disable=SC2034,SC2154,SC2016,SC2164,SC2028
 # The Go compiler: Go programs that start many others.
 needs="go"
 packages="golang-go"

@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2034
+# shellcheck shell=bash disable=SC2034,SC2154,SC2016,SC2164,SC2028
 # Go: statically linked, its own locks on raw futex calls; no preload reaches it.
 needs="go ab"
 packages="golang-go apache2-utils"

@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2034
+# shellcheck shell=bash disable=SC2034,SC2154,SC2016,SC2164,SC2028
 # Statements behind FLUSH TABLES WITH READ LOCK and behind GET_LOCK(): waits for metadata, on conditions. No mutex is stuck.
 needs="mariadbd mariadb-install-db"
 packages="mariadb-server mariadb-client"

@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2034
+# shellcheck shell=bash disable=SC2034,SC2154,SC2016,SC2164,SC2028
 # Two Python threads, two threading.Locks: semaphores, of which only the shim records who has one.
 needs="/usr/bin/python3"
 packages="python3"

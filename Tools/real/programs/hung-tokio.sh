@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2034
+# shellcheck shell=bash disable=SC2034,SC2154,SC2016,SC2164,SC2028
 # A std::sync::Mutex held over an await; the tasks of all other workers wait for it.
 needs="cargo curl"
 packages="librust-tokio-dev curl"

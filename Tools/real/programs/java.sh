@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2034
+# shellcheck shell=bash disable=SC2034,SC2154,SC2016,SC2164,SC2028
 # HotSpot: Java's monitors and locks are its own; a thread that must wait parks on a pthread condition.
 needs="java javac ab"
 packages="openjdk-17-jdk-headless apache2-utils"

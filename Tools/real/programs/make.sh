@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2034
+# shellcheck shell=bash disable=SC2034,SC2154,SC2016,SC2164,SC2028
 # make -j4 with gcc: processes that live for milliseconds, that execute others, that are just being born or dying.
 needs="gcc g++ make"
 packages="gcc g++ make"

@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2034
+# shellcheck shell=bash disable=SC2034,SC2154,SC2016,SC2164,SC2028
 # C++: pthread mutexes, rwlocks and conditions by the thousand, InnoDB's own locks on futexes through syscall().
 needs="mariadbd mariadb-install-db mariadb-slap"
 packages="mariadb-server mariadb-client"

@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2034
+# shellcheck shell=bash disable=SC2034,SC2154,SC2016,SC2164,SC2028
 # C, pthread mutexes: workers on epoll, a lock for each stripe of the hash table, maintenance threads on conditions.
 needs="memcached memcaslap"
 packages="memcached libmemcached-tools"

@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2034
+# shellcheck shell=bash disable=SC2034,SC2154,SC2016,SC2164,SC2028
 # C: a worker process with a pool of threads that read files.
 needs="nginx ab"
 packages="nginx-light apache2-utils"

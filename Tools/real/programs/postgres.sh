@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2034
+# shellcheck shell=bash disable=SC2034,SC2154,SC2016,SC2164,SC2028
 # C: processes that meet in shared memory, on semaphores and latches; each has one thread.
 needs="postgres pgbench"
 packages="postgresql-15"

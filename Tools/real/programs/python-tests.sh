@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2034
+# shellcheck shell=bash disable=SC2034,SC2154,SC2016,SC2164,SC2028
 # CPython's own tests of threads and locks: thousands of short threads, forks, locks held at exit, deadlocks avoided.
 needs="/usr/bin/python3"
 packages="python3 libpython3.11-testsuite"

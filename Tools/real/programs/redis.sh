@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2034
+# shellcheck shell=bash disable=SC2034,SC2154,SC2016,SC2164,SC2028
 # C: one thread serves, another reads and writes sockets and spins on atomics, three close files in the background.
 needs="redis-server redis-benchmark"
 packages="redis-server redis-tools"

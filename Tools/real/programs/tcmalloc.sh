@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2034
+# shellcheck shell=bash disable=SC2034,SC2154,SC2016,SC2164,SC2028
 # An allocator with spin locks on futexes, preloaded before and after the shim.
 needs="gcc"
 packages="gcc libc6-dev libtcmalloc-minimal4"

@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2034
+# shellcheck shell=bash disable=SC2034,SC2154,SC2016,SC2164,SC2028
 # Rust: tokio's workers park on futexes; std's Mutex and RwLock are inlined.
 needs="cargo ab"
 packages="librust-tokio-dev apache2-utils"

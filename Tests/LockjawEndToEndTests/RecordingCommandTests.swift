@@ -1,0 +1,110 @@
+import Foundation
+import Testing
+
+extension EndToEnd {
+  /// What a process records, chosen at its start, changed while it runs, and shown; and what a program tells by itself.
+  @Suite struct RecordingCommands {
+    private let place = TemporaryPlace()
+
+    private func lockjaw(_ arguments: String..., environment: [String: String] = [:]) throws -> ChildProcess {
+      try ChildProcess([Checkout.lockjaw.path] + arguments, environment: place.environment.merging(environment) { $1 })
+    }
+
+    private func sample(_ key: String) throws -> String {
+      let source = try #require(Sample.sources.first { $0.key == key })
+      let sample = Sample(source: source, level: .unoptimised)
+      _ = try sample.prepared()
+      return sample.executable.path
+    }
+
+    @Test("run --record and --ring are the program's settings; what makes no sense is usage")
+    func run() async throws {
+      let child = try lockjaw(
+        "run", "--record", "all", "--ring", "1000", "--ring-mode", "stop", "--", "/bin/sh", "-c",
+        "echo $LOCKJAW_RECORD $LOCKJAW_RING $LOCKJAW_RING_MODE")
+      #expect(try await child.ending(within: .seconds(20)) == .exit(0))
+      #expect(child.output == "all 1000 stop\n")
+      for wrong in [["--record", "everything"], ["--ring", "3"], ["--ring", "many"], ["--ring-mode", "never"]] {
+        let refused = try ChildProcess(
+          [Checkout.lockjaw.path, "run"] + wrong + ["--", "true"], environment: place.environment)
+        #expect(try await refused.ending(within: .seconds(20)) == .exit(125), "\(wrong)")
+        #expect(refused.output.contains(wrong[0]), "\(refused.output)")
+      }
+    }
+
+    @Test("attach --record changes what a running process records, and list shows it")
+    func change() async throws {
+      let program = try ChildProcess(
+        [try sample("c/idle")], environment: place.environment.merging(["LD_PRELOAD": Checkout.shim.path]) { $1 })
+      _ = try #require(try await firstValue(within: .seconds(20)) { place.arenas.first })
+      for (level, before) in [("all", "state"), ("sites", "all")] {
+        let attach = try lockjaw("attach", "\(program.pid)", "--record", level)
+        #expect(try await attach.ending(within: .seconds(20)) == .exit(0))
+        #expect(attach.output == "process \(program.pid) records '\(level)' from now on, '\(before)' before\n")
+        let list = try lockjaw("list")
+        #expect(try await list.ending(within: .seconds(20)) == .exit(0))
+        let row = list.output.split(separator: "\n").first { $0.hasPrefix("\(program.pid) ") }
+        #expect(row?.contains(" \(level) ") == true, "\(list.output)")
+      }
+      try await program.stop()
+      let bare = try ChildProcess(["/bin/sleep", "60"])
+      let refused = try lockjaw("attach", "\(bare.pid)", "--record", "all")
+      #expect(try await refused.ending(within: .seconds(20)) == .exit(125))
+      #expect(refused.output.contains("records nothing"))
+      try await bare.stop()
+    }
+
+    @Test("list says why a directory is refused")
+    func refusedDirectories() async throws {
+      let real = place.path("real")
+      try FileManager.default.createDirectory(atPath: real, withIntermediateDirectories: true)
+      try FileManager.default.setAttributes([.posixPermissions: 0o777], ofItemAtPath: real)
+      let link = place.path("link")
+      try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: real)
+      for (path, reason) in [(real, "others may write into it"), (link, "it is a symbolic link")] {
+        let list = try lockjaw("list", path)
+        #expect(try await list.ending(within: .seconds(20)) == .exit(0))
+        #expect(list.output.contains("\(path) is refused by the shim: \(reason)"), "\(list.output)")
+      }
+    }
+
+    @Test("Names, breadcrumbs and the program's own locks are in the report")
+    func annotations() async throws {
+      let child = try lockjaw("run", "--on-hang", "kill", "--", try sample("c/custom_latch"))
+      #expect(try await child.ending(within: .seconds(30)) == .exit(99))
+      for said in [
+        "DEADLOCK (inferred)", "\"page 7\"", "\"page 9\"", "works on \"record 4711\"", "works on \"record 4712\"",
+      ] {
+        #expect(child.output.contains(said), "\(said) is not in\n\(child.output)")
+      }
+    }
+
+    @Test("A heartbeat that does not come is in the report")
+    func heartbeat() async throws {
+      let source = place.path("beat.c")
+      try """
+      #include <unistd.h>
+      #include "lockjaw.h"
+      int main(void) { lockjaw_heartbeat("main loop", 100); lockjaw_heartbeat("retired", 0); for (;;) pause(); }
+      """.write(toFile: source, atomically: true, encoding: .utf8)
+      let compiler = try ChildProcess([
+        "/usr/bin/gcc", "-I", Checkout.root.appending(path: "Sources/CLockjawPreload/include").path, source, "-o",
+        place.path("beat"),
+      ])
+      #expect(try await compiler.ending(within: .seconds(60)) == .exit(0), "\(compiler.output)")
+      let program = try ChildProcess(
+        [place.path("beat")], environment: place.environment.merging(["LD_PRELOAD": Checkout.shim.path]) { $1 })
+      _ = try #require(try await firstValue(within: .seconds(20)) { place.arenas.first })
+      let deadline = ContinuousClock.now + .seconds(30)
+      var output = ""
+      while !output.contains("is missed"), ContinuousClock.now < deadline {
+        let attach = try lockjaw("attach", "\(program.pid)")
+        _ = try await attach.ending(within: .seconds(20))
+        output = attach.output
+      }
+      #expect(output.contains("Heartbeat \"main loop\" is missed: it is due every 100 ms"), "\(output)")
+      #expect(!output.contains("retired"))
+      try await program.stop()
+    }
+  }
+}

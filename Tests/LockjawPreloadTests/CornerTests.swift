@@ -1,0 +1,77 @@
+import Glibc
+import Testing
+
+@Suite("Corners of the language and the system") struct CornerTests {
+  @Test(
+    "Programs do rare things and are recorded as ever",
+    arguments: [
+      "jumps", "shared", "named", "raw", "requeue", "lifetime", "crowd", "guards",
+    ])
+  func corner(mode: String) async throws {
+    for level in mode == "lifetime" || mode == "crowd" ? ["state"] : ["state", "all"] {
+      let outcome = try await runPreloaded(
+        "corners.c", [mode], flags: ["-O2"], environment: ["LOCKJAW_RECORD": level, "LOCKJAW_RING": "256"])
+      #expect(outcome.status == 0 && outcome.output.hasSuffix("ok\n") && outcome.errors == "", "\(level): \(outcome)")
+    }
+  }
+
+  @Test("A library that locks may be loaded and unloaded again and again, while its callers hold and wait")
+  func unloadedLibraries() async throws {
+    let library = try await Compiler.shared.executable("locking_library.c", flags: ["-shared", "-fPIC"])
+    for level in ["state", "all"] {
+      let outcome = try await runPreloaded("corners.c", ["library", library], environment: ["LOCKJAW_RECORD": level])
+      #expect(outcome.status == 0 && outcome.output == "ok\n" && outcome.errors == "", "\(outcome)")
+    }
+  }
+
+  @Test(
+    "The initialisation of a C++ static is held by who does it and waited for by others, exceptions included",
+    arguments: ["-O0", "-O2"])
+  func staticGuards(optimisation: String) async throws {
+    let outcome = try await runPreloaded("guard.cpp", flags: [optimisation])
+    #expect(outcome.status == 0 && outcome.output == "ok\n" && outcome.errors == "", "\(outcome)")
+  }
+
+  @Test("Another preload may leave little static thread-local storage, before or after the shim")
+  func staticStorage() async throws {
+    let big = try await Compiler.shared.executable("big_storage.c", flags: ["-shared", "-fPIC"])
+    let library = try await Compiler.shared.executable("locking_library.c", flags: ["-shared", "-fPIC"])
+    for preload in ["\(big) \(shimPath)", "\(shimPath) \(big)"] {
+      let outcome = try await runPreloaded("corners.c", ["library", library], preload: preload)
+      #expect(outcome.status == 0 && outcome.output == "ok\n" && outcome.errors == "", "\(preload): \(outcome)")
+    }
+  }
+
+  @Test("What a program executes is covered with its environment, and runs uncovered without it")
+  func executed() async throws {
+    let program = try await Compiler.shared.executable("life.c", flags: ["-O0"])
+    let directory = try ScratchDirectory()
+    let settings = ["LD_PRELOAD": shimPath, "LOCKJAW_DIR": directory.path]
+    let with = try run("/bin/sh", ["-c", "exec \(program) end kill"], environment: settings)
+    #expect(with.status == 137 && directory.entries.count == 1, "\(with)")
+    let without = try run("/usr/bin/env", ["-i", program, "nothing"], environment: settings)
+    #expect(without.status == 0 && without.output == "ok\n" && without.errors == "", "\(without)")
+    #expect(directory.entries.count == 2, "of what env was nobody told the new program; it has none of its own")
+  }
+
+  @Test(
+    "Nonsense in a setting: the program runs, and one line at most where lines are asked for",
+    arguments: [
+      ("LOCKJAW_DIR", String(repeating: "a/", count: 3000)), ("LOCKJAW_DIR", "/proc/self"), ("LOCKJAW_DIR", "\n"),
+      ("LOCKJAW_DIR", "/dev/null"), ("LOCKJAW_SIGNAL", "SIGFOO"), ("LOCKJAW_SIGNAL", "9"), ("LOCKJAW_SIGNAL", "KILL"),
+      ("LOCKJAW_SIGNAL", "-3"), ("LOCKJAW_SIGNAL", "4711"), ("LOCKJAW_SIGNAL", "99999999999999999999"),
+      ("LOCKJAW_EXE", "\u{1}"), ("LOCKJAW_EXE", String(repeating: "x", count: 5000)),
+      ("LOCKJAW_SESSION", String(repeating: "s", count: 5000)), ("LOCKJAW_SESSION", "%n%n\n"),
+      ("LOCKJAW_LOG", "%s%n"), ("LOCKJAW_LOG", ""), ("XDG_RUNTIME_DIR", "relative"), ("LOCKJAW_NONSENSE", "1"),
+    ])
+  func nonsense(variable: String, value: String) async throws {
+    for log in ["1", "0"] {
+      let settings = ["LOCKJAW_LOG": log].merging([variable: value]) { $1 }
+      let outcome = try await runPreloaded("life.c", ["nothing"], environment: settings)
+      #expect(outcome.status == 0 && outcome.output == "ok\n", "\(variable)=\(value): \(outcome)")
+      let lines = outcome.errors.filter { $0 == "\n" }.count
+      #expect(lines <= (settings["LOCKJAW_LOG"] == "0" || settings["LOCKJAW_LOG"] == "" ? 0 : 1), "\(outcome)")
+      #expect(outcome.errors.isEmpty || outcome.errors.hasPrefix("lockjaw: pid "), "\(outcome)")
+    }
+  }
+}

@@ -1,0 +1,115 @@
+import Glibc
+import LockjawInspect
+import LockjawModel
+import LockjawReport
+import Testing
+
+@testable import LockjawWatch
+
+/// Waits over the border of two processes, none of them preloaded: the kernel's own books say who could end them.
+@Suite("Waits over process borders")
+struct ProcessBorderTests {
+  private func look(_ process: LiveProcess, stall: Double = 10) throws -> Report {
+    try SingleReport(stall: stall).of(process, withoutStopping: false)
+  }
+
+  /// Looks until the report is as it is to be, and gives the last. On a busy machine a thread may not be back in its sleep
+  /// when it is asked, and then nothing is said of it.
+  private func look(
+    _ process: LiveProcess, stall: Double = 10, until isExpected: (Report) -> Bool
+  ) throws -> Report {
+    let clock = ContinuousClock()
+    let deadline = clock.now + .seconds(20)
+    while true {
+      let report = try look(process, stall: stall)
+      if isExpected(report) || clock.now >= deadline { return report }
+    }
+  }
+
+  private func hasStacks(_ report: Report, of pids: [Int32]) -> Bool {
+    pids.allSatisfy { pid in report.threads.first { $0.tid.rawValue == pid }?.stack.isEmpty == false }
+  }
+
+  @Test(
+    "A cycle of two processes is named from either of them, with both in it",
+    arguments: ["pipe", "full-pipe", "fifo", "socket", "flock", "ofd", "parked-threads"])
+  func cycle(mode: String) throws {
+    let border = try BorderProgram.start(mode)
+    let pids = border.processes.map(\.pid)
+    for process in border.processes {
+      let report = try look(process) { $0.verdict == .deadlock && hasStacks($0, of: pids) }
+      #expect(report.verdict == .deadlock, "\(mode) from \(process.pid): \(TextReport.render(report))")
+      guard let finding = report.findings.first(where: { $0.kind == .deadlock }) else { continue }
+      #expect(finding.certainty == .inferred)
+      #expect(Set(finding.edges.map(\.waiter.rawValue)) == Set(pids))
+      #expect(finding.edges.allSatisfy { $0.evidence == .kernel })
+      #expect(report.process.pid == process.pid)
+      #expect(report.processes.map(\.pid) == pids.filter { $0 != process.pid })
+      #expect(Set(report.threads.compactMap(\.process)) == Set(pids.filter { $0 != process.pid }))
+      // Both stacks are there, the other process' too.
+      #expect(hasStacks(report, of: pids), "\(report.diagnostics)")
+    }
+  }
+
+  @Test("A parent that waits for any of its children is stuck when all of them wait for it")
+  func anyChild() throws {
+    let border = try BorderProgram.start("any-child")
+    let report = try look(border.processes[0]) { $0.verdict == .deadlock }
+    #expect(report.verdict == .deadlock, "\(TextReport.render(report))")
+    let edge = report.findings.first?.edges.first { $0.waiter.rawValue == border.processes[0].pid }
+    #expect(Set(edge?.holders.map(\.rawValue) ?? []) == Set(border.processes.dropFirst().map(\.pid)))
+  }
+
+  @Test(
+    "One process or thread that may still act is enough for nobody to be called stuck",
+    arguments: ["one-free-child", "free-thread", "self-pipe"])
+  func free(mode: String) throws {
+    let border = try BorderProgram.start(mode)
+    for process in border.processes {
+      let report = try look(process, stall: 1000)
+      #expect(!report.findings.contains { $0.kind.isHang }, "\(mode) from \(process.pid): \(TextReport.render(report))")
+    }
+  }
+
+  @Test("Where a signal handler may end the wait, the cycle is only suspected")
+  func handler() throws {
+    let border = try BorderProgram.start("handler")
+    let report = try look(border.processes[0]) { $0.verdict == .deadlock }
+    #expect(report.verdict == .deadlock)
+    #expect(report.findings.first?.certainty == .suspect, "\(TextReport.render(report))")
+    #expect(report.findings.first?.evidence.contains { $0.contains("handlers for signals") } ?? false)
+  }
+
+  @Test(
+    "Who waits for a lock of a process that sleeps is told who that is and what it does",
+    arguments: ["flock-holder", "shared-holder"])
+  func longHold(mode: String) throws {
+    let border = try BorderProgram.start(mode)
+    let (holder, waiter) = (border.processes[0], border.processes[1])
+    let report = try look(waiter, stall: 0) { $0.verdict == .longHold }
+    #expect(report.verdict == .longHold, "\(TextReport.render(report))")
+    let edge = try #require(report.findings.first?.edges.first)
+    #expect(edge.waiter.rawValue == waiter.pid)
+    #expect(edge.holders == [ThreadID(holder.pid)])
+    #expect(report.processes.map(\.pid) == [holder.pid])
+    let state = report.threads.first { $0.tid.rawValue == holder.pid }?.state ?? ""
+    #expect(state.hasPrefix("sleeps for a time that it has set itself"), "\(state)")
+    // Nobody is hung for sure, and so nothing may be ended for it.
+    #expect(!report.findings.contains { $0.kind.isHang })
+  }
+
+  @Test(
+    "The report of a cycle over processes survives being written and read, and has the same signature from run to run")
+  func document() throws {
+    let signatures = try (0..<2).map { _ in
+      let border = try BorderProgram.start("pipe")
+      let report = try look(border.processes[0]) {
+        $0.verdict == .deadlock && hasStacks($0, of: border.processes.map(\.pid))
+      }
+      let read = try ReportDocument.decode(ReportDocument.encode(report))
+      #expect(read.processes == report.processes && read.threads == report.threads && read.locks == report.locks)
+      return report.signature
+    }
+    #expect(signatures[0] == signatures[1])
+  }
+}
