@@ -143,7 +143,8 @@ struct HolderLadder {
         word: word,
         owners: LockOwners(
           owners: owners, check: sentence(answer, word, account), account: account,
-          notes: Self.contradictions(answer, word) + references(answer, word, searched, memory)))
+          notes: Self.contradictions(answer, word) + possible(answer, word, searched, search)
+            + references(answer, word, searched, memory)))
     }
     return result
   }
@@ -184,6 +185,29 @@ struct HolderLadder {
       "holders: \(word.type.rawValue) \(word.address) would also be released by frames of "
         + threads.joined(separator: ", ") + more + "; its word (\(word.description)) contradicts that, so they are not "
         + "claimed."
+    ]
+  }
+
+  /// Of a lock with holders that nobody found: frames beside whose call it would be released.
+  private func possible(
+    _ answer: FoundHolders, _ word: LockWord, _ searched: [SearchedThread], _ search: HolderSearch
+  ) -> [String] {
+    guard case .short = answer.check, let kind = LockSemantics.Kind(word) else { return [] }
+    let claimed = Set(answer.holds.map(\.tid))
+    let frames = Dictionary(searched.map { ($0.tid, $0.frames) }, uniquingKeysWith: { first, _ in first })
+    let holds = search.possibleHolders(of: LockSemantics(kind, at: word.address), among: searched)
+      .filter { !claimed.contains($0.tid) }
+    guard !holds.isEmpty else { return [] }
+    let threads = holds.prefix(4).map { hold in
+      let frame = frames[hold.tid].flatMap { hold.frame < $0.count ? $0[hold.frame] : nil }
+      let named = frame.map { symbols.symbolizer.frames(at: $0.pc, isReturnAddress: $0.isReturnAddress) } ?? []
+      let function = (named.first { !$0.isPlumbing && $0.function != nil } ?? named.last)?.function
+      return "thread \(hold.tid)" + (function.map { " in \($0)" } ?? "")
+    }
+    let more = holds.count > 4 ? ", and \(holds.count - 4) more" : ""
+    return [
+      "holders: \(threads.joined(separator: ", "))\(more) may hold \(word.type.rawValue) \(word.address): the calls before and "
+        + "behind the one it is in would release it. That is no claim."
     ]
   }
 

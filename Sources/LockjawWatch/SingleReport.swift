@@ -103,7 +103,12 @@ package struct SingleReport {
   package func of(_ core: CoreFile, arena: ArenaReader?) -> Report {
     let target = SnapshotTarget(core: core, asksServers: asksServers)
     let glance =
-      arena.map { Examination.remains(of: $0, now: lastRecorded($0)) } ?? Examination.glance(target)
+      arena.map { arena in
+        // Inlined locks are told as in a live process: here their words and frames are left.
+        Examination.remains(of: arena, now: lastRecorded(arena))
+          .interpreting(target, arena: arena, snapshot: target.snapshot, olderThan: 0)
+          .findingHolders(target, arena: arena) { target.snapshot }
+      } ?? Examination.glance(target)
     let examination = Examination(glance, arena: arena, target: target, stall: stall)
     return Reporting(arena: arena, target: target, source: "core").report(
       examination, stacks: wantsAllStacks ? .all : .involved, condition: core.condition, historyLimit: historyLimit)

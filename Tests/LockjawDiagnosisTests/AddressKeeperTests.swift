@@ -56,7 +56,7 @@ struct AddressKeeperTests {
         return distance < 56
           && process.threads.allSatisfy { if case .running = process.kernelState(of: $0.tid) { false } else { true } }
       })
-    let target = SnapshotTarget(running: try Snapshot.take(pid: running.pid), process: process)
+    let target = SnapshotTarget(running: try Snapshot.take(pid: running.pid, deadline: .seconds(10)), process: process)
     let examination = Examination(Examination.glance(target), arena: nil, target: target, stall: 0)
     let (forgetful, writer, stranger) = (tid("forgetful"), tid("writer"), tid("stranger"))
     let owners = try #require(examination.owners[lock])
@@ -71,6 +71,56 @@ struct AddressKeeperTests {
     let finding = try #require(examination.diagnosis.findings.first { $0.members == [writer].compactMap { $0 } })
     #expect(finding.certainty == .suspect)
     #expect(finding.edges.allSatisfy { $0.holders.isEmpty })
+  }
+
+  /// The guard's frame loops for good in a call that cannot throw: no pad, and no way on leads to a release. The call behind
+  /// has another pad, so that the compiler leaves a gap in the table between the two.
+  private static let endless = """
+    #include <cstdio>
+    #include <shared_mutex>
+    #include <sys/syscall.h>
+    #include <thread>
+    #include <unistd.h>
+    static std::shared_mutex registry;
+    static volatile int word, forever = 1;
+    __attribute__((noinline)) void may_throw(int value) { if (value > 100) throw value; word = value; }
+    struct Other { ~Other() { word = 7; } };
+    void keep() {
+      std::shared_lock<std::shared_mutex> guard(registry);
+      may_throw(1);
+      if (forever) for (;;) syscall(SYS_pause);
+      { Other other; may_throw(2); }
+    }
+    int main() {
+      std::thread keeper(keep);
+      while (word != 1) usleep(1000);
+      std::printf("%p %p\\n", (void *)&registry, (void *)&registry); std::fflush(stdout);
+      registry.lock();
+    }
+    """
+
+  @Test("A frame between two calls that would release the lock is a possible holder, in words and in no edge")
+  func possibleHolder() throws {
+    let program = try Program(.cpp, name: "endless", source: Self.endless)
+    let running = try RunningProgram(program)
+    let line = try running.readLine()
+    let lock = Address(UInt64(line.split(separator: " ")[0].dropFirst(2), radix: 16) ?? 0)
+    let process = try LiveProcess(pid: running.pid)
+    #expect(
+      RunningProgram.wait {
+        process.threads.count == 2
+          && process.threads.allSatisfy { if case .running = process.kernelState(of: $0.tid) { false } else { true } }
+          && { if case .futexWait = process.kernelState(of: ThreadID(running.pid)) { true } else { false } }()
+      })
+    let keeper = try #require(process.threads.first { $0.tid != ThreadID(running.pid) }).tid
+    let target = SnapshotTarget(running: try Snapshot.take(pid: running.pid, deadline: .seconds(10)), process: process)
+    let glance = Examination.glance(target)
+    let owners = try #require(glance.owners[lock])
+    #expect(owners.owners == [])
+    #expect(owners.check.contains("1 read hold has no owning frame"))
+    let note = try #require(owners.notes.first { $0.contains("may hold") })
+    #expect(note.hasPrefix("holders: thread \(keeper) in keep() may hold rwlock \(lock)"), "\(note)")
+    #expect(glance.threads.allSatisfy { thread in thread.held.allSatisfy { $0.object != lock } })
   }
 
   @Test("More finds than the word counts are told, and not claimed; the same thread's outer frame is no contradiction")

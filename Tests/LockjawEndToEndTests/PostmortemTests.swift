@@ -150,6 +150,24 @@ extension EndToEnd {
       #expect(result.said.contains("abba.c:22"), "\(result.said)")
     }
 
+    @Test(
+      "The minicore of a preloaded process tells the inlined locks that its arena does not",
+      arguments: ["rust/std_iflet", "rust/pl_iflet"])
+    func preloadedInlined(key: String) async throws {
+      let sample = try Self.sample(key)
+      let (program, truth) = try await start(sample, preloaded: true)
+      let core = place.path("mini")
+      let dump = try await lockjaw(["dump", "\(program.pid)", "-o", core])
+      #expect(dump.ending == .exit(0), "\(dump.said)")
+      try await program.stop()
+      for arena in place.arenas { unlink(arena) }
+      let result = try await lockjaw(["analyze", core])
+      #expect(result.ending == .exit(1))
+      #expect(result.said.hasPrefix("SELF-DEADLOCK (inferred): thread "), "\(result.said)")
+      let line = try #require(truth.waits.first).line
+      #expect(result.said.contains("\(sample.source.fileName):\(line)"), "\(result.said)")
+    }
+
     @Test("gdb and eu-stack see the same frames in a minicore as in the process")
     func debuggers() async throws {
       let gdb = try #require(Debugger.executable)

@@ -129,7 +129,7 @@ package final class NestingProgram {
     let isStopped = RunningProgram.wait { self.process.threads.allSatisfy { $0.state == "T" || $0.hasEnded } }
     guard isStopped else { throw CommandFailure(description: "the program does not stop") }
     // On a busy machine a thread may need longer than a diagnosis would wait; one without registers cannot be searched.
-    let snapshot = try Snapshot.take(pid: running.pid, deadline: .seconds(5))
+    let snapshot = try Snapshot.take(pid: running.pid, deadline: .seconds(10))
     let memory = LayeredMemory([snapshot.memory, ProcessMemory(process)])
     let rows = rows(memory)
     let byThread = Dictionary(rows.map { ($0.tid, $0) }, uniquingKeysWith: { first, _ in first })

@@ -63,7 +63,7 @@ package struct PatternProgram {
       }
     }
     guard isAsleep else { throw CommandFailure(description: "the program does not come to rest") }
-    let snapshot = try Snapshot.take(pid: running.pid, deadline: .seconds(5))
+    let snapshot = try Snapshot.take(pid: running.pid, deadline: .seconds(10))
     let memory = LayeredMemory([snapshot.memory, ProcessMemory(process)])
     let files = ModuleFiles(root: .process(process))
     let unwinder = StackUnwinder(modules: snapshot.modules, files: files)

@@ -46,12 +46,27 @@ final class ExceptionTables {
     return answer
   }
 
+  /// The pads of the calls next to one in its function; empty unless there is one on either side.
+  func neighbouringPads(returnAddress: UInt64) -> [UInt64] {
+    let pc = returnAddress &- 1
+    guard let (function, table) = table(of: pc) else { return [] }
+    let pads = CallSiteTable.neighbouringPads(of: pc, function: function, table: table, memory: memory)
+    guard let before = pads.before, let behind = pads.behind else { return [] }
+    return [before, behind]
+  }
+
   private func find(_ pc: UInt64) -> UInt64? {
+    guard let (function, table) = table(of: pc) else { return nil }
+    return CallSiteTable.landingPad(of: pc, function: function, table: table, memory: memory)
+  }
+
+  /// Start and exception table of the function that `pc` lies in.
+  private func table(of pc: UInt64) -> (function: UInt64, table: UInt64)? {
     guard let index = indexes.first(where: { $0.start <= pc && pc < $0.end }),
       let entry = frameDescription(of: pc, in: index), let function = FrameDescription(at: entry, memory: memory),
       pc >= function.start, pc - function.start < function.count, let table = function.exceptionTable
     else { return nil }
-    return CallSiteTable.landingPad(of: pc, function: function.start, table: table, memory: memory)
+    return (function.start, table)
   }
 
   /// The last entry that begins at or before `pc`.

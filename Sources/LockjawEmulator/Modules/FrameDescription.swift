@@ -78,29 +78,66 @@ enum CallSiteTable {
 
   /// `nil` where the call has no pad, or no entry (the runtime would terminate), or the table is damaged.
   static func landingPad(of pc: UInt64, function: UInt64, table: UInt64, memory: any MemoryReader) -> UInt64? {
+    var found: UInt64?
+    let within = pc &- function
+    forEachEntry(function, table, memory) { entry in
+      // Entries are sorted.
+      if within < entry.start { return false }
+      guard within - entry.start < entry.count else { return true }
+      found = entry.pad
+      return false
+    }
+    return found
+  }
+
+  /// The pads of the nearest calls before and behind `pc` that have one.
+  static func neighbouringPads(
+    of pc: UInt64, function: UInt64, table: UInt64, memory: any MemoryReader
+  ) -> (before: UInt64?, behind: UInt64?) {
+    var before: UInt64?
+    var behind: UInt64?
+    let within = pc &- function
+    forEachEntry(function, table, memory) { entry in
+      guard let pad = entry.pad else { return true }
+      if entry.start <= within {
+        before = pad
+        return true
+      }
+      behind = pad
+      return false
+    }
+    return (before, behind)
+  }
+
+  private struct Entry {
+    /// From the function's start.
+    var start: UInt64
+    var count: UInt64
+    var pad: UInt64?
+  }
+
+  /// In the table's order, until `body` has enough or the table ends or is damaged.
+  private static func forEachEntry(
+    _ function: UInt64, _ table: UInt64, _ memory: any MemoryReader, _ body: (Entry) -> Bool
+  ) {
     var head = TableCursor(memory, at: table, count: 64)
-    guard let padEncoding = head.fixed(1) else { return nil }
+    guard let padEncoding = head.fixed(1) else { return }
     var padBase = function
     if padEncoding != 0xFF {
-      guard let base = head.encoded(UInt8(padEncoding)) else { return nil }
+      guard let base = head.encoded(UInt8(padEncoding)) else { return }
       padBase = base
     }
-    guard let typeEncoding = head.fixed(1) else { return nil }
-    if typeEncoding != 0xFF, head.uleb() == nil { return nil }
+    guard let typeEncoding = head.fixed(1) else { return }
+    if typeEncoding != 0xFF, head.uleb() == nil { return }
     guard let encoding = head.fixed(1), let bytes = head.uleb(), bytes > 0, bytes <= UInt64(longestTable) else {
-      return nil
+      return
     }
     var cursor = TableCursor(memory, at: head.address, count: Int(bytes))
-    let within = pc &- function
     let form = UInt8(encoding) & 0x0F
     while cursor.at < cursor.bytes.count {
       guard let start = cursor.encoded(form), let count = cursor.encoded(form), let pad = cursor.encoded(form),
-        cursor.uleb() != nil
-      else { return nil }
-      // Entries are sorted.
-      if within < start { return nil }
-      if within - start < count { return pad == 0 ? nil : padBase &+ pad }
+        cursor.uleb() != nil, body(Entry(start: start, count: count, pad: pad == 0 ? nil : padBase &+ pad))
+      else { return }
     }
-    return nil
   }
 }

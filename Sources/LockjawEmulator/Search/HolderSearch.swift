@@ -21,8 +21,8 @@ package final class HolderSearch {
   package private(set) var statistics = Statistics()
 
   private let modules: [LoadedModule]
-  private let tables: ExceptionTables
-  private var run: FrameRun
+  let tables: ExceptionTables
+  var run: FrameRun
   private var runBegan: UInt64 = 0
   private var circling = CirclingFrames()
 
@@ -60,7 +60,7 @@ package final class HolderSearch {
   }
 
   /// The frame at `index` where it is one that calls something and belongs to the program.
-  private func frame(_ index: Int, of thread: SearchedThread) -> FrameRun.Frame? {
+  func frame(_ index: Int, of thread: SearchedThread) -> FrameRun.Frame? {
     let frame = thread.frames[index]
     guard frame.isReturnAddress, let module = module(frame.pc), !module.isRuntime else { return nil }
     let registers = frame.preserved
