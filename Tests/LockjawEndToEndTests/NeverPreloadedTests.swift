@@ -9,9 +9,22 @@ extension EndToEnd {
 
     /// Where less than the source states can be known, what is said instead, and why.
     private static let lessIsKnown: [String: (verdict: String, because: String)] = [
+      // Who runs a static's initialiser is in no word, and its frames are not searched.
+      "cpp/static_cross": ("hang-unknown", "being initialised"),
+      "cpp/static_recursive": ("hang-unknown", "being initialised"),
       // CPython's locks are semaphores; that a permit was taken is written nowhere, and the holder's frames are Python's.
-      "python/two_locks": ("idle", "semaphores")
+      "python/two_locks": ("idle", "semaphores"),
     ]
+    /// Samples of one process whose hang one moment can show. Not: what comes and goes in attempts that only a history counts,
+    /// and locks of the program's own, of which only its annotations tell.
+    private static let visible = Sample.all.filter { sample in
+      guard !sample.source.key.contains("/custom_") else { return false }
+      // A truth that cannot be read keeps its sample in, so that the test says so.
+      return (try? sample.source.truth()).map {
+        $0.ending == .never && $0.processCount == 1 && $0.verdicts != ["livelock"]
+      } ?? true
+    }
+
     /// Samples of which the library alone knows less than the frames tell: the verdict that is owed here.
     private static let moreIsOwed = [
       "rust/pl_iflet": "self-deadlock", "rust/std_iflet": "self-deadlock", "rust/std_abba": "deadlock",
@@ -19,7 +32,7 @@ extension EndToEnd {
 
     @Test(
       "A hang of a program that was never preloaded is named by attach, and by analyze of a minicore, as the source states it",
-      arguments: Sample.all { $0.ending == .never })
+      arguments: visible)
     func hangs(sample: Sample) async throws {
       let truth = try sample.prepared()
       let program = try ChildProcess([sample.executable.path])
@@ -32,8 +45,11 @@ extension EndToEnd {
         return isTimed && result.report?.verdict != "timed-cycle" ? nil : result
       }
       try check(try #require(attached, "the cycle was not met in time"), truth, sample)
-      guard !isTimed else { return }
+      // A stop ends the lost wake-up: the waiter asks again, and finds the lock free.
+      guard !isTimed, truth.verdicts != ["lost-wakeup"] else { return }
 
+      // The look has made the threads run for an instant.
+      try await comesToRest(program, truth, sample)
       let core = place.path("mini")
       let dump = try ChildProcess([Checkout.lockjaw.path, "dump", "\(program.pid)", "-o", core])
       #expect(try await dump.ending(within: .seconds(30)) == .exit(0), "\(dump.output)")
@@ -43,9 +59,7 @@ extension EndToEnd {
 
     @Test(
       "The kernel's core, which has neither names nor times, gets the same verdict",
-      arguments: Sample.all { $0.ending == .never && $0.verdicts != ["timed-cycle"] }.filter {
-        $0.level == .unoptimised
-      })
+      arguments: visible.filter { $0.level == .unoptimised && $0.source.key != "c/timed_abba" })
     func kernelCore(sample: Sample) async throws {
       let truth = try sample.prepared()
       let directory = place.path("run")
@@ -115,11 +129,26 @@ extension EndToEnd {
       let threads = ProcessThreads(pid: program.pid)
       let names = Set(truth.waits.map(\.thread)).union(truth.bystanders.map(\.thread))
       let isTimed = truth.verdicts == ["timed-cycle"]
-      let rests = try await firstValue(within: .seconds(30)) {
+      // What is no cycle must have lasted: longer than half a second, and than a tick of the clock that sleeps are dated by.
+      let patience: Duration = Self.mustLast(truth, sample) ? .milliseconds(700) : .zero
+      let clock = ContinuousClock()
+      var since: ContinuousClock.Instant?
+      let rests = try await firstValue(within: .seconds(30)) { () -> Bool? in
         if isTimed { return names.isSubset(of: Set(threads.list().map(\.name))) ? true : nil }
-        return threads.areAllInFutexWait(names) && threads.areAllAsleep() ? true : nil
+        guard threads.areAllInFutexWait(names) && threads.areAllAsleep() else {
+          since = nil
+          return nil
+        }
+        let begin = since ?? clock.now
+        since = begin
+        return clock.now - begin >= patience ? true : nil
       }
       try #require(rests == true, "\(sample.testDescription): not all of \(names.sorted()) are asleep")
+    }
+
+    private static func mustLast(_ truth: Truth, _ sample: Sample) -> Bool {
+      lessIsKnown[sample.source.key]?.verdict == "hang-unknown"
+        || !truth.verdicts.isDisjoint(with: ["long-hold", "lost-wakeup", "orphaned-lock"])
     }
 
     private func check(_ result: Result, _ stated: Truth, _ sample: Sample) throws {
