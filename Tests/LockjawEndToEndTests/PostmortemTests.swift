@@ -22,7 +22,11 @@ extension EndToEnd {
         ["/bin/sh", "-c", script, directory, sample.executable.path], environment: environment)
       let threads = ProcessThreads(pid: program.pid)
       let names = Set(truth.waits.map(\.thread))
-      let hangs = try await firstValue(within: .seconds(20)) { threads.areAllInFutexWait(names) ? true : nil }
+      // Who holds an orphaned lock has ended.
+      let ended = truth.verdicts == ["orphaned-lock"] ? Set(truth.holds.map(\.thread)) : []
+      let hangs = try await firstValue(within: .seconds(20)) {
+        threads.areAllInFutexWait(names) && ended.isDisjoint(with: threads.list().map(\.name)) ? true : nil
+      }
       try #require(hangs == true, "not all of \(names.sorted()) are asleep")
       return (program, truth)
     }
