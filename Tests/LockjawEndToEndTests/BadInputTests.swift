@@ -31,7 +31,8 @@ extension EndToEnd {
         (["frobnicate"], 2, "frobnicate"), (["list", "--colour"], 2, "colour"),
         (["run"], 125, "COMMAND"), (["run", "--on-hang", "dance", "--", "true"], 125, "dance"),
         (["run", "--error-exitcode", "999", "--", "true"], 125, "0 to 255"),
-        (["run", "--format", "xml", "--", "true"], 125, "xml"), (["run", "--record", "loud", "--", "true"], 125, "loud"),
+        (["run", "--format", "xml", "--", "true"], 125, "xml"),
+        (["run", "--record", "loud", "--", "true"], 125, "loud"),
       ])
     func usage(arguments: [String], status: Int32, word: String) async throws {
       let result = try await lockjaw(arguments)
