@@ -8,6 +8,8 @@
 #include <linux/unix_diag.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 static int64_t ask(int fd, uint32_t inode) {
@@ -58,4 +60,23 @@ int64_t lj_unix_peer(uint32_t inode) {
   int64_t peer = ask(fd, inode);
   close(fd);
   return peer;
+}
+
+int lj_socket_has_time_limit(pid_t pid, int fd, bool is_writing) {
+  long pidfd = syscall(SYS_pidfd_open, pid, 0);
+  if (pidfd < 0) return -errno;
+  // Ours is one more descriptor of the same socket, and close-on-exec.
+  long copy = syscall(SYS_pidfd_getfd, (int)pidfd, fd, 0);
+  int result = copy < 0 ? -errno : 0;
+  if (copy >= 0) {
+    struct timeval limit = {0};
+    socklen_t size = sizeof limit;
+    if (getsockopt((int)copy, SOL_SOCKET, is_writing ? SO_SNDTIMEO : SO_RCVTIMEO, &limit, &size) < 0)
+      result = -errno;
+    else
+      result = limit.tv_sec != 0 || limit.tv_usec != 0;
+    close((int)copy);
+  }
+  close((int)pidfd);
+  return result;
 }

@@ -171,6 +171,8 @@ package struct Examination {
     return diagnosis.keeping { surroundings.concernsItself($0) && surroundings.confirms($0) }
       .noting { surroundings.touches($0) && $0.kind.isHang ? Surroundings.stillness : nil }
       .doubting(surroundings.interruptible, because: Surroundings.signals)
+      .doubting(surroundings.openToStrangers, because: Surroundings.strangers)
+      .doubting(surroundings.possiblyTimed, because: Surroundings.timeLimits)
   }
 
   /// A server whose workers wait for conditions while its main thread computes is not idle. Only a snapshot knows of

@@ -42,6 +42,9 @@ struct FollowerPass {
   private var modulesGeneration: UInt32 = 0
   private var servedRequests: UInt32 = 0
   private var nextDue: Instant?
+  /// Not before then are other processes looked at again.
+  private var nextLookAround = Instant(nanoseconds: 0)
+  private var lastLookAround = Instant(nanoseconds: 0)
   /// A cycle was seen that is still being looked at.
   private var isOpen = false
 
@@ -87,8 +90,8 @@ struct FollowerPass {
     }
     refreshModules()
     var whole = glance.interpreting(target, arena: arena, olderThan: settings.firstLook)
-      .findingHolders(target, arena: arena) { try? Snapshot.take(pid: target.process.pid) }
-    if hasLasting(glance) { whole = whole.lookingAround(target.process, target: target, arena: arena) }
+      .findingHolders(target, arena: arena) { try? Snapshot.takeGently(pid: target.process.pid) }
+    if hasLasting(glance) { lookAround(&whole) }
     let examination = Examination(whole, arena: arena, target: target, stall: settings.stall)
     isOpen = examination.wasOvertaken
     var isFresh = false
@@ -116,6 +119,33 @@ struct FollowerPass {
       examination, stacks: .involved, condition: "running", historyLimit: settings.historyLimit,
       detectedAfterMilliseconds: detected)
     outcome.reports.append((.finding(isRenewal: isRenewal), report))
+  }
+
+  /// Adds the processes that waits lead to. That asks every thread what it sleeps in, and looks pass each other every few
+  /// milliseconds where much is going on: so at most one part in `restFactor` of the time goes into it. A wait that has just
+  /// become a finding of its own is told with what is around it all the same.
+  private mutating func lookAround(_ glance: inout Examination.Glance) {
+    let begin = Instant.now
+    guard begin >= nextLookAround || hasNewlyStalled(glance) else {
+      nextDue = min(nextDue ?? nextLookAround, nextLookAround)
+      return
+    }
+    lastLookAround = glance.now
+    glance = glance.lookingAround(target.process, target: target, arena: arena)
+    let end = Instant.now
+    let rest = UInt64(end.seconds(since: begin) * Self.restFactor * 1e9)
+    nextLookAround = Instant(nanoseconds: end.nanoseconds &+ rest)
+  }
+  private static let restFactor = 20.0
+
+  /// Some wait has come to last for the stall since others were looked at last.
+  private func hasNewlyStalled(_ glance: Examination.Glance) -> Bool {
+    let before = lastLookAround.nanoseconds
+    return glance.threads.contains { thread in
+      guard let wait = thread.wait, wait.type.hasHolder else { return false }
+      let stalled = wait.since.nanoseconds &+ UInt64(settings.stall * 1e9)
+      return stalled > before && stalled <= glance.now.nanoseconds
+    }
   }
 
   /// Some lock has been waited for long enough to ask whether another process has it.

@@ -11,8 +11,8 @@ struct Patrol {
   private let command: Int32
   private let stall: Double
   private var next: Instant
-  private var seen: [Int32: Set<KernelSleeper>] = [:]
-  private var examined: Set<KernelSleeper> = []
+  private let period: Double
+  private var record = PatrolRecord()
 
   private static let processLimit = 64
   private static let threadLimit = 1024
@@ -22,12 +22,12 @@ struct Patrol {
   init(command: Int32, stall: Double) {
     self.command = command
     self.stall = stall
-    next = Self.later(.now, by: min(max(stall / 2, 0.5), 10))
+    period = min(max(stall / 2, 0.5), 10)
+    next = Self.later(.now, by: period)
   }
 
   func millisecondsToGo() -> Int32 { Int32(next.seconds(since: .now) * 1000) + 1 }
 
-  private var period: Double { min(max(stall / 2, 0.5), 10) }
   private static func later(_ moment: Instant, by seconds: Double) -> Instant {
     Instant(nanoseconds: moment.nanoseconds &+ UInt64(seconds * 1e9))
   }
@@ -36,28 +36,24 @@ struct Patrol {
   mutating func discoveries() -> [Discovery] {
     guard Instant.now >= next else { return [] }
     defer { next = Self.later(.now, by: period) }
-    let before = seen
-    seen = [:]
+    record.begin()
     var found: [Discovery] = []
     var looks = 0
     for pid in [command] + ProcessTable().descendants(of: command, limit: Self.processLimit) {
       guard let process = try? LiveProcess(pid: pid) else { continue }
       let sleepers = process.kernelSleepers(limit: Self.threadLimit)
-      seen[pid] = sleepers
-      let due = sleepers.intersection(before[pid] ?? []).subtracting(examined)
+      let due = record.due(sleepers, of: pid)
       guard !due.isEmpty, looks < Self.looksPerPatrol else { continue }
       looks += 1
-      examined.formUnion(due)
-      if let report = report(process), leadsOut(report) {
+      let report = report(process)
+      record.looked(at: due, of: pid, after: process.kernelSleepers(limit: Self.threadLimit))
+      if let report, leadsOut(report) {
         found.append(
           Discovery(
             occasion: .finding(isRenewal: false), process: process.identity,
             arenaPath: ArenaSearch.path(of: process) ?? "", report: report))
       }
     }
-    // Sleeps that are over come never again.
-    let current = seen.values.reduce(into: Set()) { $0.formUnion($1) }
-    examined.formIntersection(current)
     return found
   }
 

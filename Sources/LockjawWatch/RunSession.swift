@@ -108,7 +108,9 @@ package final class RunSession {
       _ = try LiveProcess(pid: commandPID)
       return nil
     } catch {
-      return 10
+      if case .zombie = error { return 10 }
+      // It lives, and hides (`hidepid`): its end comes by a signal; this is in case it does not.
+      return 500
     }
   }
 

@@ -7,7 +7,9 @@ import LockjawModel
 ///    process with a descriptor of that open file (`fdinfo` shows the lock there).
 /// 2. Data in a pipe comes from whoever can write to it, room from whoever can read. A socket's other end likewise.
 /// 3. A child ends by itself.
-/// 4. Where only the waiter's own process has the other end, nobody is said to be waited for: a pipe to oneself is how
+/// 4. Where not every descriptor of the machine could be looked at, nobody is said to have what descriptors lead to: one that
+///    was left out may be the one that goes on.
+/// 5. Where only the waiter's own process has the other end, nobody is said to be waited for: a pipe to oneself is how
 ///    programs wake themselves from a signal handler.
 struct Holders {
   let table: ProcessTable
@@ -18,12 +20,13 @@ struct Holders {
     switch wait {
     case .fileLock(let request, let target): return fileLock(request, target, waiter)
     case .pipe(let target, let awaitsWriter):
+      guard table.isComplete else { return [] }
       return notAlone(
         table.openings(of: target).filter { opening in
           table.access(opening).map { awaitsWriter ? $0.writes : $0.reads } ?? false
         }.map(\.pid), waiter)
     case .socket(let inode):
-      guard let peer = SocketEnds.unixPeer(of: inode) else { return [] }
+      guard table.isComplete, let peer = SocketEnds.unixPeer(of: inode) else { return [] }
       return notAlone(table.openings(of: "socket:[\(peer)]").map(\.pid), waiter)
     case .child(let pid): return table.parent(of: pid) == nil ? [] : [pid]
     case .anyChild(let parent): return table.children(of: parent)
@@ -52,6 +55,7 @@ struct Holders {
 
   private func fileLock(_ request: FileLock, _ target: String, _ waiter: Int32) -> [Int32] {
     let inTheWay = locks.filter { $0.isInTheWay(of: request) }
+    if inTheWay.contains(where: { $0.family != .process }), !table.isComplete { return [] }
     var holders: Set<Int32> = []
     for lock in inTheWay {
       let sharing =

@@ -20,6 +20,8 @@ final class Neighbour {
   private(set) var threads: [ThreadState]
   private(set) var words: [Address: LockWord] = [:]
   private(set) var kernelWaits: [ThreadID: KernelWait] = [:]
+  /// Threads asleep on sockets of which nobody says whether that ends after a time.
+  private(set) var mayRunOutOfTime: Set<ThreadID> = []
   private(set) var target: any Target
   private(set) var arena: ArenaReader?
   private(set) var snapshot: Snapshot?
@@ -59,7 +61,8 @@ final class Neighbour {
     self.hops = hops
     isRead = false
     target = LiveTarget(process)
-    refusal = process.refusal
+    // Its threads have other numbers in its own memory than here: what words and snapshots say cannot be matched.
+    refusal = process.refusal ?? (process.isInOtherPidNamespace ? "it lives in another pid namespace." : nil)
     threads = process.threads.prefix(Self.threadLimit).filter { !$0.hasEnded }.map {
       ThreadState(tid: $0.tid, name: $0.name, slot: -1, process: process.pid)
     }
@@ -69,9 +72,12 @@ final class Neighbour {
   var threadIDs: Set<ThreadID> { Set(threads.map(\.tid)) }
 
   /// Asks the kernel what the threads sleep for that are not known to wait for anything.
-  func askKernel(_ locks: () -> [FileLock]) {
+  ///
+  /// - Parameter readLocks: reads the machine's locks; asked at most once, and only when all are asleep.
+  func askKernel(_ readLocks: @escaping () -> [FileLock]) {
     guard threads.count <= Self.threadLimit, refusal == nil else { return }
     let begin = Instant.now
+    var asked: [ThreadID] = []
     for thread in threads where thread.wait == nil {
       if let snapshot, let seen = snapshot.thread(thread.tid) {
         guard let call = seen.blockingCall, LiveProcess.isEndedByOthers(call: call.number) else { continue }
@@ -81,7 +87,20 @@ final class Neighbour {
           usleep(200)
         }
       }
-      kernelWaits[thread.tid] = process.kernelWait(of: thread.tid, locks: locks)
+      asked.append(thread.tid)
+    }
+    let locks = Self.once(readLocks)
+    for tid in asked {
+      guard let wait = process.kernelWait(of: tid, locks: locks) else { continue }
+      if case .socket = wait {
+        switch process.hasSocketTimeLimit(tid) {
+        // It goes on by itself.
+        case true?: continue
+        case nil: mayRunOutOfTime.insert(tid)
+        case false?: break
+        }
+      }
+      kernelWaits[tid] = wait
     }
   }
 
@@ -179,13 +198,20 @@ final class Neighbour {
   /// Notes that the threads which wait are asleep now; a wait that is over by now is dropped.
   ///
   /// A stop makes threads run for a moment, so they are given time to fall asleep again.
-  func settle(_ locks: () -> [FileLock]) {
+  /// - Parameter readLocks: reads the machine's locks; asked at most once, after all have been seen asleep.
+  func settle(_ readLocks: @escaping () -> [FileLock]) {
     let begin = Instant.now
-    for index in threads.indices {
+    let waiting = threads.indices.filter { threads[$0].wait != nil || kernelWaits[threads[$0].tid] != nil }
+    for index in waiting {
       let tid = threads[index].tid
-      guard threads[index].wait != nil || kernelWaits[tid] != nil else { continue }
-      // Noted before its arena was read, and that was of this sleep if the thread has not run since.
-      if stillness[tid] == nil { note(tid, until: begin) }
+      // What an arena says of a thread is of the sleep that was noted before it was read, if of any: a thread that fell
+      // asleep later may be in another wait by now, and a neighbour's arena is not looked at again.
+      let isTooLate = self.index > 0 && arena != nil && kernelWaits[tid] == nil
+      if stillness[tid] == nil, !isTooLate { note(tid, until: begin) }
+    }
+    let locks = Self.once(readLocks)
+    for index in waiting {
+      let tid = threads[index].tid
       if !isInSameCall(threads[index], locks) {
         threads[index].wait = nil
         kernelWaits[tid] = nil
@@ -197,6 +223,16 @@ final class Neighbour {
   /// Whether none of these has run since `settle`.
   func isStill(_ threads: some Sequence<ThreadID>) -> Bool {
     threads.allSatisfy { tid in stillness[tid].map { process.stillness(of: tid) == $0 } ?? false }
+  }
+
+  /// The same, asked when it is first needed and never again.
+  private static func once(_ readLocks: @escaping () -> [FileLock]) -> () -> [FileLock] {
+    var known: [FileLock]?
+    return {
+      let locks = known ?? readLocks()
+      known = locks
+      return locks
+    }
   }
 
   private func note(_ tid: ThreadID, until begin: Instant) {
@@ -213,7 +249,8 @@ final class Neighbour {
   private func isInSameCall(_ thread: ThreadState, _ locks: () -> [FileLock]) -> Bool {
     guard stillness[thread.tid] != nil else { return false }
     if let wait = kernelWaits[thread.tid] { return process.kernelWait(of: thread.tid, locks: locks) == wait }
-    // A wait in an arena has a number, and that is looked at again.
+    // A wait in an arena: the process' own is looked at again, by its number; a neighbour's was noted before it was read, and
+    // whether the thread has run since is asked at the end (`isStill`).
     guard let seen = snapshot?.thread(thread.tid)?.futexWait else { return arena != nil }
     return process.futexWait(of: thread.tid)?.word == seen.word
   }

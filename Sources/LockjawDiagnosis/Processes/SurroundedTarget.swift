@@ -87,6 +87,24 @@ extension Surroundings {
     }
   }
 
+  /// Threads in reads and writes of a FIFO that has a name: whoever knows it may open the other end at any time.
+  var openToStrangers: Set<ThreadID> {
+    neighbours.reduce(into: []) { threads, one in
+      for (tid, wait) in one.kernelWaits where wait.isOpenToStrangers { threads.insert(tid) }
+    }
+  }
+
+  static let strangers =
+    "One of these waits is for a FIFO that has a name: any process that opens it later can end the wait, and nobody knows "
+    + "whether one will."
+
+  /// Threads asleep on sockets of which nobody says whether that ends after a time.
+  var possiblyTimed: Set<ThreadID> { neighbours.reduce(into: []) { $0.formUnion($1.mayRunOutOfTime) } }
+
+  static let timeLimits =
+    "One of these waits is for a socket, of which the kernel would not say whether it has a time limit (SO_RCVTIMEO, "
+    + "SO_SNDTIMEO); with one, the wait ends by itself."
+
   static let signals =
     "One of these processes has handlers for signals that may end such a wait: a program that waits for signals looks the same."
 }

@@ -187,6 +187,12 @@ package final class Surroundings {
 }
 
 extension KernelWait {
+  /// Processes that have nothing to do with it yet can come to: a FIFO is opened by its name.
+  var isOpenToStrangers: Bool {
+    guard case .pipe(let target, _) = self else { return false }
+    return target.hasPrefix("/")
+  }
+
   package var type: LockType {
     switch self {
     case .fileLock: .fileLock

@@ -33,10 +33,33 @@ package struct FileLock: Hashable, Sendable {
 
   package var inode: UInt64? { file.split(separator: ":").last.flatMap { UInt64($0) } }
 
-  /// Whether this lock, granted, keeps `request` waiting. flock's and fcntl's do not see each other (flock(2)).
+  /// Whether this lock, granted, keeps `request` waiting. flock's and fcntl's do not see each other (flock(2)), and what
+  /// a process itself has by F_SETLK is never in its way.
   package func isInTheWay(of request: FileLock) -> Bool {
     guard !isWaiting, file == request.file, isExclusive || request.isExclusive else { return false }
+    if family == .process, request.family == .process, let pid, pid == request.pid { return false }
     return (family == .flock) == (request.family == .flock) && range.overlaps(request.range)
+  }
+
+  /// The request of a thread that process `pid` has asleep on the file numbered `inode`; `nil` where it cannot be told
+  /// from others.
+  ///
+  /// The kernel's list has no thread ids, and of requests for an open file's locks no process either. So all that may
+  /// be the one must be the same request, else the wrong one could be picked, and its holders with it.
+  /// - Parameter inode: as `fdinfo` shows it, which is the number in the list; `nil` before Linux 5.14. Then a process that
+  ///   waits for one file only is taken to wait for that.
+  static func request(of pid: Int32, _ family: Family, inode: UInt64?, among locks: [FileLock]) -> FileLock? {
+    let possible = locks.filter { lock in
+      guard lock.isWaiting, lock.family == family else { return false }
+      guard let inode else { return lock.pid == pid }
+      return lock.inode == inode && (lock.pid == pid || lock.pid == nil)
+    }
+    guard let first = possible.first else { return nil }
+    if inode == nil { return possible.count == 1 ? first : nil }
+    let isOne = possible.allSatisfy {
+      $0.file == first.file && $0.range == first.range && $0.isExclusive == first.isExclusive
+    }
+    return isOne ? first : nil
   }
 
   /// Every lock of the machine that the kernel shows; empty where it shows none.

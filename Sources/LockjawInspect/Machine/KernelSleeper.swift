@@ -4,6 +4,10 @@ import LockjawModel
 package struct KernelSleeper: Hashable, Sendable {
   package var thread: ThreadID
   package var stillness: Stillness
+  package init(thread: ThreadID, stillness: Stillness) {
+    self.thread = thread
+    self.stillness = stillness
+  }
 }
 
 extension LiveProcess {

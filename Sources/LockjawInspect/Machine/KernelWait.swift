@@ -1,3 +1,4 @@
+import CLockjawNative
 import LockjawModel
 
 /// What a thread sleeps for in the kernel that another process can end, other than a futex.
@@ -15,7 +16,8 @@ package enum KernelWait: Hashable, Sendable {
 }
 
 extension LiveProcess {
-  /// What this thread sleeps for; `nil` where it does not sleep, sleeps for something else, or for a limited time.
+  /// What this thread sleeps for; `nil` where it does not sleep, or sleeps for something else. That a socket has a time
+  /// limit is not minded here: see `hasSocketTimeLimit`.
   ///
   /// - Parameter locks: of the machine, read after the thread fell asleep.
   package func kernelWait(of thread: ThreadID, locks: () -> [FileLock]) -> KernelWait? {
@@ -23,11 +25,11 @@ extension LiveProcess {
       let name = SystemCallName.of(number)
     else { return nil }
     switch name {
-    case "flock": return fileLock(arguments[0], families: [.flock], locks)
+    case "flock": return fileLock(arguments[0], .flock, locks)
     case "fcntl":
       switch arguments[1] {
-      case 7: return fileLock(arguments[0], families: [.process], locks)  // F_SETLKW
-      case 38: return fileLock(arguments[0], families: [.openFile], locks)  // F_OFD_SETLKW
+      case 7: return fileLock(arguments[0], .process, locks)  // F_SETLKW
+      case 38: return fileLock(arguments[0], .openFile, locks)  // F_OFD_SETLKW
       default: return nil
       }
     case "read", "readv", "recvfrom", "recvmsg": return transfer(arguments[0], awaitsWriter: true)
@@ -40,17 +42,22 @@ extension LiveProcess {
     }
   }
 
-  private func fileLock(_ argument: UInt64, families: Set<FileLock.Family>, _ locks: () -> [FileLock]) -> KernelWait? {
+  private func fileLock(_ argument: UInt64, _ family: FileLock.Family, _ locks: () -> [FileLock]) -> KernelWait? {
     guard let target = descriptorTarget(argument), target.hasPrefix("/") else { return nil }
-    let waiting = locks().filter { lock in
-      lock.isWaiting && families.contains(lock.family) && (lock.pid == pid || lock.pid == nil)
+    return FileLock.request(of: pid, family, inode: fileInode(argument), among: locks()).map {
+      .fileLock($0, target: target)
     }
-    // The file's number is in the kernel's list as the file system has it, which need not be what stat says: where
-    // the process waits for one file only there is nothing to tell apart.
-    let inode = fileInode(argument)
-    let own = waiting.filter { $0.inode == inode }
-    guard let request = own.first ?? (waiting.count == 1 ? waiting.first : nil) else { return nil }
-    return .fileLock(request, target: target)
+  }
+
+  /// Whether the sleep of a thread in a read or write of a socket ends after a time (SO_RCVTIMEO, SO_SNDTIMEO; socket(7)),
+  /// which its call's arguments do not show; `nil` where it is in no such call, or nobody says.
+  package func hasSocketTimeLimit(_ thread: ThreadID) -> Bool? {
+    guard let activity = threadActivity(of: thread), case .systemCall(let number, let arguments) = activity.place,
+      let name = SystemCallName.of(number), case .socket? = transfer(arguments[0], awaitsWriter: true)
+    else { return nil }
+    let isWriting = ["write", "writev", "sendto", "sendmsg"].contains(name)
+    let answer = lj_socket_has_time_limit(pid, Int32(truncatingIfNeeded: arguments[0]), isWriting)
+    return answer < 0 ? nil : answer > 0
   }
 
   private func transfer(_ argument: UInt64, awaitsWriter: Bool) -> KernelWait? {

@@ -4,6 +4,11 @@ extension LiveProcess {
   /// For how long the thread has not run, until now; `nil` where the kernel does not say.
   package func sleptNanoseconds(_ thread: ThreadID) -> UInt64? { SleepClock()?.slept(self, thread) }
 
+  /// When a thread of any process began, in the kernel's ticks since boot; `nil` where there is none of that number.
+  package static func startTicks(of thread: ThreadID) -> UInt64? {
+    (try? TaskStat(path: "/proc/\(thread)/stat"))?.startTicks
+  }
+
   /// Its thread ids are not ours: it lives in another pid namespace.
   package var isInOtherPidNamespace: Bool { PidNamespace(self).isForeign }
 

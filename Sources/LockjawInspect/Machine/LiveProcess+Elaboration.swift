@@ -31,6 +31,7 @@ extension LiveProcess {
   }
 
   private func pipe(_ target: String, awaitsWriter: Bool, _ table: ProcessTable) -> [String] {
+    guard table.isComplete else { return [] }
     let others = table.openings(of: target).filter { opening in
       table.access(opening).map { awaitsWriter ? $0.writes : $0.reads } ?? false
     }
@@ -45,6 +46,7 @@ extension LiveProcess {
 
   private func socket(_ inode: UInt64, _ table: ProcessTable) -> [String] {
     if let peer = SocketEnds.unixPeer(of: inode) {
+      guard table.isComplete else { return [] }
       let pids = Set(table.openings(of: "socket:[\(peer)]").map(\.pid)).sorted()
       return pids.isEmpty ? [] : ["The other end of unix socket \(inode) is open in process \(Self.list(pids))."]
     }

@@ -14,14 +14,17 @@ package final class ProcessTable {
     }
   }
 
-  /// More descriptors than this are not looked at; `isComplete` says so.
-  private static let descriptorLimit = 400_000
+  private let descriptorLimit: Int
 
   package let pids: [Int32]
   private lazy var parents: [Int32: Int32] = makeParents()
   private lazy var descriptors = makeDescriptors()
 
-  package init() { pids = ((try? ProcFile.numbers(in: "/proc")) ?? []).sorted() }
+  /// - Parameter descriptorLimit: more descriptors than this are not looked at; `isComplete` says so.
+  package init(descriptorLimit: Int = 400_000) {
+    self.descriptorLimit = descriptorLimit
+    pids = ((try? ProcFile.numbers(in: "/proc")) ?? []).sorted()
+  }
 
   /// Children that have not ended, in the order of their numbers.
   package func children(of pid: Int32) -> [Int32] { pids.filter { parents[$0] == pid } }
@@ -47,7 +50,7 @@ package final class ProcessTable {
 
   /// Processes that would not show what they have open.
   package var closed: Set<Int32> { descriptors.closed }
-  /// No process was left out for its number of descriptors.
+  /// No process was left out for its number of descriptors. Else "nobody else has it" cannot be said of anything.
   package var isComplete: Bool { descriptors.isComplete }
 
   /// Whether `opening` can be read from, and written to; `nil` where it is gone.
@@ -90,7 +93,7 @@ package final class ProcessTable {
         continue
       }
       count += numbers.count
-      guard count <= Self.descriptorLimit else { return (openings, closed, false) }
+      guard count <= descriptorLimit else { return (openings, closed, false) }
       for number in numbers {
         guard let target = try? ProcFile.link("\(directory)/\(number)") else { continue }
         openings[target, default: []].append(Opening(pid: pid, descriptor: number))

@@ -8,6 +8,9 @@ import LockjawModel
 package struct Stillness: Hashable, Sendable {
   fileprivate let switches: UInt64
   fileprivate let call: [UInt8]
+
+  /// The same call with the same arguments, from the same place in the code: after a stop by us, a sleep that went on.
+  package func isInCall(of other: Stillness) -> Bool { call == other.call }
 }
 
 extension LiveProcess {

@@ -36,7 +36,8 @@ struct KernelBookTests {
     {
       FileLock(family: family, isExclusive: exclusive, pid: 1, file: "a:0:1", range: range, isWaiting: waiting)
     }
-    let request = lock(.process, false, 10...20, waiting: true)
+    var request = lock(.process, false, 10...20, waiting: true)
+    request.pid = 2
     #expect(lock(.process, true, 0...10).isInTheWay(of: request))
     #expect(lock(.openFile, true, 20...30).isInTheWay(of: request))
     #expect(!lock(.process, true, 0...9).isInTheWay(of: request))
@@ -46,6 +47,60 @@ struct KernelBookTests {
     var other = lock(.process, true, 0...100)
     other.file = "a:0:2"
     #expect(!other.isInTheWay(of: request))
+  }
+
+  @Test("What a process itself has by fcntl is never in its own way; its flock, of another open file, may be")
+  func ownLocks() throws {
+    func line(_ family: String, _ pid: Int32, wished: Bool = false) throws -> FileLock {
+      try #require(FileLock("4: \(wished ? "-> " : "")\(family) ADVISORY WRITE \(pid) fe:00:7 0 EOF"))
+    }
+    #expect(try !line("POSIX", 9).isInTheWay(of: line("POSIX", 9, wished: true)))
+    #expect(try line("POSIX", 8).isInTheWay(of: line("POSIX", 9, wished: true)))
+    #expect(try line("FLOCK", 9).isInTheWay(of: line("FLOCK", 9, wished: true)))
+    #expect(try line("OFDLCK", -1).isInTheWay(of: line("OFDLCK", -1, wished: true)))
+  }
+
+  /// Requests of process 9 and others, as the kernel lists them.
+  private func request(_ family: FileLock.Family, inode: UInt64?, _ lines: String...) -> FileLock? {
+    FileLock.request(of: 9, family, inode: inode, among: lines.compactMap { FileLock($0) })
+  }
+
+  @Test("A thread's request is taken from the list only where no other one could be it")
+  func requests() throws {
+    let first = "4: -> POSIX ADVISORY WRITE 9 fe:00:7 0 4"
+    #expect(request(.process, inode: 7, first) == FileLock(first))
+    #expect(request(.process, inode: 7, first, first) == FileLock(first))
+    // Another range, another mode, or another file of that number: whose is whose?
+    #expect(request(.process, inode: 7, first, "5: -> POSIX ADVISORY WRITE 9 fe:00:7 8 9") == nil)
+    #expect(request(.process, inode: 7, first, "5: -> POSIX ADVISORY READ 9 fe:00:7 0 4") == nil)
+    #expect(request(.process, inode: 7, first, "5: -> POSIX ADVISORY WRITE 9 fe:01:7 0 4") == nil)
+    // Another process' request is not this one's, nor a granted lock.
+    #expect(request(.process, inode: 7, first, "5: -> POSIX ADVISORY WRITE 8 fe:00:7 8 9") == FileLock(first))
+    #expect(request(.process, inode: 7, "5: POSIX ADVISORY WRITE 9 fe:00:7 0 4") == nil)
+    // The only request there is is for another file.
+    #expect(request(.process, inode: 3, first) == nil)
+    #expect(request(.flock, inode: 7, first) == nil)
+  }
+
+  @Test("A request for an open file's lock names no process, so all those on the file must be the same")
+  func requestsOfOpenFiles() {
+    let first = "4: -> OFDLCK ADVISORY WRITE -1 fe:00:7 0 4"
+    #expect(request(.openFile, inode: 7, first, first) == FileLock(first))
+    #expect(request(.openFile, inode: 7, first, "5: -> OFDLCK ADVISORY WRITE -1 fe:00:7 5 9") == nil)
+    #expect(request(.openFile, inode: nil, first) == nil)
+  }
+
+  @Test("Where the file's number is not known, a process that waits for one file only waits for that")
+  func requestsWithoutNumber() {
+    let first = "4: -> FLOCK ADVISORY WRITE 9 fe:00:7 0 EOF"
+    #expect(request(.flock, inode: nil, first, "5: -> FLOCK ADVISORY WRITE 8 fe:00:7 0 EOF") == FileLock(first))
+    #expect(request(.flock, inode: nil, first, "5: -> FLOCK ADVISORY WRITE 9 fe:00:8 0 EOF") == nil)
+  }
+
+  @Test("A table of processes that leaves descriptors out says so")
+  func incompleteTable() {
+    #expect(!ProcessTable(descriptorLimit: 1).isComplete)
+    #expect(ProcessTable().isComplete)
   }
 
   @Test("Addresses of sockets are written as people write them")

@@ -32,7 +32,7 @@ struct ProcessBorderTests {
 
   @Test(
     "A cycle of two processes is named from either of them, with both in it",
-    arguments: ["pipe", "full-pipe", "fifo", "socket", "flock", "ofd", "parked-threads"])
+    arguments: ["pipe", "full-pipe", "socket", "flock", "ofd", "parked-threads"])
   func cycle(mode: String) throws {
     let border = try BorderProgram.start(mode)
     let pids = border.processes.map(\.pid)
@@ -62,12 +62,35 @@ struct ProcessBorderTests {
 
   @Test(
     "One process or thread that may still act is enough for nobody to be called stuck",
-    arguments: ["one-free-child", "free-thread", "self-pipe"])
+    arguments: ["one-free-child", "free-thread", "self-pipe", "timed-socket"])
   func free(mode: String) throws {
     let border = try BorderProgram.start(mode)
     for process in border.processes {
       let report = try look(process, stall: 1000)
       #expect(!report.findings.contains { $0.kind.isHang }, "\(mode) from \(process.pid): \(TextReport.render(report))")
+    }
+  }
+
+  @Test("A cycle through a FIFO that has a name is only suspected: anybody may open it yet")
+  func fifo() throws {
+    let border = try BorderProgram.start("fifo")
+    for process in border.processes {
+      let report = try look(process) { $0.verdict == .deadlock }
+      #expect(report.verdict == .deadlock, "\(TextReport.render(report))")
+      #expect(report.findings.first?.certainty == .suspect)
+      #expect(report.findings.first?.evidence.contains { $0.contains("a FIFO that has a name") } ?? false)
+    }
+  }
+
+  @Test(
+    "The kernel tells of a sleep on a socket whether it ends after a time, and of others nothing",
+    arguments: [
+      ("socket", false), ("timed-socket", true), ("pipe", nil),
+    ])
+  func socketTimeLimit(mode: String, expected: Bool?) throws {
+    let border = try BorderProgram.start(mode)
+    for process in border.processes {
+      #expect(process.hasSocketTimeLimit(ThreadID(process.pid)) == expected)
     }
   }
 
