@@ -60,6 +60,16 @@ IN_SECTION(waits) void *wait_for_a(void *unused) {
   return unused;
 }
 
+static bool is_in_futex_call(int tid) {
+  char path[64], number[8] = "";
+  snprintf(path, sizeof path, "/proc/self/task/%d/syscall", tid);
+  FILE *file = fopen(path, "r");
+  if (!file) return false;
+  bool is_read = fscanf(file, "%7s", number) == 1; // "running", or the call's number
+  fclose(file);
+  return is_read && atoi(number) == SYS_futex;
+}
+
 static void waits(void) {
   worker w;
   start(&w, wait_for_a, NULL);
@@ -70,8 +80,7 @@ static void waits(void) {
   CHECK_EQUAL(slot->wait.mode, LJ_MODE_WRITE);
   CHECK(IS_IN_SECTION(waits, slot->wait.site) && IS_IN_SECTION(waits, slot->wait.context.ip));
   // Asleep in the condition: still this wait, and what it holds is believed.
-  struct timespec pause = {.tv_nsec = 20000000};
-  nanosleep(&pause, NULL);
+  EVENTUALLY(is_in_futex_call(w.tid));
   EVENTUALLY(slot->interrupted == 0);
   CHECK_EQUAL(slot->wait.seq, seq);
   pthread_mutex_lock(&inner);
