@@ -41,6 +41,7 @@ void lj_dwarf_set_alternate(lj_dwarf *d, lj_dwarf *alternate) {
 }
 
 bool lj_dwarf_missed_split_unit(const lj_dwarf *d) { return d->missed_split_unit; }
+bool lj_dwarf_is_cut_short(const lj_dwarf *d) { return d->index.is_cut_short; }
 
 void lj_dwarf_close(lj_dwarf *d) {
   lj_index_free(&d->index);

@@ -6,8 +6,10 @@
 // began.
 //
 // Rules of this file: as in dwarf_frames.c, nothing in the file is trusted. Scopes, members and operations are followed a
-// bounded number of times; bytes of the process are read through the caller's function only.
+// bounded number of times, out of the file's budget of steps; bytes of the process are read through the caller's function
+// only.
 #include "dwarf_file.h"
+#include "dwarf_types.h"
 #include "lockjaw_dwarf_guards.h"
 
 #include <dwarf.h>
@@ -17,7 +19,7 @@ enum {
   MAX_SCOPES = 256,
   MAX_SIBLINGS = 1 << 16,
   MAX_VARIABLE_BYTES = 512,
-  MAX_TYPE_DEPTH = 12,
+  MAX_NESTING = 12, // of structures
   MAX_MEMBERS = 512, // of one variable, with all its parts
 };
 
@@ -117,31 +119,11 @@ static bool is_guard(Dwarf_Die *type) {
       "lock_guard", "unique_lock", "shared_lock", "scoped_lock", "upgrade_lock", "MutexLock", "ReaderMutexLock",
       "WriterMutexLock", "ReleasableMutexLock",
   };
-  const char *name = dwarf_diename(type);
-  if (!name) return false;
-  size_t length = strcspn(name, "<");
-  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-    if (strlen(names[i]) == length && strncmp(name, names[i], length) == 0) return true;
-  }
-  return false;
-}
-
-// Aliases and qualifiers peeled off. Not by dwarf_peel_type() (0.188), which goes round for ever where an alias is of itself;
-// dwarf_aggregate_size() calls it.
-static bool type_of(Dwarf_Die *die, Dwarf_Die *type) {
-  *type = *die;
-  for (int hop = 0; hop < MAX_TYPE_DEPTH; hop++) {
-    Dwarf_Attribute attribute;
-    Dwarf_Die next;
-    if (!dwarf_attr_integrate(type, DW_AT_type, &attribute) || !dwarf_formref_die(&attribute, &next)) return false;
-    *type = next;
-    int tag = dwarf_tag(type);
-    if (tag != DW_TAG_typedef && tag != DW_TAG_const_type && tag != DW_TAG_volatile_type && tag != DW_TAG_atomic_type) return true;
-  }
-  return false;
+  return lj_is_named(type, names, sizeof names / sizeof *names);
 }
 
 typedef struct {
+  lj_dwarf_index *index;
   const uint8_t *bytes;
   size_t size;
   uint64_t lock;
@@ -153,9 +135,9 @@ static bool refers(lj_guard_search *search, Dwarf_Die *type, uint64_t offset, bo
 // Members of a structure, of the cases of a Rust enum, and what is inherited.
 static bool member_refers(lj_guard_search *search, Dwarf_Die *structure, uint64_t offset, bool in_guard, int depth) {
   Dwarf_Die child;
-  if (depth > MAX_TYPE_DEPTH || dwarf_child(structure, &child) != 0) return false;
+  if (depth > MAX_NESTING || dwarf_child(structure, &child) != 0) return false;
   do {
-    if (search->members_left == 0) return false;
+    if (search->members_left == 0 || !lj_index_step(search->index)) return false;
     search->members_left--;
     int tag = dwarf_tag(&child);
     if (tag == DW_TAG_variant_part || tag == DW_TAG_variant) {
@@ -167,7 +149,7 @@ static bool member_refers(lj_guard_search *search, Dwarf_Die *structure, uint64_
     Dwarf_Word at = 0;
     Dwarf_Die type;
     if (dwarf_attr(&child, DW_AT_data_member_location, &attribute) && dwarf_formudata(&attribute, &at) != 0) continue;
-    if (at <= MAX_VARIABLE_BYTES && type_of(&child, &type) && refers(search, &type, offset + at, in_guard, depth + 1)) return true;
+    if (at <= MAX_VARIABLE_BYTES && lj_bare_type_of(&child, &type) && refers(search, &type, offset + at, in_guard, depth + 1)) return true;
   } while (dwarf_siblingof(&child, &child) == 0);
   return false;
 }
@@ -183,13 +165,13 @@ static bool refers(lj_guard_search *search, Dwarf_Die *type, uint64_t offset, bo
   memcpy(&address, search->bytes + offset, sizeof address);
   // The word lies somewhere in the lock that the guard refers to.
   Dwarf_Die lock;
-  int bytes = type_of(type, &lock) ? dwarf_bytesize(&lock) : -1;
+  int bytes = lj_bare_type_of(type, &lock) ? dwarf_bytesize(&lock) : -1;
   return search->lock - address < (uint64_t)(bytes > 0 ? bytes : 1);
 }
 
 // MARK: scopes
 
-static size_t scopes_at(Dwarf_Die *function, uint64_t pc, Dwarf_Die *scopes) {
+static size_t scopes_at(lj_dwarf_index *index, Dwarf_Die *function, uint64_t pc, Dwarf_Die *scopes) {
   size_t count = 1;
   scopes[0] = *function;
   while (count < MAX_SCOPES) {
@@ -201,27 +183,48 @@ static size_t scopes_at(Dwarf_Die *function, uint64_t pc, Dwarf_Die *scopes) {
       int tag = dwarf_tag(&child);
       bool is_scope = tag == DW_TAG_inlined_subroutine || tag == DW_TAG_lexical_block || tag == DW_TAG_try_block ||
                       tag == DW_TAG_catch_block;
-      if (is_scope && dwarf_haspc(&child, pc) > 0) {
+      if (is_scope && lj_index_covers(index, &child, pc)) {
         scopes[count++] = child;
         goes_deeper = true;
         break;
       }
-    } while (++siblings < MAX_SIBLINGS && dwarf_siblingof(&child, &child) == 0);
+    } while (++siblings < MAX_SIBLINGS && lj_index_step(index) && dwarf_siblingof(&child, &child) == 0);
     if (!goes_deeper) return count;
   }
   return count;
+}
+
+static const char *directory_of(Dwarf_Die *unit) {
+  Dwarf_Attribute attribute;
+  return dwarf_attr(unit, DW_AT_comp_dir, &attribute) ? dwarf_formstring(&attribute) : NULL;
+}
+
+// Not dwarf_decl_file() (0.188): it ends the process where a split unit's table of files has not been read yet. `directory`
+// goes in as that of `unit`; of a function inlined from elsewhere both are its own unit's, by whose table its files count.
+static const char *declared_in(Dwarf_Die *unit, Dwarf_Die *variable, const char **directory) {
+  Dwarf_Attribute attribute;
+  Dwarf_Die own = *unit;
+  Dwarf_Word number;
+  Dwarf_Files *files;
+  size_t count;
+  if (!dwarf_attr_integrate(variable, DW_AT_decl_file, &attribute) || dwarf_formudata(&attribute, &number) != 0) return NULL;
+  if (attribute.cu != unit->cu) {
+    if (!dwarf_cu_die(attribute.cu, &own, NULL, NULL, NULL, NULL, NULL, NULL)) return NULL;
+    *directory = directory_of(&own);
+  }
+  if (dwarf_getsrcfiles(&own, &files, &count) != 0 || number >= count) return NULL;
+  return dwarf_filesrc(files, number, NULL, NULL);
 }
 
 size_t lj_dwarf_guards(
     lj_dwarf *d, uint64_t pc, const lj_frame_values *frame, uint64_t lock, lj_dwarf_guard *guards, size_t capacity) {
   Dwarf_Die unit, function, scopes[MAX_SCOPES];
   if (!lj_index_unit(&d->index, d->dwarf, pc, &unit)) return 0;
-  Dwarf_Attribute attribute;
-  const char *directory = dwarf_attr(&unit, DW_AT_comp_dir, &attribute) ? dwarf_formstring(&attribute) : NULL;
+  const char *unit_directory = directory_of(&unit); // it stands in a split unit's skeleton
   d->missed_split_unit |= !lj_enter_split_unit(&unit);
   if (!lj_index_function(&d->index, &unit, pc, &function)) return 0;
   size_t count = 0;
-  for (size_t i = scopes_at(&function, pc, scopes); i-- > 0;) {
+  for (size_t i = scopes_at(&d->index, &function, pc, scopes); i-- > 0;) {
     Dwarf_Die child;
     if (dwarf_child(&scopes[i], &child) != 0) continue;
     unsigned siblings = 0;
@@ -231,15 +234,16 @@ size_t lj_dwarf_guards(
       uint8_t bytes[MAX_VARIABLE_BYTES] = {0};
       if (tag != DW_TAG_variable && tag != DW_TAG_formal_parameter) continue;
       const char *name = dwarf_diename(&child);
-      int size = name && type_of(&child, &type) ? dwarf_bytesize(&type) : -1;
+      int size = name && lj_bare_type_of(&child, &type) ? dwarf_bytesize(&type) : -1;
       if (size < 0 || size > MAX_VARIABLE_BYTES || !bytes_of(&child, &function, pc, frame, bytes, (size_t)size)) continue;
-      lj_guard_search search = {.bytes = bytes, .size = (size_t)size, .lock = lock, .members_left = MAX_MEMBERS};
+      lj_guard_search search = {
+          .index = &d->index, .bytes = bytes, .size = (size_t)size, .lock = lock, .members_left = MAX_MEMBERS};
       if (!refers(&search, &type, 0, false, 0)) continue;
       if (count == capacity) return count;
-      const char *file = dwarf_decl_file(&child);
+      const char *directory = unit_directory, *file = declared_in(&unit, &child, &directory);
       if (dwarf_decl_line(&child, &line) != 0) line = 0;
       guards[count++] = (lj_dwarf_guard){.name = name, .file = file, .directory = directory, .line = line};
-    } while (++siblings < MAX_SIBLINGS && dwarf_siblingof(&child, &child) == 0);
+    } while (++siblings < MAX_SIBLINGS && lj_index_step(&d->index) && dwarf_siblingof(&child, &child) == 0);
   }
   return count;
 }

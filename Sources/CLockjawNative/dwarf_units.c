@@ -15,13 +15,20 @@
 enum { MAX_DEPTH = 64, MAX_DIES_PER_UNIT = 4 << 20 };
 
 bool lj_index_step(lj_dwarf_index *index) {
-  if (index->steps >= LJ_MOST_STEPS) return false;
+  if (index->steps >= LJ_MOST_STEPS) {
+    index->is_cut_short = true;
+    return false;
+  }
   index->steps++;
   return true;
 }
 
 static void add(lj_dwarf_index *index, lj_die_table *table, Dwarf_Addr low, Dwarf_Addr high, const Dwarf_Die *die) {
-  if (low >= high || index->ranges >= LJ_MOST_RANGES) return;
+  if (low >= high) return;
+  if (index->ranges >= LJ_MOST_RANGES) {
+    index->is_cut_short = true;
+    return;
+  }
   if (table->count == table->capacity) {
     size_t capacity = table->capacity ? table->capacity * 2 : 64;
     lj_die_range *grown = realloc(table->ranges, capacity * sizeof *grown);
@@ -119,7 +126,8 @@ bool lj_enter_split_unit(Dwarf_Die *unit) {
 }
 
 bool lj_index_unit(lj_dwarf_index *index, Dwarf *dwarf, Dwarf_Addr pc, Dwarf_Die *unit) {
-  if (!index->has_units && dwarf_addrdie(dwarf, pc, unit)) return true;
+  // Always first: the table lacks units where the bounds cut it short.
+  if (dwarf_addrdie(dwarf, pc, unit)) return true;
   if (!index->has_units) build_units(index, dwarf);
   return find(&index->units, pc, unit);
 }

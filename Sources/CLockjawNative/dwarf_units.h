@@ -31,6 +31,7 @@ typedef struct {
   unsigned steps;       // taken
   size_t ranges;        // kept, over all tables
   bool has_units;
+  bool is_cut_short;    // a bound ended a look at the file: what is not found may be there
   lj_die_table units;
   lj_unit_functions *functions;
   size_t function_tables, function_capacity;

@@ -4,6 +4,7 @@
 // something that has no parts. Two members can lie at one address (a structure and its first member): the walk goes on to
 // the innermost, because what is looked for is a lock, and a lock stops it.
 #include "dwarf_file.h"
+#include "dwarf_types.h"
 
 #include <dwarf.h>
 #include <stdio.h>
@@ -11,7 +12,7 @@
 
 // Nothing tells in which unit a variable is described, so units are searched in turn. A program whose units hold more
 // top-level declarations than this shows "variable+offset".
-enum { MAX_DECLARATIONS = 400000, MAX_NAMESPACES = 16, MAX_TYPE_DEPTH = 32 };
+enum { MAX_DECLARATIONS = 400000, MAX_NAMESPACES = 16 };
 
 // Only the plain form: one operation that is the address. Thread-local variables and those in registers have others, and
 // no address that could be compared.
@@ -51,13 +52,7 @@ static bool find_variable(lj_dwarf *d, uint64_t address, Dwarf_Die *variable) {
   return false;
 }
 
-// Of a variable, member, array or alias. A definition outside its class has its type at the declaration.
-static bool type_of(Dwarf_Die *die, Dwarf_Die *type) {
-  Dwarf_Attribute attribute;
-  return dwarf_attr_integrate(die, DW_AT_type, &attribute) && dwarf_formref_die(&attribute, type);
-}
-
-// Locks by the name of their type, templates and generics without their arguments.
+// Locks by the name of their type.
 static bool is_lock(Dwarf_Die *type) {
   static const char *const names[] = {
       "pthread_mutex_t", "pthread_rwlock_t", "pthread_cond_t", "pthread_spinlock_t", "pthread_barrier_t", "pthread_once_t",
@@ -65,13 +60,7 @@ static bool is_lock(Dwarf_Die *type) {
       "shared_timed_mutex", "condition_variable", "condition_variable_any", "counting_semaphore", "barrier", "latch", "Mutex",
       "RwLock", "Condvar", "Once", "OnceLock", "ReentrantMutex", "FairMutex",
   };
-  const char *name = dwarf_diename(type);
-  if (!name) return false;
-  size_t length = strcspn(name, "<");
-  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-    if (strlen(names[i]) == length && strncmp(name, names[i], length) == 0) return true;
-  }
-  return false;
+  return lj_is_named(type, names, sizeof names / sizeof *names);
 }
 
 // `false`: no room. Then there is no path at all, since half a path names something else.
@@ -92,9 +81,10 @@ static bool member_at(Dwarf_Die *structure, uint64_t *offset, Dwarf_Die *member)
     int tag = dwarf_tag(&child);
     Dwarf_Attribute attribute;
     Dwarf_Die type;
-    Dwarf_Word at, bytes;
+    Dwarf_Word at;
+    uint64_t bytes;
     if ((tag == DW_TAG_member || tag == DW_TAG_inheritance) && dwarf_attr(&child, DW_AT_data_member_location, &attribute) &&
-        dwarf_formudata(&attribute, &at) == 0 && type_of(&child, &type) && dwarf_aggregate_size(&type, &bytes) == 0 &&
+        dwarf_formudata(&attribute, &at) == 0 && lj_type_of(&child, &type) && lj_type_size(&type, &bytes) &&
         *offset >= at && *offset - at < bytes) {
       *offset -= at;
       *member = child;
@@ -109,21 +99,21 @@ bool lj_dwarf_variable_path(lj_dwarf *d, uint64_t address, uint64_t offset, char
   Dwarf_Die at, type;
   if (bytes == 0) return false;
   *path = '\0';
-  if (!find_variable(d, address, &at) || !type_of(&at, &type)) return false;
-  for (int depth = 0; depth < MAX_TYPE_DEPTH; depth++) {
+  if (!find_variable(d, address, &at) || !lj_type_of(&at, &type)) return false;
+  for (int depth = 0; depth < LJ_MAX_TYPE_DEPTH; depth++) {
     if (is_lock(&type)) return true;
     int tag = dwarf_tag(&type);
-    if (tag == DW_TAG_typedef || tag == DW_TAG_const_type || tag == DW_TAG_volatile_type || tag == DW_TAG_atomic_type) {
-      if (!type_of(&type, &at)) return false;
+    if (lj_is_alias(&type)) {
+      if (!lj_type_of(&type, &at)) return false;
       type = at;
     } else if (tag == DW_TAG_array_type) {
       Dwarf_Die element;
-      Dwarf_Word size;
+      uint64_t size;
       char index[24];
       // Of several dimensions this gives the index into all of them laid out in a row, which no source says.
       Dwarf_Die first, second;
       bool has_one = dwarf_child(&type, &first) == 0 && dwarf_siblingof(&first, &second) != 0;
-      if (!has_one || !type_of(&type, &element) || dwarf_aggregate_size(&element, &size) != 0 || size == 0) return false;
+      if (!has_one || !lj_type_of(&type, &element) || !lj_type_size(&element, &size) || size == 0) return false;
       snprintf(index, sizeof index, "[%llu]", (unsigned long long)(offset / size));
       if (!append(&path, &bytes, index)) return false;
       offset %= size;
@@ -136,7 +126,7 @@ bool lj_dwarf_variable_path(lj_dwarf *d, uint64_t address, uint64_t offset, char
       if (dwarf_tag(&member) == DW_TAG_member && name) {
         if (!append(&path, &bytes, ".") || !append(&path, &bytes, name)) return false;
       }
-      if (!type_of(&member, &type)) return false;
+      if (!lj_type_of(&member, &type)) return false;
     } else {
       // A number, a pointer, a union: as far as the source has names for it.
       return offset == 0;

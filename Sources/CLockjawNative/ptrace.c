@@ -43,7 +43,9 @@ int lj_ptrace_poll(pid_t tid, int *signal) {
   int status = 0;
   *signal = 0;
   // Only looked at, not taken: where this process is also the parent, its own wait must find the exit status. (Stops of a
-  // tracee are shown whatever is asked for; those are taken below.)
+  // tracee are shown whatever is asked for; those are taken below.) A thread that is left so, other than a process' first,
+  // stays behind as a zombie until its tracer ends, and the kernel buries it then. The tracer is a thread that lives for one
+  // look (lj_run_on_own_thread), so its process is not kept from ending for longer than that.
   siginfo_t seen = {0};
   if (waitid(P_PID, (id_t)tid, &seen, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0 && seen.si_pid == tid &&
       (seen.si_code == CLD_EXITED || seen.si_code == CLD_KILLED || seen.si_code == CLD_DUMPED)) {

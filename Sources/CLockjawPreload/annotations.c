@@ -41,12 +41,16 @@ __asm__(
 
 _Static_assert(offsetof(lj_context, ip) == 0 && offsetof(lj_context, r15) == 56, "offsets in the assembly above");
 
+// What no lock can have for an address. LJ_ANY_OBJECT is one of them: it would count for every lock.
+LJ_INLINE bool lj_is_nothing(const void *lock) { return (uint64_t)(uintptr_t)lock <= LJ_ANY_OBJECT; }
+
 static uint8_t lj_custom_mode(int mode) {
   return mode == LJ_MODE_READ || mode == LJ_MODE_WRITE ? (uint8_t)mode : LJ_MODE_EXCLUSIVE;
 }
 
 __attribute__((visibility("hidden"), used)) void lj_custom_wait_begin(const void *lock, int mode,
                                                                        const lj_context *context) {
+  if (lj_is_nothing(lock)) return;
   lj_slot *slot = lj_enter();
   // Inside a handler inside a wait there is no place to keep the outer one: it stays what this thread waits for.
   if (!slot || lj_wait_inside_handler(slot)) return;
@@ -74,11 +78,13 @@ static uint64_t lj_custom_wait_over(lj_slot *slot, const void *lock, uint8_t out
 }
 
 LJ_EXPORT void lockjaw_v1_wait_end(const void *lock) {
+  if (lj_is_nothing(lock)) return;
   lj_slot *slot = lj_enter();
   if (slot) (void)lj_custom_wait_over(slot, lock, LJ_OUTCOME_TIMEOUT);
 }
 
 LJ_EXPORT void lockjaw_v1_acquired(const void *lock, int mode) {
+  if (lj_is_nothing(lock)) return;
   lj_slot *slot = lj_enter();
   if (LJ_UNLIKELY(!slot)) {
     lj_unrecorded_acquire();
@@ -91,6 +97,7 @@ LJ_EXPORT void lockjaw_v1_acquired(const void *lock, int mode) {
 }
 
 LJ_EXPORT void lockjaw_v1_releasing(const void *lock, int mode) {
+  if (lj_is_nothing(lock)) return;
   lj_slot *slot = lj_enter();
   if (LJ_UNLIKELY(!slot)) {
     lj_unrecorded_release();
@@ -99,7 +106,7 @@ LJ_EXPORT void lockjaw_v1_releasing(const void *lock, int mode) {
   uint64_t object = (uint64_t)(uintptr_t)lock;
   if (lj_is_detailed()) lj_level_releasing(slot, object, LJ_KIND_CUSTOM, lj_custom_mode(mode), LJ_CALLER().site);
   if (LJ_LIKELY(lj_held_pop(slot, lock))) return;
-  // By a thread that did not take it: whoever lists it.
+  // By a thread that did not take it: whoever lists it, in whatever mode.
   if (lj_held_release_slow(slot, object, NULL) == LJ_RELEASE_UNLISTED)
     (void)lj_foreign_announce(object, 0, lj_custom_mode(mode));
 }
@@ -126,10 +133,13 @@ static lj_names *lj_names_make(uint64_t *offset_of_it, uint64_t *address_of_it) 
   return unit;
 }
 
+// Each call looks through all of the chain, so it does not get long: 1,016 names a slot.
+enum { MOST_NAME_UNITS = 8 };
+
 // The place of this lock's name in the thread's chain, or a new one. Linear: programs name few locks, and each once.
 static lj_name *lj_name_place(lj_slot *slot, uint64_t object) {
   uint64_t *offset = &slot->history.names_offset, *address = &slot->names_address;
-  for (;;) {
+  for (unsigned number = 0; number < MOST_NAME_UNITS; number++) {
     lj_names *unit = lj_names_at(*address);
     if (!unit) unit = lj_names_make(offset, address);
     if (!unit) return NULL;
@@ -143,11 +153,13 @@ static lj_name *lj_name_place(lj_slot *slot, uint64_t object) {
     offset = &unit->next_offset;
     address = &unit->next_address;
   }
+  return NULL;
 }
 
 LJ_EXPORT void lockjaw_v1_name(const void *lock, const char *name) {
+  if (lj_is_nothing(lock)) return;
   lj_slot *slot = lj_enter();
-  if (!slot || !name || !lock) return;
+  if (!slot || !name) return;
   bool busy = lj_thread.flags & LJ_THREAD_GROWS; // a handler inside this function, or inside another that gets memory
   lj_thread.flags |= LJ_THREAD_GROWS;
   lj_name *place = busy ? NULL : lj_name_place(slot, (uint64_t)(uintptr_t)lock);
@@ -180,30 +192,40 @@ LJ_EXPORT void lockjaw_v1_breadcrumb(const char *text) {
   lj_store_release32(&crumb->sequence, crumb->sequence + 1);
 }
 
-static bool lj_is_named(const lj_heartbeat *beat, const char *name) {
-  for (size_t i = 0; i + 1 < sizeof beat->name; i++) {
-    if (beat->name[i] != name[i]) return false;
-    if (!name[i]) return true;
+// FNV-1a (Fowler, Noll, Vo), and never one of the other states.
+static uint32_t lj_heartbeat_claim(const char *name) {
+  uint32_t hash = 2166136261u;
+  for (; *name; name++) hash = (hash ^ (uint8_t)*name) * 16777619u;
+  return hash | 0x80000000u;
+}
+
+static bool lj_is_same_text(const char *a, const char *b, size_t capacity) {
+  for (size_t i = 0; i < capacity; i++) {
+    if (a[i] != b[i]) return false;
+    if (!a[i]) return true;
   }
   return true;
 }
 
-// The place of this name, or a new one. Two threads that begin the same at once may get two; the one nobody beats again
-// would be missed, so the later of the two finds the first: places are taken in order.
+// The place of this name, or a new one. A claim says for which name it is: whoever finds one for its own, of another thread
+// or of the code that this is a handler of, completes it, which writes the same bytes once more. So nobody waits, no name
+// gets two places, of which one would be missed, and a claim left by siglongjmp out of a handler is in nobody's way.
 static lj_heartbeat *lj_heartbeat_place(const char *name) {
   lj_arena_header *header = lj_process.header;
+  char cut[sizeof header->heartbeats->name];
+  lj_copy_cut(cut, sizeof cut, name);
+  uint32_t claim = lj_heartbeat_claim(cut);
   for (unsigned i = 0; i < LJ_HEARTBEATS; i++) {
     lj_heartbeat *beat = &header->heartbeats[i];
     uint32_t state = lj_load_acquire32(&beat->state);
-    if (state == 0 && __atomic_compare_exchange_n(&beat->state, &state, 1, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
-      lj_copy_cut(beat->name, sizeof beat->name, name);
-      lj_store_release32(&beat->state, 2);
+    bool is_mine = !state && __atomic_compare_exchange_n(&beat->state, &state, claim, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+    if (is_mine || state == claim) {
+      lj_copy_cut(beat->name, sizeof beat->name, cut);
+      // Release: pairs with the acquire above and the reader's; the name is complete.
+      lj_store_release32(&beat->state, LJ_HEARTBEAT_IN_USE);
       return beat;
     }
-    // Being claimed by another thread, perhaps one that this is a handler of: a few looks, then this beat is lost.
-    for (int looks = 0; state == 1 && looks < 1000; looks++) state = lj_load_acquire32(&beat->state);
-    if (state == 1) return NULL;
-    if (lj_is_named(beat, name)) return beat;
+    if (state == LJ_HEARTBEAT_IN_USE && lj_is_same_text(beat->name, cut, sizeof cut)) return beat;
   }
   return NULL;
 }

@@ -9,13 +9,15 @@
 #include "slot.h"
 
 // Reads another thread's list while that may change: an answer that is wrong for an instant picks another reader of
-// the same lock, and their number stays right.
+// the same lock, and their number stays right. Who releases a lock of the program's own does not say in which mode it is
+// held (lockjaw_releasing).
 static bool lj_lists(const lj_slot *slot, uint64_t object, uint8_t mode) {
   uint32_t count = lj_load_relaxed32(&slot->held_count), noted = 0, listed = 0;
   for (unsigned i = 0; i < LJ_FOREIGN; i++)
     if (slot->foreign[i].object == object) noted += slot->foreign[i].count;
   for (uint32_t i = 0; i < count && i < LJ_HELD_INLINE; i++)
-    if (slot->held[i].object == object && slot->held[i].mode == mode) listed += slot->held[i].count;
+    if (slot->held[i].object == object && (slot->held[i].mode == mode || slot->held[i].kind == LJ_KIND_CUSTOM))
+      listed += slot->held[i].count;
   return listed > noted;
 }
 

@@ -10,7 +10,8 @@ typedef struct lj_foreign_note {
   lj_foreign *entry;
 } lj_foreign_note;
 
-// Notes in the slot of `owner_tid` (0: of whoever lists `object` in `mode`) that this thread releases `object`.
+// Notes in the slot of `owner_tid` (0: of whoever lists `object` in `mode`, a custom lock in any) that this thread releases
+// `object`.
 // Counts LJ_LOSS_FOREIGN where the holder is not known.
 LJ_COLD lj_foreign_note lj_foreign_announce(uint64_t object, uint32_t owner_tid, uint8_t mode);
 LJ_COLD void lj_foreign_withdraw(lj_foreign_note note);

@@ -2,8 +2,9 @@
 // until the static is initialised. Whoever runs the initialiser holds the guard; whoever comes meanwhile waits.
 //
 // The functions live in libstdc++ or libc++abi, which may come later than this library, by dlopen, and out of reach of
-// dlsym. Then every caller still comes here, and what is below does libstdc++'s part by its own protocol (guard.cc,
-// futex variant: byte 0 done, bit 8 in progress, bit 16 somebody sleeps), so that it does not matter who did what.
+// dlsym. Then every caller still comes here, and what is below does the library's part by libstdc++'s protocol (guard.cc,
+// futex variant: byte 0 done, bit 8 in progress, bit 16 somebody sleeps). With libstdc++ it so does not matter who did what.
+// libc++abi has another protocol: there it holds only because all callers come here.
 #define _GNU_SOURCE
 #include <linux/futex.h>
 #include <stdint.h>

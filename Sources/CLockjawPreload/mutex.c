@@ -1,8 +1,8 @@
 // pthread_mutex_*, of every type, and C11's mtx_*, which inside glibc bypass the PLT.
 //
 // Acquire: the real trylock first. It succeeds or fails exactly where the uncontended path of the real lock does, so
-// the fast path costs what it costs without us. Only EBUSY means that the thread may sleep: then the wait is recorded
-// and the real lock called. Any other answer is asked for again from the real lock, so that the program sees its word.
+// the fast path costs what it costs without us. Only EBUSY means that the thread may sleep: then, if the lock does not
+// come free in about the time that it takes to record a wait, the wait is recorded and the real lock called. Any other answer is asked for again from the real lock, so that the program sees its word.
 // Two types are not tried, because a failed try leaves something behind. Robust: after ENOTRECOVERABLE glibc 2.36's
 // trylock keeps the lock word, and the next lock would never return. Priority ceiling: an attempt that may not raise the
 // thread's priority counts as made, and the next one succeeds. They are taken inside a recorded wait, a quiet one if
@@ -72,11 +72,25 @@ static bool lj_looks_free(const pthread_mutex_t *mutex) {
   return kind & CEILING_BIT ? !(word & ((1 << CEILING_SHIFT) - 1)) : (kind & ROBUST_BIT) && !word;
 }
 
+// Locks that are held for less time than a wait takes to record (about 0.1 µs) are free again by then, and two threads
+// that would have passed such a lock back and forth would do little but record. So the word is looked at for as long;
+// whoever finds it free has not waited. Returns what the last try answered.
+static int lj_mutex_try_briefly(pthread_mutex_t *mutex) {
+  enum { LOOKS = 8 }; // a pause takes 40 to 140 cycles
+  int result = EBUSY;
+  for (int look = 0; look < LOOKS && result == EBUSY; look++) {
+    __builtin_ia32_pause();
+    if (__atomic_load_n(&mutex->__data.__lock, __ATOMIC_RELAXED) == 0) result = lj_real.pthread_mutex_trylock(mutex);
+  }
+  return result;
+}
+
 // Everything but success at first try. `tried` is trylock's answer.
 LJ_COLD static int lj_mutex_lock_slow(pthread_mutex_t *mutex, int tried, enum lj_mutex_call call,
                                       const struct timespec *deadline, lj_caller caller) {
   lj_slot *slot = lj_thread.slot;
   lj_shape shape = LJ_SHAPE(LJ_KIND_MUTEX, LJ_MODE_EXCLUSIVE, 0);
+  if (tried == EBUSY && !(mutex->__data.__kind & NOT_TRIED_BITS)) tried = lj_mutex_try_briefly(mutex);
   int result = tried;
   uint64_t now_ns = 0;
   if (tried == EBUSY) {
@@ -97,7 +111,7 @@ LJ_COLD static int lj_mutex_lock_slow(pthread_mutex_t *mutex, int tried, enum lj
     slot = lj_wait_end(&scope, lj_outcome_of(result), &now_ns);
     if (spec.quiet) now_ns = 0;
     else shape = LJ_SHAPE(LJ_KIND_MUTEX, LJ_MODE_EXCLUSIVE, LJ_HELD_CONTENDED);
-  } else if (tried != EOWNERDEAD) {
+  } else if (tried != 0 && tried != EOWNERDEAD) {
     result = lj_mutex_real_lock(mutex, call, deadline);
   }
   if (result != 0 && result != EOWNERDEAD) return result;

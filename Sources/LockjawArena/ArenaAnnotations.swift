@@ -46,7 +46,9 @@ extension ArenaReader {
       let at = base + index * MemoryLayout<lj_heartbeat>.size
       // The limit before the time: a beat in between is then newer than the limit, never older.
       let within = loadAcquire32(at + MemoryLayout<lj_heartbeat>.offset(of: \lj_heartbeat.within_ms)!)
-      guard loadAcquire32(at) == 2, within > 0, let raw = load(lj_heartbeat.self, at: at), raw.last_ns != 0 else {
+      guard loadAcquire32(at) == LJ_HEARTBEAT_IN_USE, within > 0, let raw = load(lj_heartbeat.self, at: at),
+        raw.last_ns != 0
+      else {
         return nil
       }
       return Heartbeat(

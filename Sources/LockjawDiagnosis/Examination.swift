@@ -152,15 +152,16 @@ package struct Examination {
     let secondLook = (target is DeadTarget ? nil : arena).map {
       SecondLook(first: first, words: words, kernel: kernel, arena: $0, target: asked)
     }
+    let process = WholeProcess(target, glance.surroundings)
     var confirmed = Self.throughSurroundings(
       (secondLook.map { look in diagnosis.keeping { look.confirms($0) } } ?? diagnosis)
-        .adding(Self.lockFindings(glance, words: words, arena: arena, target: target, stall: stall))
+        .adding(Self.lockFindings(glance, words: words, arena: arena, process, stall: stall))
         .doubting(glance.guesses)
         .keeping { $0.kind != .idle || !Self.someoneRuns(target) }, glance.surroundings)
     wasOvertaken = diagnosis.findings.contains { $0.kind == .orphanedLock && !confirmed.findings.contains($0) }
     // What another process can see, another process may end.
     confirmed = confirmed.keeping { finding in
-      finding.kind != .hangUnknown || !finding.edges.contains { target.isShared($0.object) }
+      finding.kind != .hangUnknown || !finding.edges.contains { process.isShared($0.object) }
     }
     self.diagnosis = asked.isStopped ? confirmed.ofStopped() : confirmed.weighingHolders(asked.processorUse(of:))
   }

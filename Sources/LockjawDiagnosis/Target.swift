@@ -29,8 +29,9 @@ package protocol Target: AnyObject {
   func elaboration(of thread: ThreadID) -> [String]
   /// The whole process is stopped by a signal.
   var isStopped: Bool { get }
-  /// Whether another process may see what lies at this address; `false` where nobody can say.
-  func isShared(_ address: Address) -> Bool
+  /// The mappings that other processes may have as well; `nil` where nobody can say. The whole list is read for it: ask
+  /// once.
+  func sharedMappings() -> SharedMappings?
   /// Makes and keeps what unwinding and naming need; called once something is to be shown.
   func symbols() -> TargetSymbols
 }
@@ -41,7 +42,7 @@ extension Target {
   package func processorUse(of thread: ThreadID) -> ProcessorUse? { nil }
   package func elaboration(of thread: ThreadID) -> [String] { [] }
   package var isStopped: Bool { false }
-  package func isShared(_ address: Address) -> Bool { false }
+  package func sharedMappings() -> SharedMappings? { nil }
 }
 
 /// Unwinder and symbolizer of one process, with the module list they were made for.
@@ -85,7 +86,7 @@ package final class LiveTarget: Target {
   package func processorUse(of thread: ThreadID) -> ProcessorUse? { process.processorUse(of: thread) }
   package func elaboration(of thread: ThreadID) -> [String] { process.elaboration(of: thread) }
   package var isStopped: Bool { process.isStopped }
-  package func isShared(_ address: Address) -> Bool { SharedMappings(process).place(of: address) != nil }
+  package func sharedMappings() -> SharedMappings? { SharedMappings(process) }
   package func isAlive(_ thread: ThreadID) -> Bool? {
     process.thread(thread).map { $0.state != "Z" && $0.state != "X" } ?? (process.isAlive ? false : nil)
   }

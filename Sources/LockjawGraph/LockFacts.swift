@@ -56,15 +56,25 @@ package struct LockFacts: Hashable, Sendable {
   /// Every thread id of the process; `nil` where nobody can say.
   package var aliveThreads: Set<ThreadID>?
   package var secondLook: SecondLook?
+  /// Of a process that runs on after its threads were looked at all at once: the lock, looked at once more. `nil` where word
+  /// and waiters are of one moment.
+  package var afterwards: SecondLook?
 
   package init(
     word: LockWord, waiters: [LockWaiter], holders: HolderAccount? = nil, aliveThreads: Set<ThreadID>? = nil,
-    secondLook: SecondLook? = nil
+    secondLook: SecondLook? = nil, afterwards: SecondLook? = nil
   ) {
     self.word = word
     self.waiters = waiters
     self.holders = holders
     self.aliveThreads = aliveThreads
     self.secondLook = secondLook
+    self.afterwards = afterwards
+  }
+
+  /// The word names an owner that is no thread of the process.
+  package var ownerIsGone: Bool {
+    guard word.isTaken, let owner = word.owner, let aliveThreads else { return false }
+    return !aliveThreads.contains(owner)
   }
 }

@@ -4,8 +4,11 @@ import LockjawModel
 ///
 /// W1. *Phantom, by the word.* A word that no sequence of correct operations leads to, and a waiter: nobody can ever
 ///     release it, so it need not have lasted. *Inferred*: that the memory is a lock of this kind rests on the decoder.
+///     The word is read some time after its waiters: it must be so at a second look as well, with one of them still
+///     in the same wait, or the lock may be gone and its memory another's. Without proof of that, *suspect*.
 /// W2. *Orphaned.* The word names an owner, and the process has no such thread. Not where others than this process may
 ///     own the lock (process-shared), nor a robust one, which the kernel would have taken from a dead owner.
+///     The owner may have unlocked and ended between two looks, so W1's second look is asked for the same owner.
 /// W3. *Phantom, by search.* The word says taken and records no owner, every thread was searched, and nobody was
 ///     found. Only *suspect*: a guard that was forgotten, or lives in an object that no frame owns, looks the same.
 /// W4. *Lost wake-up.* The word says free, and a waiter without a time limit has slept on for longer than a first
@@ -49,7 +52,22 @@ extension LockFacts {
 
   // MARK: taken
 
-  private func impossibleWord(_ asleep: [LockWaiter]) -> RawFinding {
+  /// How sure it is that word and waiters belong together, though one was read after the other; `nil`: they do not.
+  private func certainty(_ asleep: [LockWaiter], isSame: (LockWord) -> Bool) -> Certainty? {
+    func stands(_ look: SecondLook) -> Bool {
+      (look.word.map(isSame) ?? false) && asleep.contains { look.stillWaiting.contains($0.thread) }
+    }
+    if let secondLook, !stands(secondLook) { return nil }
+    guard let afterwards else { return .inferred }
+    if let word = afterwards.word, !isSame(word) { return nil }
+    return stands(afterwards) ? .inferred : .suspect
+  }
+
+  private static let unconfirmed =
+    "kernel: that they still sleep in the same wait, after the word had been read, could not be confirmed."
+
+  private func impossibleWord(_ asleep: [LockWaiter]) -> RawFinding? {
+    guard let certainty = certainty(asleep, isSame: { $0.impossibility != nil }) else { return nil }
     var evidence = [
       wordSays,
       "kernel: \(count(asleep)) for it, and no release can ever make this word free.",
@@ -61,16 +79,19 @@ extension LockFacts {
     } else if holders != nil {
       evidence.append("holders: no thread's frames would release it.")
     }
-    return finding(.phantomLock, .inferred, asleep, evidence: evidence)
+    if certainty == .suspect { evidence.append(Self.unconfirmed) }
+    return finding(.phantomLock, certainty, asleep, evidence: evidence)
   }
 
   private func orphaned(_ asleep: [LockWaiter]) -> RawFinding? {
-    guard let owner = word.owner, let aliveThreads, !aliveThreads.contains(owner) else { return nil }
+    guard let owner = word.owner, ownerIsGone else { return nil }
     let variant = word.variant ?? ""
     guard !variant.contains("process-shared"), !variant.contains("robust") else { return nil }
+    guard let certainty = certainty(asleep, isSame: { $0.isTaken && $0.owner == owner }) else { return nil }
+    var evidence = [wordSays, "kernel: the process has no thread \(owner) any more."]
+    if certainty == .suspect { evidence.append(Self.unconfirmed) }
     return finding(
-      .orphanedLock, .inferred, asleep, holders: [owner], by: .ownerField, culprit: owner,
-      evidence: [wordSays, "kernel: the process has no thread \(owner) any more."])
+      .orphanedLock, certainty, asleep, holders: [owner], by: .ownerField, culprit: owner, evidence: evidence)
   }
 
   private func unfound(_ asleep: [LockWaiter]) -> RawFinding? {

@@ -67,6 +67,11 @@ final class ModuleSymbols {
     guard case .opened(let handle?) = dwarf else { return false }
     return missesAlternate || lj_dwarf_missed_split_unit(handle)
   }
+  /// Whether its debug information asked for more work than one file is given, so that some of it was not looked at.
+  var isCutShort: Bool {
+    guard case .opened(let handle?) = dwarf else { return false }
+    return lj_dwarf_is_cut_short(handle)
+  }
   /// For people: of which kind they are.
   var missingFiles: String { missesAlternate ? ".gnu_debugaltlink" : ".dwo" }
   /// Whether every function has its name, not only those that are exported.

@@ -93,7 +93,11 @@ package final class Symbolizer {
     let unasked = modules.modules.indices.filter { counts[$0] == nil }
     let absences = unasked.compactMap { files.absence(of: modules.modules[$0])?.sentence }
     let remedy = asked.contains { $0.wantsDebugSymbols } ? [CoverageCount.remedy] : []
-    return unique(absences + asked.compactMap(\.sentence)) + remedy + (debugFiles.server?.complaint.map { [$0] } ?? [])
+    let cutShort = symbols.compactMap { $0 }.filter(\.isCutShort).map {
+      "\($0.module.fileName): its debug information is damaged or too large to be looked through, so names and lines may be missing."
+    }
+    return unique(absences + asked.compactMap(\.sentence) + cutShort) + remedy
+      + (debugFiles.server?.complaint.map { [$0] } ?? [])
   }
 
   /// Of each module that was asked about, by address.
@@ -119,9 +123,11 @@ package final class Symbolizer {
 
   /// Keeps what was named for the next report.
   package func save() {
-    // Files that are not there yet may come, and the key does not tell.
-    for (shelf, names) in fresh where !symbols(of: shelf.module).missesOtherFiles {
-      if let key = symbols(of: shelf.module).cacheKey { cache?.store(key + shelf.subject.rawValue, names) }
+    for (shelf, names) in fresh {
+      let symbols = symbols(of: shelf.module)
+      // Files that are not there yet may come, and the key does not tell. What was cut short hangs on what was asked before.
+      guard !symbols.missesOtherFiles, !symbols.isCutShort, let key = symbols.cacheKey else { continue }
+      cache?.store(key + shelf.subject.rawValue, names)
     }
     fresh = [:]
   }

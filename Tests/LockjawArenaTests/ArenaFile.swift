@@ -96,6 +96,32 @@ final class ArenaFile {
     store(raw, at: self.unit(unit) + row * MemoryLayout<lj_site_count>.size)
   }
 
+  /// A lock's name in a unit of the history, which becomes the slot's chain of names.
+  func name(_ index: Int, unit: Int, place: Int, object: UInt64, _ text: String) {
+    set(\.history.names_offset, UInt64(self.unit(unit)), slot: index)
+    store(UInt32(place + 1), at: self.unit(unit) + MemoryLayout<lj_names>.offset(of: \lj_names.count)!)
+    let names = self.unit(unit) + MemoryLayout<lj_names>.offset(of: \lj_names.names)!
+    let at = names + place * MemoryLayout<lj_name>.size
+    store(object, at: at)
+    put(text, at: at + MemoryLayout<lj_name>.offset(of: \lj_name.text)!)
+  }
+
+  func breadcrumb(_ index: Int, _ text: String) {
+    set(\.breadcrumb.sequence, 2, slot: index)
+    put(text, at: slot(index) + MemoryLayout<lj_slot>.offset(of: \lj_slot.breadcrumb.text)!)
+  }
+
+  func heartbeat(_ place: Int, name: String, withinMilliseconds: UInt32) {
+    let all = MemoryLayout<lj_arena_header>.offset(of: \lj_arena_header.heartbeats)!
+    let at = all + place * MemoryLayout<lj_heartbeat>.size
+    var raw = lj_heartbeat()
+    raw.state = UInt32(LJ_HEARTBEAT_IN_USE)
+    raw.within_ms = withinMilliseconds
+    raw.last_ns = 5000
+    store(raw, at: at)
+    put(name, at: at + MemoryLayout<lj_heartbeat>.offset(of: \lj_heartbeat.name)!)
+  }
+
   func store<T>(_ value: T, at offset: Int) {
     withUnsafeBytes(of: value) { source in
       for (index, byte) in source.enumerated() { bytes[offset + index] = byte }

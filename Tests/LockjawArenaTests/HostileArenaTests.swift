@@ -85,6 +85,7 @@ struct HostileArenaTests {
     populate(file)
     let regions = [
       (file.slot(0), 4096), (file.extent(0), 128), (LJ_MODULES_OFFSET, 512), (file.unit(0), 128), (file.unit(1), 256),
+      (file.unit(2), 192), (file.slot(0) + MemoryLayout<lj_slot>.offset(of: \lj_slot.breadcrumb)!, 128),
     ]
     for (base, length) in regions {
       for offset in stride(from: base, to: base + length, by: 8) {
@@ -132,6 +133,21 @@ struct HostileArenaTests {
       file.operation(unit: 0, number: number, Int(number) % LJ_OP_COUNT, object: 0xa0, ticks: number)
     }
     file.siteRow(unit: 1, row: 3, object: 0xa0, site: 0x1000, operations: 3)
+    file.name(0, unit: 2, place: 0, object: 0xa0, "accounts")
+    file.name(0, unit: 2, place: 1, object: 0xa1, "ledger")
+    file.breadcrumb(0, "record 4711")
+    file.heartbeat(0, name: "loop", withinMilliseconds: 100)
+  }
+
+  @Test("What the program said itself is read")
+  func annotations() throws {
+    let file = ArenaFile()
+    populate(file)
+    file.write()
+    let arena = try ArenaReader(path: file.path)
+    #expect(arena.lockNames() == [Address(0xa0): "accounts", Address(0xa1): "ledger"])
+    #expect(arena.breadcrumb(inSlot: 0)?.text == "record 4711")
+    #expect(arena.heartbeats().map(\.name) == ["loop"])
   }
 
   /// Everything a reader offers.
@@ -149,7 +165,10 @@ struct HostileArenaTests {
     for slot in -1...ArenaFile.slots {
       _ = arena.operations(inSlot: slot)
       _ = arena.siteCounts(inSlot: slot)
+      _ = arena.breadcrumb(inSlot: slot)
     }
+    _ = arena.lockNames()
+    _ = arena.heartbeats()
     _ = arena.level
     _ = arena.imageState
     _ = arena.vanishedPages

@@ -252,6 +252,7 @@ extension EndToEnd {
         kill(program.pid, SIGKILL)
         let ending = try await attach.ending(within: .seconds(20))
         #expect([.exit(0), .exit(1), .exit(125)].contains(ending), "\(attach.output)")
+        if ending == .exit(125) { #expect(attach.output.hasPrefix("lockjaw: "), "\(attach.output)") }
       }
     }
   }

@@ -95,8 +95,12 @@ extension EndToEnd {
       repeat {
         let result = try await report(["attach", "\(program.pid)"])
         looks += 1
-        // It may have ended meanwhile.
-        guard let report = result.report else { continue }
+        guard let report = result.report else {
+          // It had ended when it was looked at: nothing else leaves a look without a report.
+          #expect(result.status == 125, "\(result.text)")
+          _ = try await program.ending(within: .seconds(60))
+          break
+        }
         #expect(
           ReportDocument.hangs.isDisjoint(with: report.findings.map(\.kind)),
           "\(sample.testDescription): \(report.findings.map(\.summary))")

@@ -74,7 +74,7 @@ extension EndToEnd {
       // free.
       let found = try await firstValue(within: .seconds(20)) { () -> String? in
         let child = try ChildProcess([Checkout.lockjaw.path, "attach", "--no-stop", "\(program.pid)"])
-        while child.poll() == nil { usleep(5000) }
+        _ = try await child.ending(within: .seconds(20))
         return child.output.hasPrefix("LOST WAKEUP (inferred)") ? child.output : nil
       }
       #expect(found?.contains("waits for L1 \"cache\"") == true, "\(found ?? "nothing was found")")

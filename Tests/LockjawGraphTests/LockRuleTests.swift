@@ -83,6 +83,34 @@ import Testing
     #expect(look(LockFacts(word: word(.rwlock, taken: true, impossible: "all bits set"), waiters: [])) == nil)
   }
 
+  @Test("An impossible word that a second look finds changed, gone, or without the same sleeper is nobody's phantom")
+  func impossibleForAMoment() throws {
+    let lock = word(.rwlock, taken: true, impossible: "all bits set")
+    func facts(_ again: LockWord?, waiting: Int32) -> LockFacts {
+      LockFacts(
+        word: lock, waiters: [waiter(1), waiter(2)],
+        secondLook: secondLook(again, waiting: waiting, everybodySleeps: false))
+    }
+    #expect(look(facts(word(.rwlock, taken: false), waiting: 1)) == nil, "other bytes")
+    #expect(look(facts(nil, waiting: 1)) == nil, "unmapped")
+    #expect(look(facts(lock, waiting: 3)) == nil, "both have got on")
+    #expect(try #require(look(facts(lock, waiting: 2))).certainty == .inferred)
+  }
+
+  @Test("What was read after the threads were let go is inferred of one that sleeps as before, else suspect")
+  func impossibleAfterwards() throws {
+    let lock = word(.rwlock, taken: true, impossible: "all bits set")
+    func facts(_ again: LockWord?, waiting: Int32) -> LockFacts {
+      LockFacts(word: lock, waiters: [waiter()], afterwards: secondLook(again, waiting: waiting))
+    }
+    #expect(try #require(look(facts(lock, waiting: 1))).certainty == .inferred)
+    let doubted = try #require(look(facts(lock, waiting: 2)))
+    #expect(doubted.certainty == .suspect)
+    #expect(doubted.evidence.contains { $0.contains("could not be confirmed") })
+    #expect(look(facts(nil, waiting: 1))?.certainty == .suspect)
+    #expect(look(facts(word(.rwlock, taken: false), waiting: 1)) == nil)
+  }
+
   @Test("What only a pattern says is never more than suspect")
   func guesses() throws {
     let lock = word(.rwlock, taken: true, impossible: "all bits set")
@@ -132,6 +160,23 @@ import Testing
     #expect(look(facts) == nil, "its owner lives")
     facts.aliveThreads = nil
     #expect(look(facts) == nil, "nobody can say who lives")
+  }
+
+  @Test("Nor one that its owner has unlocked before it ended, or whose waiter has got on")
+  func orphanedForAMoment() throws {
+    let lock = word(taken: true, owner: 77)
+    var facts = LockFacts(word: lock, waiters: [waiter()], aliveThreads: [ThreadID(1)])
+    for again in [word(taken: false), word(taken: true, owner: 1), nil] {
+      facts.secondLook = secondLook(again, waiting: 1)
+      #expect(look(facts) == nil)
+    }
+    facts.secondLook = secondLook(lock, waiting: 5)
+    #expect(look(facts) == nil)
+    facts.secondLook = secondLook(lock, waiting: 1)
+    #expect(try #require(look(facts)).certainty == .inferred)
+    facts.secondLook = nil
+    facts.afterwards = secondLook(lock, waiting: 5)
+    #expect(try #require(look(facts)).certainty == .suspect)
   }
 
   @Test(

@@ -130,6 +130,33 @@ struct CompressionTests {
     #expect(reason { _ = try UnpackedFile(path: path("wide")) }.contains("more than 128 MiB"))
   }
 
+  @Test(
+    "Half of what is free on a disk is taken, and of one that reports more than there are bytes, half of all numbers")
+  func freeSpace() {
+    #expect(UnpackedFile.half(ofBlocks: 10, bytesEach: 4096) == 20_480)
+    #expect(UnpackedFile.half(ofBlocks: .max, bytesEach: 4096) == UInt64.max / 2)
+    #expect(UnpackedFile.half(ofBlocks: .max, bytesEach: 1) == UInt64.max / 2)
+  }
+
+  @Test(
+    "An arena that has become shorter since it was laid out is filled up with zeroes, so that the core is as announced")
+  func shorterArena() throws {
+    let arena = try write([UInt8](repeating: 7, count: 8192), "short.arena")
+    var status = stat()
+    try #require(stat(arena, &status) == 0)
+    let map = MemoryMap(entries: [
+      MemoryMapEntry(
+        start: 0x10000, end: 0x12000, isReadable: true, isWritable: true, isExecutable: false, isShared: true,
+        offset: 0, deviceMajor: 0, deviceMinor: 0, inode: UInt64(status.st_ino), path: arena)
+    ])
+    let pages = try #require(ArenaPages(map, try LiveProcess(pid: getpid())))
+    #expect(pages.pieces.map(\.count) == [8192])
+    try #require(truncate(arena, 5000) == 0)
+    let bytes = pages.bytes(at: 0, count: 8192)
+    #expect(bytes == [UInt8](repeating: 7, count: 5000) + [UInt8](repeating: 0, count: 3192))
+    #expect(pages.bytes(at: 8192, count: 64) == [UInt8](repeating: 0, count: 64))
+  }
+
   @Test("Random bytes behind a signature are refused, and nothing else happens")
   func noise() throws {
     var random = SystemRandomNumberGenerator()

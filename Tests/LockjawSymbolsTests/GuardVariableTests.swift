@@ -124,9 +124,11 @@ struct GuardVariableTests {
     return found
   }
 
-  @Test("C++: a guard is named by the variable it is in, and only for its own lock")
-  func cpp() throws {
-    let program = try Program(.cpp, name: "guards", flags: ["-g", "-O0"], source: guardsInCpp)
+  @Test(
+    "C++: a guard is named by the variable it is in, and only for its own lock",
+    arguments: [["-g"], ["-g", "-gsplit-dwarf"]])
+  func cpp(flags: [String]) throws {
+    let program = try Program(.cpp, name: "guards", flags: flags + ["-O0"], source: guardsInCpp)
     let guards = try guards(program, threads: 4)
     #expect(guards.mapValues(\.name) == ["plain": "accounts", "member": "current", "second": "pair"])
     for (name, guardVariable) in guards {

@@ -148,7 +148,7 @@ struct HostileInputTests {
     #expect(!symbolizer.frames(at: registers.instruction, isReturnAddress: false).isEmpty)
   }
 
-  @Test("Damaged unwind tables end the stack")
+  @Test("Damaged unwind tables are survived, within the stack's bounds")
   func unwindTables() throws {
     let program = try Program(.cpp, name: "victim", flags: ["-O2"], source: Self.source)
     for seed in UInt64(0)..<300 {
@@ -159,7 +159,7 @@ struct HostileInputTests {
     }
   }
 
-  @Test("Damaged debug information and symbol tables give fewer names")
+  @Test("Damaged debug information and symbol tables are survived")
   func debugInformation() throws {
     let program = try Program(.cpp, name: "victim", flags: ["-g", "-O2"], source: Self.source)
     for seed in UInt64(0)..<300 {
@@ -229,9 +229,114 @@ struct HostileInputTests {
       #expect(frames.last?.function == "_start" || frames.last?.function == "f")
     }
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+    let isSaid = symbolizer.diagnostics.contains {
+      $0.hasPrefix("ranges: its debug information is damaged or too large")
+    }
+    #expect(isSaid, "\(symbolizer.diagnostics)")
     // Of this thread's own processor time, so that other tests do not count; some five seconds unoptimised.
     #expect(Double(time.tv_sec) + Double(time.tv_nsec) / 1e9 - begin < 30)
     #expect(try Self.peakMemory() - memory < 2 << 30)
+  }
+
+  @Test(
+    "A type that is an alias of itself has no size, as a member, an array's element or the type of an index",
+    .timeLimit(.minutes(1)))
+  func typeOfItself() throws {
+    let program = try Program(
+      .assembly, name: "types", flags: ["-nostdlib", "-static-pie"],
+      source: """
+        .text
+        .globl _start
+        _start: nop
+        end:
+        .data
+        .globl holder, elements
+        .type holder, @object
+        .size holder, 16
+        holder: .quad 0, 0
+        .type elements, @object
+        .size elements, 16
+        elements: .quad 0, 0
+        .section .debug_abbrev,"",@progbits
+        .uleb128 1, 0x11
+        .byte 1
+        .uleb128 0x11, 0x01, 0x12, 0x07, 0, 0
+        .uleb128 2, 0x34
+        .byte 0
+        .uleb128 0x49, 0x13, 0x02, 0x18, 0, 0
+        .uleb128 3, 0x01
+        .byte 1
+        .uleb128 0x49, 0x13, 0, 0
+        .uleb128 4, 0x21
+        .byte 0
+        .uleb128 0x49, 0x13, 0x2f, 0x0b, 0, 0
+        .uleb128 5, 0x16
+        .byte 0
+        .uleb128 0x03, 0x08, 0x49, 0x13, 0, 0
+        .uleb128 6, 0x13
+        .byte 1
+        .uleb128 0x0b, 0x0b, 0, 0
+        .uleb128 7, 0x0d
+        .byte 0
+        .uleb128 0x03, 0x08, 0x38, 0x0b, 0x49, 0x13, 0, 0
+        .uleb128 8, 0x24
+        .byte 0
+        .uleb128 0x0b, 0x0b, 0, 0
+        .byte 0
+        .section .debug_info,"",@progbits
+        unit: .long after - before
+        before: .short 4
+        .long 0
+        .byte 8
+        .uleb128 1
+        .quad _start, end - _start
+        number: .uleb128 8
+        .byte 4
+        looped: .uleb128 5
+        .asciz "looped"
+        .long looped - unit
+        list: .uleb128 3
+        .long number - unit
+        .uleb128 4
+        .long looped - unit
+        .byte 1
+        .byte 0
+        loops: .uleb128 3
+        .long looped - unit
+        .uleb128 4
+        .long number - unit
+        .byte 1
+        .byte 0
+        structure: .uleb128 6
+        .byte 16
+        .uleb128 7
+        .asciz "list"
+        .byte 0
+        .long list - unit
+        .uleb128 7
+        .asciz "odd"
+        .byte 8
+        .long looped - unit
+        .byte 0
+        .uleb128 2
+        .long structure - unit
+        .uleb128 9
+        .byte 3
+        .quad holder
+        .uleb128 2
+        .long loops - unit
+        .uleb128 9
+        .byte 3
+        .quad elements
+        .byte 0
+        after:
+        """)
+    let file = try ELFFile(path: program.path)
+    let module = try #require(loaded(file, path: program.path))
+    let data = try #require(file.section(named: ".data")).address + Self.base
+    let symbolizer = Symbolizer(modules: [module], files: ModuleFiles(), debugInfoCache: nil)
+    let paths = [4, 8, 16, 20].map { symbolizer.variablePath(at: Address(data + $0)) }
+    #expect(paths == ["holder.list[1]", "holder+8", "elements", "elements+4"])
   }
 
   /// Of this process, in bytes.
@@ -258,7 +363,7 @@ struct HostileInputTests {
     try exercise(copy.path, seed: 1, unwinding: false, naming: true)
   }
 
-  @Test("Random registers over random memory end at once")
+  @Test("Random registers over random memory end", .timeLimit(.minutes(1)))
   func noise() throws {
     let own = try LiveProcess(pid: getpid())
     let modules = try own.modules()

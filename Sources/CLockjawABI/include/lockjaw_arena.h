@@ -224,10 +224,12 @@ enum {
   LJ_HELD_SAMPLED = 8,   // levels above `state`: an uncontended acquire whose `since_ns` is set, to time its hold
 };
 
+enum { LJ_HEARTBEAT_IN_USE = 2 };
+
 // A loop of the program's that says regularly that it is alive (lockjaw.h), from whichever thread. Written by the
 // program's threads with relaxed stores; `state` is set last, once.
 typedef struct lj_heartbeat {
-  uint32_t state;     // 0 free, 1 being claimed, 2 in use
+  uint32_t state;     // 0 free; LJ_HEARTBEAT_IN_USE: `name` is complete; else being claimed (the shim's own use)
   uint32_t within_ms; // the next one comes within this time; 0: no more are expected
   uint64_t last_ns;
   uint64_t beats;
@@ -321,7 +323,7 @@ typedef struct lj_held {
   uint8_t mode;           // LJ_MODE_*
   uint8_t caller_count;   // of `callers`
   uint8_t flags;          // LJ_HELD_*
-  uint64_t since_ns;      // when it was acquired; known if LJ_HELD_CONTENDED or LJ_HELD_SAMPLED, else 0
+  uint64_t since_ns;      // when it was acquired; known if LJ_HELD_CONTENDED, _SAMPLED or _RELOCKED, else 0
   uint64_t callers[LJ_CALLERS]; // return addresses above `site` by frame pointers, unverified: only code
                                 // that keeps frame pointers (-O0) has them, and there the site is a wrapper
 } lj_held;

@@ -25,6 +25,9 @@ void lj_dwarf_close(lj_dwarf *dwarf);
 void lj_dwarf_set_alternate(lj_dwarf *dwarf, lj_dwarf *_Nullable alternate);
 // Whether something that was asked for stood in another file that is not there (a .dwo file).
 bool lj_dwarf_missed_split_unit(const lj_dwarf *dwarf);
+// Whether something was not looked for, or not to the end, because the file's debug information asks for more work than any
+// one file is given.
+bool lj_dwarf_is_cut_short(const lj_dwarf *dwarf);
 
 // Strings belong to the lj_dwarf.
 typedef struct lj_dwarf_frame {

@@ -20,8 +20,11 @@
 // What the waiting does inside (futexes, condition variables, sleeping) does not matter. Locks built of one pthread mutex
 // need none of this: that mutex is seen.
 //
-// The addresses only tell locks apart; nothing is read from them. Strings are copied: names up to 47 bytes, breadcrumbs up to
-// 111, heartbeats' names up to 63.
+// A wait that is left by an exception or longjmp instead should be ended by lockjaw_wait_end on that way. Else it is taken to
+// go on until the thread uses a lock from a function further out than the one that began to wait.
+//
+// The addresses only tell locks apart; nothing is read from them. 0 and 1 are no locks: calls with those do nothing. Strings
+// are copied: names up to 47 bytes, breadcrumbs up to 111, heartbeats' names up to 63. A thread can name some 1,000 locks.
 #ifndef LOCKJAW_H
 #define LOCKJAW_H
 

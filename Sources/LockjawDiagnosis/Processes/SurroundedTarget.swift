@@ -32,7 +32,7 @@ final class SurroundedTarget: Target {
     return one.snapshot?.activity(of: thread) ?? one.process.activity(of: thread)
   }
   var isStopped: Bool { target.isStopped }
-  func isShared(_ address: Address) -> Bool { target.isShared(address) }
+  func sharedMappings() -> SharedMappings? { target.sharedMappings() }
   func processorUse(of thread: ThreadID) -> ProcessorUse? {
     surroundings.neighbour(of: thread).map { $0.process.processorUse(of: thread) } ?? target.processorUse(of: thread)
   }

@@ -72,13 +72,44 @@ package final class SnapshotTarget: Target {
   }
   package func activity(of thread: ThreadID) -> String? { snapshot.activity(of: thread) }
   package func processorUse(of thread: ThreadID) -> ProcessorUse? { process?.processorUse(of: thread) }
-  package func isShared(_ address: Address) -> Bool {
-    process.map { SharedMappings($0).place(of: address) != nil } ?? false
-  }
+  package func sharedMappings() -> SharedMappings? { process.map { SharedMappings($0) } }
   package func elaboration(of thread: ThreadID) -> [String] { process?.elaboration(of: thread) ?? [] }
   package func threadName(_ thread: ThreadID) -> String? {
     snapshot.thread(thread).flatMap { $0.name.isEmpty ? nil : $0.name }
   }
-  package func isAlive(_ thread: ThreadID) -> Bool? { snapshot.thread(thread) != nil }
+  package func isAlive(_ thread: ThreadID) -> Bool? {
+    // One that began later may own a lock whose word was read later still.
+    snapshot.thread(thread) != nil || (process?.thread(thread).map { !$0.hasEnded } ?? false)
+  }
   package func symbols() -> TargetSymbols { made }
+}
+
+extension SnapshotTarget {
+  /// Whether what is read at this address is as old as the stacks: copied while everything stood still, or of a process
+  /// that does not run any more.
+  func isOfItsMoment(_ address: Address, count: Int) -> Bool {
+    process == nil || (snapshot.pauseMilliseconds > 0 && snapshot.memory.bytes(at: address, count: count) != nil)
+  }
+
+  /// Whether a thread sleeps in the same wait as at the moment of the snapshot, as far as the process itself can tell now:
+  /// in the same call, with the same frames below it. The futex alone does not tell, where each thread has one of its own
+  /// for whatever it waits for.
+  func isAsleepAsBefore(_ thread: ThreadID) -> Bool {
+    guard let process, let before = snapshot.thread(thread), before.blockingCall != nil, let stack = before.stack else {
+      return false
+    }
+    switch process.kernelState(of: thread) {
+    case before.kernelState: break
+    // What the snapshot's stop makes of a call with a time limit.
+    case .systemCall(Self.restart, _): break
+    default: return false
+    }
+    let top = Array(stack.bytes.prefix(Self.comparedBytes))
+    return !top.isEmpty && ProcessMemory(process).bytes(at: stack.base, count: top.count) == top
+  }
+
+  /// Some frames of a lock's slow path, which have the lock's address.
+  private static let comparedBytes = 1024
+  /// `restart_syscall` (x86-64's table of system calls).
+  private static let restart = 219
 }

@@ -187,10 +187,16 @@ final class UnpackedFile {
       unlink(template)
       var space = statvfs()
       if fstatvfs(fd, &space) == 0 {
-        limits.content = min(limits.content, UInt64(space.f_bavail) * UInt64(space.f_frsize) / 2)
+        limits.content = min(limits.content, half(ofBlocks: UInt64(space.f_bavail), bytesEach: UInt64(space.f_frsize)))
       }
       return fd
     }
     throw .system(call: "mkstemp", subject: "a temporary file (set TMPDIR to a directory with room)", errno: failure)
+  }
+
+  /// Some file systems report more free blocks than have a number of bytes.
+  static func half(ofBlocks count: UInt64, bytesEach: UInt64) -> UInt64 {
+    let (bytes, overflow) = count.multipliedReportingOverflow(by: bytesEach)
+    return overflow ? .max / 2 : bytes / 2
   }
 }

@@ -57,7 +57,6 @@ final class ArenaPages {
     var at = 0
     while at < count {
       let chunk = bytes(at: start + UInt64(at), count: min(Self.chunkBytes, count - at))
-      guard !chunk.isEmpty else { break }
       for line in stride(from: 0, to: chunk.count, by: Self.lineBytes) {
         let length = min(Self.lineBytes, chunk.count - line)
         let offset = start + UInt64(at + line)
@@ -79,10 +78,13 @@ final class ArenaPages {
     if let open { pieces.append(open) }
   }
 
+  /// As many as are asked for: zeroes where the file has become shorter since it was laid out, or cannot be read. A part of
+  /// a core has the length that its header says.
   func bytes(at offset: UInt64, count: Int) -> [UInt8] {
     [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
-      let got = pread(fd, buffer.baseAddress, count, off_t(offset))
-      initialized = max(got, 0)
+      let got = max(pread(fd, buffer.baseAddress, count, off_t(offset)), 0)
+      buffer[got...].initialize(repeating: 0)
+      initialized = count
     }
   }
 }

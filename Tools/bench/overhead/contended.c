@@ -1,8 +1,9 @@
 // How many acquisitions a second several threads get through, together, when they share one lock.
 //
-//   contended mutex|read THREADS MILLISECONDS
+//   contended mutex|read THREADS MILLISECONDS WORK
 //
-// `mutex`: every thread takes the same mutex for a short piece of work (about 0.1 µs), and works outside of it as long.
+// `mutex`: every thread takes the same mutex for WORK steps of work (a step is a processor's cycle or so), and works
+// outside of it as long.
 // `read`: every thread reads under the same rwlock; nobody writes. Prints acquisitions per second, all threads together.
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -13,13 +14,12 @@
 #include <string.h>
 #include <time.h>
 
-// About a hundred nanoseconds: shorter, and what is measured is the pair itself, as most acquisitions meet nobody.
-enum { WORK = 250, THREADS_MAX = 64 };
+enum { THREADS_MAX = 64 };
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_rwlock_t rwlock = PTHREAD_RWLOCK_INITIALIZER;
 static atomic_bool ends;
-static int reads;
+static int reads, steps;
 
 // Each thread's count is on a cache line of its own, so that counting disturbs nobody.
 static struct {
@@ -27,7 +27,7 @@ static struct {
 } counts[THREADS_MAX];
 
 static void work(void) {
-  for (int i = 0; i < WORK; i++) __asm__ volatile("" ::: "memory");
+  for (int i = 0; i < steps; i++) __asm__ volatile("" ::: "memory");
 }
 
 static void *worker(void *argument) {
@@ -50,10 +50,11 @@ static void *worker(void *argument) {
 }
 
 int main(int argc, char **argv) {
-  if (argc != 4) return 2;
+  if (argc != 5) return 2;
   reads = strcmp(argv[1], "read") == 0;
   int threads = atoi(argv[2]), milliseconds = atoi(argv[3]);
-  if (threads < 1 || threads > THREADS_MAX || milliseconds < 1) return 2;
+  steps = atoi(argv[4]);
+  if (threads < 1 || threads > THREADS_MAX || milliseconds < 1 || steps < 0) return 2;
   pthread_t ids[THREADS_MAX];
   struct timespec begin, end, pause = {milliseconds / 1000, milliseconds % 1000 * 1000000L};
   clock_gettime(CLOCK_MONOTONIC, &begin);
