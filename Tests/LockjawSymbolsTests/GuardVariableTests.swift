@@ -126,7 +126,7 @@ struct GuardVariableTests {
 
   @Test(
     "C++: a guard is named by the variable it is in, and only for its own lock",
-    arguments: [["-g"], ["-g", "-gsplit-dwarf"]])
+    arguments: [["-g"], ["-g", "-gsplit-dwarf"], ["-g", "-gdwarf-4", "-gsplit-dwarf"]])
   func cpp(flags: [String]) throws {
     let program = try Program(.cpp, name: "guards", flags: flags + ["-O0"], source: guardsInCpp)
     let guards = try guards(program, threads: 4)
