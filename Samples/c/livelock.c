@@ -15,6 +15,9 @@ static struct reader {
   sem_t may_enter, may_leave;
 } readers[2] = {{.name = "reader-1"}, {.name = "reader-2"}};
 
+// The writer comes when a reader is in: before, it would get the lock.
+static sem_t is_read;
+
 static struct timespec in_milliseconds(long milliseconds) {
   struct timespec time;
   clock_gettime(CLOCK_MONOTONIC, &time);
@@ -30,7 +33,7 @@ static _Noreturn void read_in_turn(struct reader *self, struct reader *other, bo
   for (;;) {
     sem_wait(&self->may_enter);
     pthread_rwlock_rdlock(&prices);  // lockjaw: holds prices thread=reader-1,reader-2 mode=read
-    if (!is_first) sem_post(&other->may_leave);
+    sem_post(is_first ? &is_read : &other->may_leave);
     is_first = false;
     read_prices();
     sem_post(&other->may_enter);
@@ -55,6 +58,7 @@ static bool update(void) {
 
 static void *writing(void *unused) {
   pthread_setname_np(pthread_self(), "writer");
+  sem_wait(&is_read);
   while (!update()) {
   }
   return unused;
@@ -62,6 +66,7 @@ static void *writing(void *unused) {
 
 int main(void) {
   sample_begin();
+  sem_init(&is_read, 0, 0);
   for (int i = 0; i < 2; i++) {
     sem_init(&readers[i].may_enter, 0, i == 0);
     sem_init(&readers[i].may_leave, 0, 0);

@@ -20,15 +20,30 @@ extension EndToEnd {
       try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
       let program = try ChildProcess(
         ["/bin/sh", "-c", script, directory, sample.executable.path], environment: environment)
+      try await comesToRest(program, truth)
+      return (program, truth)
+    }
+
+    /// Until those who shall be stuck are; after a look, too, which takes sleepers out of their sleep for a moment.
+    private func comesToRest(_ program: ChildProcess, _ truth: Truth) async throws {
       let threads = ProcessThreads(pid: program.pid)
       let names = Set(truth.waits.map(\.thread))
       // Who holds an orphaned lock has ended.
       let ended = truth.verdicts == ["orphaned-lock"] ? Set(truth.holds.map(\.thread)) : []
-      let hangs = try await firstValue(within: .seconds(20)) {
-        threads.areAllInFutexWait(names) && ended.isDisjoint(with: threads.list().map(\.name)) ? true : nil
+      // What is no cycle must have lasted: longer than a tick of the clock that sleeps are dated by.
+      let patience: Duration = ended.isEmpty ? .zero : .milliseconds(100)
+      let clock = ContinuousClock()
+      var since: ContinuousClock.Instant?
+      let hangs = try await firstValue(within: .seconds(20)) { () -> Bool? in
+        guard threads.areAllInFutexWait(names) && ended.isDisjoint(with: threads.list().map(\.name)) else {
+          since = nil
+          return nil
+        }
+        let begin = since ?? clock.now
+        since = begin
+        return clock.now - begin >= patience ? true : nil
       }
       try #require(hangs == true, "not all of \(names.sorted()) are asleep")
-      return (program, truth)
     }
 
     private static func sample(_ key: String, _ level: Sample.Level = .unoptimised) throws -> Sample {
@@ -65,6 +80,7 @@ extension EndToEnd {
       #expect(result.ending == .exit(1), "\(result.said)")
       check(try ReportDocument.decode(Data(contentsOf: URL(filePath: file))), truth, sample)
 
+      try await comesToRest(program, truth)
       let core = place.path("mini")
       result = try await lockjaw(["dump", "\(program.pid)", "-o", core])
       #expect(result.ending == .exit(0), "\(result.said)")
