@@ -116,14 +116,9 @@ extension EndToEnd {
       let outside = try ChildProcess([
         "/usr/bin/unshare", "--pid", "--fork", "--kill-child", sample.executable.path,
       ])
-      let inside = try await firstValue(within: .seconds(10)) { () -> pid_t? in
-        if outside.poll() != nil { return -1 }
-        let children = try? String(
-          contentsOfFile: "/proc/\(outside.pid)/task/\(outside.pid)/children", encoding: .utf8)
-        guard let pid = children?.split(separator: " ").first.flatMap({ pid_t($0) }) else { return nil }
-        return ProcessThreads(pid: pid).areAllInFutexWait(["alice", "bob"]) ? pid : nil
+      guard let inside = try await ProcessThreads.stuckChild(of: outside, ["alice", "bob"]) else {
+        try Test.cancel("a pid namespace cannot be made here: \(outside.output)")
       }
-      guard let inside, inside > 0 else { try Test.cancel("a pid namespace cannot be made here: \(outside.output)") }
       let result = try await lockjaw(["attach", "\(inside)"])
       #expect(result.ending == .exit(1))
       // The first process of a namespace is number 1 there.

@@ -51,6 +51,18 @@ struct ProcessThreads {
     return !threads.isEmpty && threads.allSatisfy { read("\(tasks)/\($0)/syscall")?.first?.isNumber ?? false }
   }
 
+  /// The first child of `parent`, once `names` sleep in it for good. `nil` where the parent ended, or not in time.
+  static func stuckChild(of parent: ChildProcess, _ names: Set<String>) async throws -> pid_t? {
+    let child = try await firstValue(within: .seconds(10)) { () -> pid_t? in
+      if parent.poll() != nil { return -1 }
+      let children = try? String(
+        contentsOfFile: "/proc/\(parent.pid)/task/\(parent.pid)/children", encoding: .utf8)
+      guard let pid = children?.split(separator: " ").first.flatMap({ pid_t($0) }) else { return nil }
+      return ProcessThreads(pid: pid).areAllInFutexWait(names) ? pid : nil
+    }
+    return child.flatMap { $0 > 0 ? $0 : nil }
+  }
+
   private func read(_ path: String) -> String? {
     (try? String(contentsOfFile: path, encoding: .utf8))?.trimmingCharacters(in: .newlines)
   }

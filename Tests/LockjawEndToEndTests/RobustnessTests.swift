@@ -124,14 +124,9 @@ extension EndToEnd {
         "/usr/bin/unshare", "--mount", "--pid", "--fork", "--kill-child", "/bin/sh", "-c", script, inner,
         sample.executable.path,
       ])
-      let inside = try await firstValue(within: .seconds(10)) { () -> pid_t? in
-        if outside.poll() != nil { return -1 }
-        let children = try? String(
-          contentsOfFile: "/proc/\(outside.pid)/task/\(outside.pid)/children", encoding: .utf8)
-        guard let pid = children?.split(separator: " ").first.flatMap({ pid_t($0) }) else { return nil }
-        return ProcessThreads(pid: pid).areAllInFutexWait(["alice", "bob"]) ? pid : nil
+      guard let inside = try await ProcessThreads.stuckChild(of: outside, ["alice", "bob"]) else {
+        try Test.cancel("a mount namespace cannot be made here: \(outside.output)")
       }
-      guard let inside, inside > 0 else { try Test.cancel("a mount namespace cannot be made here: \(outside.output)") }
       let result = try await lockjaw(["attach", "\(inside)"])
       #expect(result.ending == .exit(1))
       #expect(result.said.hasPrefix("DEADLOCK (inferred): threads "), "\(result.said)")
