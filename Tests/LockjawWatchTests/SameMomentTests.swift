@@ -108,7 +108,7 @@ struct SameMomentTests {
   @Test("get the same report from the kernel's core, but for what the kernel does not record")
   func kernelCore() throws {
     // A core dates no wait; the process' waits are to count as lasting for the same verdict.
-    let live = SingleReport(stall: 0.0001, wantsAllStacks: true).of(snapshot, of: process)
+    let live = SingleReport(stall: 0, wantsAllStacks: true).of(snapshot, of: process)
     #expect(running.abort())
     guard let path = program.core(of: running) else {
       try Test.cancel("this machine does not write cores into the working directory (core_pattern)")
