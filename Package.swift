@@ -79,7 +79,8 @@ let package = Package(
     .executableTarget(name: "holder-bench", dependencies: ["LockjawNestings"], path: "Tests/LockjawHolderBench"),
     .testTarget(name: "LockjawArenaTests", dependencies: ["CLockjawABI", "LockjawArena"]),
     .testTarget(name: "LockjawGraphTests", dependencies: ["LockjawGraph", "LockjawModel"]),
-    .testTarget(name: "LockjawInspectTests", dependencies: ["LockjawInspect", "LockjawTestPrograms"]),
+    .testTarget(
+      name: "LockjawInspectTests", dependencies: ["CLockjawNative", "LockjawInspect", "LockjawTestPrograms"]),
     .testTarget(
       name: "LockjawSymbolsTests",
       dependencies: ["CLockjawNative", "LockjawSymbols", "LockjawInspect", "LockjawTestPrograms"]),
@@ -88,7 +89,9 @@ let package = Package(
       dependencies: ["LockjawDiagnosis", "LockjawInspect", "LockjawSymbols", "LockjawTestPrograms"]),
     .testTarget(
       name: "LockjawWatchTests",
-      dependencies: ["LockjawWatch", "LockjawModel", "LockjawInspect", "LockjawReport", "LockjawTestPrograms"]),
+      dependencies: [
+        "LockjawWatch", "LockjawArena", "LockjawModel", "LockjawInspect", "LockjawReport", "LockjawTestPrograms",
+      ]),
     .testTarget(
       name: "LockjawEmulatorTests",
       dependencies: [
