@@ -82,7 +82,8 @@ package final class AttachSession {
       next = Instant.now.nanoseconds + UInt64(rest) * 1_000_000
     } while !ends.haveCome(until: next)
     if let last = follower.last {
-      desk.show(Discovery(occasion: .ended, process: process.identity, arenaPath: "", report: last))
+      desk.show(
+        Discovery(occasion: .ended, process: process.identity, arenaPath: "", arenaFile: nil, report: last))
     }
     desk.close()
     return foundHang

@@ -66,7 +66,10 @@ package final class Follower: Sendable {
     while end == nil {
       let outcome = pass.look()
       for report in outcome.reports {
-        discover(Discovery(occasion: report.occasion, process: identity, arenaPath: arenaPath, report: report.report))
+        discover(
+          Discovery(
+            occasion: report.occasion, process: identity, arenaPath: arenaPath, arenaFile: arena.file,
+            report: report.report))
       }
       if outcome.restMilliseconds > 0 {
         if isArmed { arena.arm([]) }
@@ -99,6 +102,7 @@ package final class Follower: Sendable {
       examination, stacks: .involved, condition: condition, historyLimit: settings.historyLimit)
     // What a dead process cannot tell is of interest only where something is to be told.
     if !diedBySignal { report.diagnostics = [] }
-    discover(Discovery(occasion: .ended, process: identity, arenaPath: arenaPath, report: report))
+    discover(
+      Discovery(occasion: .ended, process: identity, arenaPath: arenaPath, arenaFile: arena.file, report: report))
   }
 }
