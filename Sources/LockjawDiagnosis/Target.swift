@@ -23,6 +23,8 @@ package protocol Target: AnyObject {
   func threadName(_ thread: ThreadID) -> String?
   /// Whether the process has this thread; `nil` where nobody can say.
   func isAlive(_ thread: ThreadID) -> Bool?
+  /// Whether memory may name this thread because it is a copy of another process', made by a fork.
+  func mayBeFromBeforeFork(_ thread: ThreadID) -> Bool
   /// What a thread gets of the processors, watched for a moment; `nil` where nobody can say.
   func processorUse(of thread: ThreadID) -> ProcessorUse?
   /// More about what a thread is doing, in sentences: who has the other end of its pipe, what its child is.
@@ -39,6 +41,7 @@ package protocol Target: AnyObject {
 extension Target {
   package var kernelStates: [ThreadID: KernelState] { [:] }
   // What only a process that runs can be asked.
+  package func mayBeFromBeforeFork(_ thread: ThreadID) -> Bool { false }
   package func processorUse(of thread: ThreadID) -> ProcessorUse? { nil }
   package func elaboration(of thread: ThreadID) -> [String] { [] }
   package var isStopped: Bool { false }
@@ -86,6 +89,7 @@ package final class LiveTarget: Target {
   package func kernelState(of thread: ThreadID) -> KernelState { threads.kernelState(of: thread) }
   package func activity(of thread: ThreadID) -> String? { threads.activity(of: thread) }
   package func threadName(_ thread: ThreadID) -> String? { threads.thread(thread)?.name }
+  package func mayBeFromBeforeFork(_ thread: ThreadID) -> Bool { threads.mayBeFromBeforeFork(thread) }
   package func processorUse(of thread: ThreadID) -> ProcessorUse? { threads.processorUse(of: thread) }
   package func elaboration(of thread: ThreadID) -> [String] { threads.elaboration(of: thread) }
   package var isStopped: Bool { process.isStopped }

@@ -45,6 +45,17 @@ package final class ThreadsByOwnNumbers {
     namespace.isForeign ? [] : process.elaboration(of: tid)
   }
 
+  /// Whether the process' memory may name a thread of this number because it was copied from another process by a fork:
+  /// the number was given out before the process' own, or a thread elsewhere has it. A lock that was held over the fork
+  /// is such a word; who has it in the copy nobody says.
+  package func mayBeFromBeforeFork(_ tid: ThreadID) -> Bool {
+    guard process.isForkedCopy else { return false }
+    // Numbers are given out in ascending order, but for the turn at the end.
+    if tid.rawValue < process.ownNumber { return true }
+    guard namespace.isForeign else { return LiveProcess.startTicks(of: tid) != nil }
+    return LiveProcess.inOtherPidNamespaces().contains { $0.ownNumber == tid.rawValue }
+  }
+
   /// Our number for the thread; `nil` where the process has none of that number.
   private func number(of tid: ThreadID) -> ThreadID? {
     guard namespace.isForeign else { return tid }

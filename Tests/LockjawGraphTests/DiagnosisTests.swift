@@ -143,6 +143,39 @@ import Testing
     #expect(scene.diagnosis().verdict == .longHold)
   }
 
+  @Test(
+    "A dead owner that only the word names is a suspicion where a living thread may have the lock under that number")
+  func orphanUnderAnotherNumber() throws {
+    var scene = Self.orphan()
+    scene.threads.removeFirst()
+    scene[2].wait = .mutex(0xa000, for: 11)
+    scene.thread(4)
+    scene[4].heldIsIncomplete = true
+    scene.alive?.insert(ThreadID(4))
+    var finding = try #require(scene.diagnosis().findings.first)
+    #expect(finding.kind == .orphanedLock)
+    #expect(finding.certainty == .suspect)
+    #expect(finding.evidence.contains { $0.contains("the list of thread 4 lacks locks") })
+    scene[4].heldIsIncomplete = false
+    #expect(scene.diagnosis().findings.first?.certainty == .inferred)
+    scene[4].held = [.mutex(0xa000)]
+    finding = try #require(scene.diagnosis().findings.first)
+    #expect(finding.certainty == .suspect)
+    #expect(finding.evidence.contains { $0.contains("thread 4 lists it") })
+  }
+
+  @Test("An orphan whose word may be older than the process is a suspicion; one that the arena lists is not doubted")
+  func orphanFromBeforeFork() throws {
+    var scene = Self.orphan()
+    #expect(scene.diagnosis().doubtingOwners { _ in true }.findings.first?.certainty == .proven)
+    scene.threads.removeFirst()
+    scene[2].wait = .mutex(0xa000, for: 11)
+    #expect(scene.diagnosis().doubtingOwners { $0 != ThreadID(1) }.findings.first?.certainty == .inferred)
+    let finding = try #require(scene.diagnosis().doubtingOwners { $0 == ThreadID(1) }.findings.first)
+    #expect(finding.kind == .orphanedLock)
+    #expect(finding.certainty == .suspect)
+  }
+
   @Test("A robust mutex hands a dead owner's lock on, and is no orphan before the stall")
   func robustOrphan() {
     var scene = Self.orphan()

@@ -74,6 +74,11 @@ package final class SnapshotTarget: Target {
     Dictionary(snapshot.threads.map { ($0.tid, $0.kernelState) }, uniquingKeysWith: { first, _ in first })
   }
   package func activity(of thread: ThreadID) -> String? { snapshot.activity(of: thread) }
+  /// A core does not say whether its process was forked; that the number is older than the process' own is reason enough
+  /// for a doubt.
+  package func mayBeFromBeforeFork(_ thread: ThreadID) -> Bool {
+    threads?.mayBeFromBeforeFork(thread) ?? (thread.rawValue < snapshot.process.identity.pid)
+  }
   package func processorUse(of thread: ThreadID) -> ProcessorUse? { threads?.processorUse(of: thread) }
   package func sharedMappings() -> SharedMappings? { process.map { SharedMappings($0) } }
   package func elaboration(of thread: ThreadID) -> [String] { threads?.elaboration(of: thread) ?? [] }
