@@ -157,6 +157,7 @@ package struct Examination {
       (secondLook.map { look in diagnosis.keeping { look.confirms($0) } } ?? diagnosis)
         .adding(Self.lockFindings(glance, words: words, arena: arena, process, stall: stall))
         .doubting(glance.guesses)
+        .doubtingOwners(where: asked.mayBeFromBeforeFork)
         .keeping { $0.kind != .idle || !Self.someoneRuns(target) }, glance.surroundings)
     wasOvertaken = diagnosis.findings.contains { $0.kind == .orphanedLock && !confirmed.findings.contains($0) }
     // What another process can see, another process may end.

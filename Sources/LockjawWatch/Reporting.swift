@@ -34,7 +34,12 @@ struct Reporting {
 
   private func process(_ condition: String) -> ProcessReport {
     if let snapshot = (target as? SnapshotTarget)?.snapshot { return ProcessReport(snapshot, condition: condition) }
-    if let arena { return ProcessReport(arena, condition: condition) }
+    if let arena {
+      var process = ProcessReport(arena, condition: condition)
+      // Its own number for itself is no use here where it lives in another pid namespace.
+      if let live = target as? LiveTarget { process.pid = live.process.pid }
+      return process
+    }
     return ProcessReport(pid: 0, command: "", executable: "", condition: condition)
   }
 

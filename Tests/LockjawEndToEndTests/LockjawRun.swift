@@ -11,15 +11,16 @@ final class LockjawRun {
   let command: ChildProcess
 
   /// Starts the sample under lockjaw as a test system would: JSON into a file, hangs ended, two seconds of patience.
-  init(_ sample: Sample, onHang: String = "kill") throws {
+  /// - Parameter launcher: a command that starts the sample in its turn.
+  init(_ sample: Sample, onHang: String = "kill", by launcher: [String] = []) throws {
     arenas = try ScratchDirectory(in: "/dev/shm")
     results = try ScratchDirectory()
     reportFile = results.url.appending(path: "report.json")
     command = try ChildProcess(
       [
         Checkout.lockjaw.path, "run", "--format", "json", "--output", reportFile.path, "--on-hang", onHang, "--stall",
-        "2", "--", sample.executable.path,
-      ],
+        "2", "--",
+      ] + launcher + [sample.executable.path],
       environment: ["LOCKJAW_DIR": arenas.url.path, "SWIFT_BACKTRACE": "enable=no"])
   }
 
