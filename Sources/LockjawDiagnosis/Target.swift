@@ -63,6 +63,7 @@ package final class LiveTarget: Target {
   private let threads: ThreadsByOwnNumbers
   private let asksServers: Bool
   private var cached: (modules: [Module], symbols: TargetSymbols?)?
+  private var standstillMilliseconds = 0.0
 
   /// - Parameter asksServers: for debug information, where the user has configured some. A report then waits for them for
   ///   some seconds: for people who have asked for it, not for those that come by themselves.
@@ -71,6 +72,19 @@ package final class LiveTarget: Target {
     threads = ThreadsByOwnNumbers(process)
     self.asksServers = asksServers
     memory = ProcessMemory(process)
+  }
+
+  /// Stops all threads for a moment; `nil` where that must not be, or fails.
+  package func snapshot() -> Snapshot? {
+    let taken = try? Snapshot.takeGently(pid: process.pid)
+    standstillMilliseconds += taken?.pauseMilliseconds ?? 0
+    return taken
+  }
+
+  /// For how long the process stood still in all snapshots since this was asked last.
+  package func takeStandstill() -> Double {
+    defer { standstillMilliseconds = 0 }
+    return standstillMilliseconds
   }
 
   /// Forgets the module list and what was made of it: a library has been loaded since.

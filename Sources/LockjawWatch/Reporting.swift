@@ -27,6 +27,8 @@ struct Reporting {
     }
     report.signature = Signature.of(report)
     report.timing["stacks"] = Instant.now.seconds(since: begin) * 1000
+    // Holders may have been looked for on a stopped process, more than once.
+    if let live = target as? LiveTarget { report.timing["pause"] = live.takeStandstill() }
     if let detectedAfterMilliseconds { report.timing["detect"] = detectedAfterMilliseconds }
     target.symbols().symbolizer.save()
     return report
@@ -53,6 +55,6 @@ struct Reporting {
       finding.kind == .longHold || finding.edges.contains { $0.type.isKernelObject }
     }
     if case .all = stacks { isNeeded = true }
-    return isNeeded ? try? Snapshot.takeGently(pid: live.process.pid) : nil
+    return isNeeded ? live.snapshot() : nil
   }
 }
