@@ -57,18 +57,12 @@ extension EndToEnd {
     func idle() async throws {
       let program = try await start("c/idle")
       let session = try follow(program, stall: "1")
-      func switches() -> [String] {
-        let tasks = "/proc/\(program.pid)/task"
-        return ((try? FileManager.default.contentsOfDirectory(atPath: tasks)) ?? []).sorted().flatMap { task in
-          let status = (try? String(contentsOfFile: "\(tasks)/\(task)/status", encoding: .utf8)) ?? ""
-          return status.split(separator: "\n").filter { $0.contains("ctxt_switches") }.map { "\(task) \($0)" }
-        }
-      }
+      let threads = ProcessThreads(pid: program.pid)
       // The attach's own look, the first look and the stall's come within three seconds; then three are quiet.
       let clock = ContinuousClock()
-      var (last, since) = (switches(), clock.now)
+      var (last, since) = (threads.contextSwitches(), clock.now)
       let isQuiet = try await firstValue(within: .seconds(30)) { () -> Bool? in
-        let now = switches()
+        let now = threads.contextSwitches()
         if now != last { (last, since) = (now, clock.now) }
         return clock.now - since > .seconds(4) ? true : nil
       }

@@ -38,10 +38,36 @@ struct ProcessThreads {
     names.isSubset(of: Set(list().lazy.filter(\.isInFutexWait).map(\.name)))
   }
 
+  /// The processes that any of the threads started.
+  var children: [pid_t] {
+    let tasks = "/proc/\(pid)/task"
+    return ((try? FileManager.default.contentsOfDirectory(atPath: tasks)) ?? []).flatMap { task in
+      read("\(tasks)/\(task)/children")?.split(separator: " ").compactMap { pid_t($0) } ?? []
+    }
+  }
+
+  /// How often each thread has left its processor, by itself and otherwise. A thread that sleeps on and is let alone counts
+  /// nothing; one that was stopped and let go has counted.
+  func contextSwitches() -> [String] {
+    let tasks = "/proc/\(pid)/task"
+    return ((try? FileManager.default.contentsOfDirectory(atPath: tasks)) ?? []).sorted().flatMap { task in
+      (read("\(tasks)/\(task)/status") ?? "").split(separator: "\n").filter { $0.contains("ctxt_switches") }
+        .map { "\(task) \($0)" }
+    }
+  }
+
+  /// How long the threads that are there were ready to run and had no processor (proc(5), schedstat).
+  func timeWithoutProcessor() -> Duration {
+    let tasks = "/proc/\(pid)/task"
+    let waits = ((try? FileManager.default.contentsOfDirectory(atPath: tasks)) ?? []).map { task in
+      read("\(tasks)/\(task)/schedstat")?.split(separator: " ").dropFirst().first.flatMap { Int64($0) } ?? 0
+    }
+    return .nanoseconds(waits.reduce(0, +))
+  }
+
   /// The threads of the process and of its children.
   func listWithChildren() -> [Entry] {
-    let children = read("/proc/\(pid)/task/\(pid)/children")?.split(separator: " ").compactMap { pid_t($0) } ?? []
-    return ([pid] + children).flatMap { ProcessThreads(pid: $0, isOneOfSeveral: true).list() }
+    ([pid] + children).flatMap { ProcessThreads(pid: $0, isOneOfSeveral: true).list() }
   }
 
   /// Whether every thread sleeps in some system call.
