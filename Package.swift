@@ -88,7 +88,9 @@ let package = Package(
       dependencies: ["LockjawDiagnosis", "LockjawInspect", "LockjawSymbols", "LockjawTestPrograms"]),
     .testTarget(
       name: "LockjawWatchTests",
-      dependencies: ["LockjawWatch", "LockjawModel", "LockjawInspect", "LockjawReport", "LockjawTestPrograms"]),
+      dependencies: [
+        "LockjawWatch", "LockjawModel", "LockjawArena", "LockjawInspect", "LockjawReport", "LockjawTestPrograms",
+      ]),
     .testTarget(
       name: "LockjawEmulatorTests",
       dependencies: [
