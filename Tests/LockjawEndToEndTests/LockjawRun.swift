@@ -31,7 +31,7 @@ final class LockjawRun {
   }
 
   /// The program that lockjaw started, once it is there.
-  var program: pid_t? { ProcessThreads(pid: command.pid).children.first }
+  var program: pid_t? { ProcessThreads.children(of: command.pid).first }
 
   /// Waits for a report with a finding of one of these kinds.
   func report(of kinds: Set<String>, within limit: Duration) async throws -> ReportDocument? {

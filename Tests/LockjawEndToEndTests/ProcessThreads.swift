@@ -38,14 +38,6 @@ struct ProcessThreads {
     names.isSubset(of: Set(list().lazy.filter(\.isInFutexWait).map(\.name)))
   }
 
-  /// The processes that any of the threads started.
-  var children: [pid_t] {
-    let tasks = "/proc/\(pid)/task"
-    return ((try? FileManager.default.contentsOfDirectory(atPath: tasks)) ?? []).flatMap { task in
-      read("\(tasks)/\(task)/children")?.split(separator: " ").compactMap { pid_t($0) } ?? []
-    }
-  }
-
   /// How often each thread has left its processor, by itself and otherwise. A thread that sleeps on and is let alone counts
   /// nothing; one that was stopped and let go has counted.
   func contextSwitches() -> [String] {
@@ -65,9 +57,21 @@ struct ProcessThreads {
     return .nanoseconds(waits.reduce(0, +))
   }
 
+  /// The children of a process' first thread, in the order of their birth.
+  static func children(of pid: pid_t) -> [pid_t] {
+    let text = try? String(contentsOfFile: "/proc/\(pid)/task/\(pid)/children", encoding: .utf8)
+    return text?.split(separator: " ").compactMap { pid_t($0) } ?? []
+  }
+
+  /// Whether a signal has stopped the process' first thread.
+  static func isStopped(_ pid: pid_t) -> Bool {
+    let text = try? String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)
+    return text?.contains("State:\tT (stopped)") ?? false
+  }
+
   /// The threads of the process and of its children.
   func listWithChildren() -> [Entry] {
-    ([pid] + children).flatMap { ProcessThreads(pid: $0, isOneOfSeveral: true).list() }
+    ([pid] + Self.children(of: pid)).flatMap { ProcessThreads(pid: $0, isOneOfSeveral: true).list() }
   }
 
   /// Whether every thread sleeps in some system call.
@@ -81,9 +85,7 @@ struct ProcessThreads {
   static func stuckChild(of parent: ChildProcess, _ names: Set<String>) async throws -> pid_t? {
     let child = try await firstValue(within: .seconds(10)) { () -> pid_t? in
       if parent.poll() != nil { return -1 }
-      let children = try? String(
-        contentsOfFile: "/proc/\(parent.pid)/task/\(parent.pid)/children", encoding: .utf8)
-      guard let pid = children?.split(separator: " ").first.flatMap({ pid_t($0) }) else { return nil }
+      guard let pid = children(of: parent.pid).first else { return nil }
       return ProcessThreads(pid: pid).areAllInFutexWait(names) ? pid : nil
     }
     return child.flatMap { $0 > 0 ? $0 : nil }
