@@ -8,6 +8,11 @@ import LockjawModel
 /// word before the unlock and asks for the thread after its end. What is read *after* the kernel has said that the
 /// thread is gone is final: a dead thread unlocks nothing and edits no slot.
 ///
+/// Nor is a lock orphaned in a process that is being ended: its threads go one after the other, and each of them looks, to
+/// those that are still there, like an owner that went with its lock. Before the first of them is gone, the kernel has
+/// woken all others to die (signal(7); `zap_other_threads` in its source). So a waiter that is asleep after the owner is
+/// gone is what tells the one from the other.
+///
 /// And threads that hand work to and fro all look asleep to whoever asks one after the other. That nobody is left to end
 /// a wait is true only where all are asleep when they are asked once more, and every wait is the same after that: a
 /// thread that was woken after its first answer shows as running, or has run and begun another wait.
@@ -40,6 +45,17 @@ struct SecondLook {
     let waiters = Set(finding.edges.map(\.waiter))
     return objects.allSatisfy { wordStands($0, owner) && entryStands($0, owner) }
       && first.contains { waiters.contains($0.tid) && waitStands($0) }
+      && !Self.areBeingEnded(waiters.map(target.kernelState))
+  }
+
+  /// Whether nobody of these sleeps on.
+  static func areBeingEnded(_ waiters: [KernelState]) -> Bool {
+    waiters.allSatisfy { state in
+      switch state {
+      case .running, .gone: true
+      case .futexWait, .systemCall, .unknown: false
+      }
+    }
   }
 
   private func wordStands(_ object: Address, _ owner: ThreadID) -> Bool {

@@ -25,11 +25,6 @@ extension EndToEnd {
       } ?? true
     }
 
-    /// Samples of which the library alone knows less than the frames tell: the verdict that is owed here.
-    private static let moreIsOwed = [
-      "rust/pl_iflet": "self-deadlock", "rust/std_iflet": "self-deadlock", "rust/std_abba": "deadlock",
-    ]
-
     @Test(
       "A hang of a program that was never preloaded is named by attach, and by analyze of a minicore, as the source states it",
       arguments: visible)
@@ -76,7 +71,7 @@ extension EndToEnd {
       }
       let result = try await report(["analyze", core])
       let report = try #require(result.report, "\(result.text)")
-      let owed = Self.lessIsKnown[sample.source.key]?.verdict ?? Self.moreIsOwed[sample.source.key]
+      let owed = Self.lessIsKnown[sample.source.key]?.verdict
       let verdicts = owed.map { [$0] } ?? truth.verdicts
       #expect(verdicts.contains(report.verdict), "\(sample.testDescription): \(report.findings.map(\.summary))")
       let finding = report.findings.first { verdicts.contains($0.kind) }
@@ -164,7 +159,6 @@ extension EndToEnd {
         return
       }
       var truth = stated
-      if let owed = Self.moreIsOwed[sample.source.key] { truth.verdicts = [owed] }
       // A thread's name goes with the thread.
       if truth.verdicts == ["orphaned-lock"] {
         for index in truth.holds.indices { truth.holds[index].thread = "" }

@@ -38,6 +38,25 @@ struct ProcessThreads {
     names.isSubset(of: Set(list().lazy.filter(\.isInFutexWait).map(\.name)))
   }
 
+  /// How often each thread has left its processor, by itself and otherwise. A thread that sleeps on and is let alone counts
+  /// nothing; one that was stopped and let go has counted.
+  func contextSwitches() -> [String] {
+    let tasks = "/proc/\(pid)/task"
+    return ((try? FileManager.default.contentsOfDirectory(atPath: tasks)) ?? []).sorted().flatMap { task in
+      (read("\(tasks)/\(task)/status") ?? "").split(separator: "\n").filter { $0.contains("ctxt_switches") }
+        .map { "\(task) \($0)" }
+    }
+  }
+
+  /// How long the threads that are there were ready to run and had no processor (proc(5), schedstat).
+  func timeWithoutProcessor() -> Duration {
+    let tasks = "/proc/\(pid)/task"
+    let waits = ((try? FileManager.default.contentsOfDirectory(atPath: tasks)) ?? []).map { task in
+      read("\(tasks)/\(task)/schedstat")?.split(separator: " ").dropFirst().first.flatMap { Int64($0) } ?? 0
+    }
+    return .nanoseconds(waits.reduce(0, +))
+  }
+
   /// The children of a process' first thread, in the order of their birth.
   static func children(of pid: pid_t) -> [pid_t] {
     let text = try? String(contentsOfFile: "/proc/\(pid)/task/\(pid)/children", encoding: .utf8)

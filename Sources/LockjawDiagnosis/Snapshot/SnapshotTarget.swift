@@ -21,9 +21,10 @@ package final class SnapshotTarget: Target {
   ///   - memory: all that can be read besides the snapshot's own copies: the live process, or the core.
   ///   - files: opens the modules; looked up below the process' root, or on this machine for a core.
   ///   - asksServers: see `LiveTarget`.
+  ///   - hasArena: whether an arena dates the waits, to the nanosecond.
   package init(
     _ snapshot: Snapshot, memory: any MemoryReader, files: ModuleFiles, condition: String, diagnostics: [String] = [],
-    process: LiveProcess? = nil, asksServers: Bool = false
+    process: LiveProcess? = nil, asksServers: Bool = false, hasArena: Bool = false
   ) {
     self.process = process
     threads = process.map { ThreadsByOwnNumbers($0) }
@@ -35,7 +36,7 @@ package final class SnapshotTarget: Target {
     ])
     self.condition = condition
     let isDated = snapshot.threads.contains { $0.sleptNanoseconds != nil }
-    self.diagnostics = diagnostics + [isDated ? Self.lowerBounds : Self.undated]
+    self.diagnostics = diagnostics + (hasArena ? [] : [isDated ? Self.lowerBounds : Self.undated])
     made = TargetSymbols(
       unwinder: StackUnwinder(modules: snapshot.modules, files: files),
       symbolizer: Symbolizer(
@@ -60,11 +61,11 @@ package final class SnapshotTarget: Target {
       asksServers: asksServers)
   }
 
-  package convenience init(core: CoreFile, asksServers: Bool = false) {
+  package convenience init(core: CoreFile, asksServers: Bool = false, hasArena: Bool = false) {
     let files = ModuleFiles(root: .host)
     self.init(
       core.snapshot(files: files), memory: core.memory, files: files, condition: "gone", diagnostics: core.diagnostics,
-      asksServers: asksServers)
+      asksServers: asksServers, hasArena: hasArena)
   }
 
   package var modules: [Module] { snapshot.modules }

@@ -9,15 +9,14 @@ enum WaitPrograms {
   }
 
   static let directory = Result { try TemporaryDirectory() }
-  /// An older or newer rustc than the one in PATH, to test another version's layouts: a path.
-  static let otherRustc = getenv("LOCKJAW_OTHER_RUSTC").map { String(cString: $0) }
 
-  static func rust(_ build: Build, compiler: String = "rustc") throws -> String {
+  /// - Parameter compiler: another one than PATH's.
+  static func rust(_ build: Build, compiler: String? = nil) throws -> String {
     let path = try directory.get().path
-    let name = "\(path)/std-\(build.rawValue)-\(compiler.split(separator: "/").last ?? "rustc")"
+    let name = "\(path)/std-\(build.rawValue)" + (compiler == nil ? "" : "-other")
     try Program.write(rustStdSource, to: "\(name).rs")
     let flags = build == .debug ? ["-g"] : ["-O"]
-    try Command.succeed([compiler, "--edition", "2021", "--crate-name", "waits", "-o", name, "\(name).rs"] + flags)
+    try Command.succeed([compiler ?? "rustc", "--edition", "2021", "--crate-name", "waits", "-o", name, "\(name).rs"] + flags)
     if build == .stripped { try Command.succeed(["strip", name]) }
     return name
   }
