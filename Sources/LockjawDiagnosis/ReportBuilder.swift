@@ -149,6 +149,7 @@ package struct ReportBuilder {
       releasedAt: found(raw).flatMap {
         stackReader.frame(at: $0.releasedAt, isReturnAddress: $0.releasedAtIsReturnAddress)
       },
+      guardType: found(raw).flatMap { stackReader.droppedType(along: $0.releasePath) },
       guardVariable: guardVariable(raw), heldMode: raw.holderMode,
       waitingForSeconds: raw.since.isKnown ? examination.now.seconds(since: raw.since) : .nan)
   }

@@ -71,6 +71,12 @@ extension Truth {
             target: .lock(lock), thread: thread, mode: statement.options["mode"],
             behind: statement.options["behind"], line: line))
       }
+    case "releases":
+      try statement.require(keys: ["thread", "guard"], line: line)
+      let type = try statement.value("guard", line: line)
+      for (lock, thread) in try statement.objects(for: threads, line: line) {
+        releases.append(Release(lock: lock, thread: thread, guardType: type, line: line))
+      }
     case "joins", "awaits":
       try statement.require(keys: ["thread"], line: line)
       for (joined, thread) in try statement.objects(for: threads, line: line) {
@@ -83,13 +89,16 @@ extension Truth {
       try statement.require(keys: ["thread"], line: line)
       refusals += threads.map { Place(thread: $0, line: line) }
     default:
-      let known = "holds, waits, joins, awaits, bystander and refused"
+      let known = "holds, waits, releases, joins, awaits, bystander and refused"
       throw TruthError(line: line, reason: "unknown statement \(statement.verb ?? ""); known are \(known)")
     }
   }
 
   /// The header's numbers say again what the lines say, so that a line that is lost in an edit is noticed.
   private func checkCounts(line: Int) throws(TruthError) {
+    for release in releases where !holds.contains(where: { $0.lock == release.lock && $0.thread == release.thread }) {
+      throw TruthError(line: release.line, reason: "\(release.thread) does not hold \(release.lock)")
+    }
     let waiters = Set(waits.map(\.thread)).count
     if let threadCount, threadCount != waiters {
       throw TruthError(line: line, reason: "threads=\(threadCount), but \(waiters) threads wait")
