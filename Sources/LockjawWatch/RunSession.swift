@@ -105,10 +105,16 @@ package final class RunSession {
       _ = try LiveProcess(pid: commandPID)
       return nil
     } catch {
-      if case .zombie = error { return 10 }
-      // It lives, and hides (`hidepid`): its end comes by a signal; this is in case it does not.
-      return 500
+      return Self.restMilliseconds(after: error)
     }
+  }
+
+  /// How long to sleep where the command cannot be looked at.
+  static func restMilliseconds(after error: InspectError) -> Int32 {
+    // The snapshot that keeps it is over in milliseconds.
+    if case .zombie = error { return 10 }
+    // It lives, and hides (`hidepid`): its end comes by a signal; this is in case it does not.
+    return 500
   }
 
   /// How the command has ended, if it has. With a command that stops, lockjaw stops, and comes back from here later.
