@@ -33,7 +33,8 @@ static bool lj_tsc_is_constant(void) {
 
 // Two threads may decide at once: they come to the same answer.
 LJ_COLD static void lj_tick_decide(void) {
-  uint32_t source = lj_tsc_is_constant() ? LJ_TICKS_TSC : LJ_TICKS_MONOTONIC;
+  bool is_trusted = !lj_process.settings.clock_is_monotonic && lj_tsc_is_constant();
+  uint32_t source = is_trusted ? LJ_TICKS_TSC : LJ_TICKS_MONOTONIC;
   if (lj_process.header) lj_store_release32(&lj_process.header->tick_source, source);
   __atomic_store_n(&lj_tick_source, lj_quiet ? TICKS_QUIET : source, __ATOMIC_RELAXED);
 }
