@@ -15,6 +15,7 @@
 #include "local.h"
 #include "operations.h"
 #include "process.h"
+#include "signals.h"
 
 enum { PROBES = 8, ANY_TABLE = LJ_SITE_TABLES - 1 };
 
@@ -28,10 +29,7 @@ LJ_INLINE lj_site_count *lj_table(const lj_history *history, unsigned number) {
   return (lj_site_count *)history->tables_address[number];
 }
 
-LJ_COLD static bool lj_table_make(lj_slot *slot, unsigned number) {
-  lj_history *history = &slot->history;
-  if ((history->refused & 2u << number) || (lj_thread.flags & LJ_THREAD_GROWS)) return false;
-  lj_thread.flags |= LJ_THREAD_GROWS;
+static void *lj_table_claim(lj_history *history, unsigned number) {
   uint64_t offset;
   void *table = lj_history_claim((uint64_t)lj_table_rows[number] * sizeof(lj_site_count), &offset);
   if (table) {
@@ -42,8 +40,17 @@ LJ_COLD static bool lj_table_make(lj_slot *slot, unsigned number) {
   } else {
     history->refused |= 2u << number;
   }
-  lj_thread.flags &= (uint16_t)~LJ_THREAD_GROWS;
-  return table != NULL;
+  return table;
+}
+
+LJ_COLD static bool lj_table_make(lj_slot *slot, unsigned number) {
+  lj_history *history = &slot->history;
+  if (history->refused & 2u << number) return false;
+  lj_signals signals = lj_signals_block();
+  // A handler may have come just before, and made it.
+  bool has_table = history->tables_capacity[number] || lj_table_claim(history, number);
+  lj_signals_restore(signals);
+  return has_table;
 }
 
 // NULL: somebody, a handler on this thread, has just taken the place.
