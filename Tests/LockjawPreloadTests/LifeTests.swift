@@ -1,4 +1,5 @@
 import CLockjawABI
+import Glibc
 import Testing
 
 /// Fields of an arena file's header, read as a reader would: bytes of a file.
