@@ -149,7 +149,9 @@ struct StackReader {
   ///   release is; functions outside of that one are not at their end.
   func droppedType(along path: [CodePlace]) -> String? {
     guard let own = path.last else { return nil }
-    let inner = path.dropLast().flatMap { symbols.symbolizer.frames(at: $0.address, isReturnAddress: $0.isReturnAddress) }
+    let inner = path.dropLast().flatMap {
+      symbols.symbolizer.frames(at: $0.address, isReturnAddress: $0.isReturnAddress)
+    }
     let outer = symbols.symbolizer.frames(at: own.address, isReturnAddress: own.isReturnAddress)
     return DroppedType.innermost(in: inner + outer.prefix { $0.isPlumbing })
   }
