@@ -47,6 +47,7 @@ static bool lj_release_for_ended(lj_slot *slot, uint64_t object) {
 
 lj_foreign_note lj_foreign_announce(uint64_t object, uint32_t owner_tid, uint8_t mode) {
   lj_foreign_note none = {0};
+  if (!lj_process.header) return none; // a child without an arena goes on with an operation of its parent (chunks.c)
   __atomic_fetch_add(&lj_process.header->foreign_releases, 1, __ATOMIC_RELAXED);
   lj_slot *slot = owner_tid ? lj_slot_of_thread(owner_tid) : lj_holder_of(object, mode);
   if (!slot) {
@@ -59,7 +60,8 @@ lj_foreign_note lj_foreign_announce(uint64_t object, uint32_t owner_tid, uint8_t
     uint64_t empty = 0;
     if (!__atomic_compare_exchange_n(&entry->object, &empty, object, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
       continue;
-    entry->by_tid = lj_thread.slot->tid;
+    // A thread in its last destructors has given its slot back; 0 where it cannot be told without a system call.
+    entry->by_tid = lj_thread.slot ? lj_thread.slot->tid : lj_tid_of(lj_self_pthread());
     // Release: pairs with the acquire in lj_foreign_reconcile, which takes an entry only once it has a count.
     lj_store_release32(&entry->count, 1);
     __atomic_fetch_add(&slot->foreign_pending, 1, __ATOMIC_RELEASE);

@@ -15,6 +15,16 @@ package struct FoundOwner: Hashable, Sendable {
   /// Where the holder's guard would end, in that frame's own code.
   package var releasedAt: Address
   package var releasedAtIsReturnAddress: Bool
+  /// What lies between that place and the lock, innermost first: the instruction that releases it, and where the calls on
+  /// the way return to.
+  package var releasePath: [CodePlace] = []
+}
+
+/// An address in code, as symbols are asked for it.
+package struct CodePlace: Hashable, Sendable {
+  package var address: Address
+  /// It lies behind the call that is meant.
+  package var isReturnAddress: Bool
 }
 
 /// What the search found about one lock.
@@ -136,7 +146,9 @@ struct HolderLadder {
         return FoundOwner(
           thread: hold.tid, mode: hold.mode, evidence: HolderEvidence(rawValue: hold.rung.rawValue) ?? .none,
           heldIn: stack[hold.frame].pc, releasedAt: hold.scopeEndsAt,
-          releasedAtIsReturnAddress: hold.scopeEndIsReturnAddress)
+          releasedAtIsReturnAddress: hold.scopeEndIsReturnAddress,
+          releasePath: [CodePlace(address: hold.releasedAt, isReturnAddress: hold.releasedAtIsReturnAddress)]
+            + hold.releaseCallers.map { CodePlace(address: $0, isReturnAddress: true) })
       }
       let account = HolderAccount(
         claims: owners.map { HolderClaim(thread: $0.thread, mode: $0.mode, evidence: $0.evidence) },

@@ -101,7 +101,7 @@ struct FollowerPass {
     var isRenewal = true
     var replacing: [RawFinding] = []
     for finding in examination.diagnosis.findings where finding.kind.isReportable {
-      let key = key(finding, glance)
+      let key = key(finding, whole)
       let seen = firstSeen[key] ?? glance.now
       firstSeen[key] = seen
       let known = reported[key]
@@ -171,8 +171,8 @@ struct FollowerPass {
     for thread in glance.threads where members.contains(thread.tid) {
       guard let wait = thread.wait else { continue }
       // A timed wait begins anew every time: its thread, not its number, is what stays.
-      waits.insert(
-        Examination.WaitKey(slot: thread.slot, sequence: Self.begins(finding.kind) ? 0 : wait.sequence))
+      let beginsAnew = wait.isRenewed || Self.begins(finding.kind)
+      waits.insert(Examination.WaitKey(slot: thread.slot, sequence: beginsAnew ? 0 : wait.sequence))
     }
     return Key(kind: finding.kind, waits: waits)
   }
@@ -190,7 +190,7 @@ struct FollowerPass {
   private mutating func prune(_ glance: Examination.Glance) {
     guard firstSeen.count + reported.count > 256 else { return }
     let waits = Set(glance.waits)
-    func lasts(_ key: Key) -> Bool { Self.begins(key.kind) || key.waits.isSubset(of: waits) }
+    func lasts(_ key: Key) -> Bool { key.waits.allSatisfy { $0.sequence == 0 || waits.contains($0) } }
     firstSeen = firstSeen.filter { lasts($0.key) }
     reported = reported.filter { lasts($0.key) }
   }

@@ -35,8 +35,16 @@ struct Reporting {
   }
 
   private func process(_ condition: String) -> ProcessReport {
-    if let snapshot = (target as? SnapshotTarget)?.snapshot { return ProcessReport(snapshot, condition: condition) }
-    if let arena { return ProcessReport(arena, condition: condition) }
+    var recorded = arena.map { ProcessReport($0, condition: condition) }
+    if let snapshot = (target as? SnapshotTarget)?.snapshot {
+      var process = ProcessReport(snapshot, condition: condition)
+      // The kernel counts the start in hundredths of a second; live or from a core, it is to be the same second.
+      if let recorded { process.started = recorded.started }
+      return process
+    }
+    // Its own number for itself is no use here where it lives in another pid namespace.
+    if let live = target as? LiveTarget { recorded?.pid = live.process.pid }
+    if let recorded { return recorded }
     return ProcessReport(pid: 0, command: "", executable: "", condition: condition)
   }
 

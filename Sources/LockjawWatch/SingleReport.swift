@@ -101,7 +101,7 @@ package struct SingleReport {
 
   /// A core, with the arena that its process had, if any.
   package func of(_ core: CoreFile, arena: ArenaReader?) -> Report {
-    let target = SnapshotTarget(core: core, asksServers: asksServers)
+    let target = SnapshotTarget(core: core, asksServers: asksServers, hasArena: arena != nil)
     let glance =
       arena.map { arena in
         // Inlined locks are told as in a live process: here their words and frames are left.

@@ -108,7 +108,8 @@ struct SnapshotFollower {
     guard isFresh else { return [] }
     return [
       Discovery(
-        occasion: .finding(isRenewal: isRenewal), process: process.identity, arenaPath: "", report: report)
+        occasion: .finding(isRenewal: isRenewal), process: process.identity, arenaPath: "", arenaFile: nil,
+        report: report)
     ]
   }
 
