@@ -76,6 +76,7 @@ package final class RunSession {
     var patrol = Patrol(command: commandPID, stall: options.settings.stall)
     while true {
       let ended = wait(relay, watch, atMost: millisecondsUntilNextLook ?? patrol.millisecondsToGo())
+      if patrol.isDue { told.forgetOver() }
       for discovery in patrol.discoveries() { Self.publish(discovery, outlet) }
       for entry in watch.newArenas() { follow(entry) }
       for identity in ended { finish(identity, condition: "gone") }
