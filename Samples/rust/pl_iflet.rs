@@ -17,7 +17,7 @@ fn apply_record(registry: &Registry, name: &str, port: u16) {
     } else {
         registry.write().insert(name.to_string(), port); // lockjaw: waits registry thread=gossip mode=write
     }
-}
+} // lockjaw: releases registry thread=gossip guard=RwLockReadGuard
 
 fn main() {
     guard::begin();

@@ -16,7 +16,7 @@ fn forward(from: &Queue, to: &Queue, both_hold_one: &Barrier) {
     both_hold_one.wait();
     let mut target = to.lock().unwrap(); // lockjaw: waits outbox,inbox thread=deliver,bounce
     target.extend(source.drain(..));
-}
+} // lockjaw: releases inbox,outbox thread=deliver,bounce guard=MutexGuard
 
 fn start_route(name: &str, from: &Queue, to: &Queue, both_hold_one: &Arc<Barrier>) -> JoinHandle<()> {
     let (from, to, both_hold_one) = (from.clone(), to.clone(), both_hold_one.clone());

@@ -1,5 +1,6 @@
 import LockjawArena
 import LockjawGraph
+import LockjawInspect
 import LockjawModel
 
 /// Whether a finding still holds when its witnesses are asked again, in the order in which it must have happened.
@@ -59,9 +60,14 @@ struct SecondLook {
   }
 
   private func wordStands(_ object: Address, _ owner: ThreadID) -> Bool {
-    guard let before = words[object] else { return true }
-    guard let now = LibraryWord.decodeRecorded(before.type, at: object, memory: target.memory) else { return false }
-    guard now.isTaken else { return false }
+    words[object].map { Self.stands($0, memory: target.memory) } ?? true
+  }
+
+  /// Whether a lock is still taken, by the same owner. It is decoded as what it was: of another library's word glibc's
+  /// layout makes anything.
+  static func stands(_ before: LockWord, memory: any MemoryReader) -> Bool {
+    let now = LibraryWord.decode(before.library, before.type, at: before.address, memory: memory, isSleptOn: true)
+    guard let now, now.isTaken else { return false }
     // Of several readers the word cannot tell who is left: that is for the arena's entry to say.
     if let readers = now.readerCount, readers > 0 { return true }
     return now.owner == before.owner

@@ -39,7 +39,7 @@ package struct SingleReport {
 
   private func look(_ arena: ArenaReader, _ target: LiveTarget) -> Examination {
     let glance = Examination.glance(arena).interpreting(target, arena: arena, olderThan: 0)
-      .findingHolders(target, arena: arena) { try? Snapshot.takeGently(pid: target.process.pid) }
+      .findingHolders(target, arena: arena) { target.snapshot() }
       .lookingAround(target.process, target: target, arena: arena)
     return Examination(glance, arena: arena, target: target, stall: stall)
   }

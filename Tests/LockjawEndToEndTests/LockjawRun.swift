@@ -12,14 +12,16 @@ final class LockjawRun {
 
   /// Starts the sample under lockjaw as a test system would: JSON into a file, hangs ended, two seconds of patience.
   ///
-  /// - Parameter stall: seconds; `nil` leaves the option out, as most users do.
-  init(_ sample: Sample, onHang: String = "kill", stall: String? = "2") throws {
+  /// - Parameters:
+  ///   - stall: seconds; `nil` leaves the option out, as most users do.
+  ///   - launcher: a command that starts the sample in its turn.
+  init(_ sample: Sample, onHang: String = "kill", stall: String? = "2", by launcher: [String] = []) throws {
     arenas = try ScratchDirectory(in: "/dev/shm")
     results = try ScratchDirectory()
     reportFile = results.url.appending(path: "report.json")
     command = try ChildProcess(
       [Checkout.lockjaw.path, "run", "--format", "json", "--output", reportFile.path, "--on-hang", onHang]
-        + (stall.map { ["--stall", $0] } ?? []) + ["--", sample.executable.path],
+        + (stall.map { ["--stall", $0] } ?? []) + ["--"] + launcher + [sample.executable.path],
       environment: ["LOCKJAW_DIR": arenas.url.path, "SWIFT_BACKTRACE": "enable=no"])
   }
 

@@ -29,6 +29,7 @@ struct ReportDocument: Decodable {
     var heldSinceAt: Frame?
     var heldIn: Frame?
     var releasedAt: Frame?
+    var guardType: String?
     var `guard`: Guard?
     /// `nil`: a core that dates nothing.
     var waitingForSeconds: Double?

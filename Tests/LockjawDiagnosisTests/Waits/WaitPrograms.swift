@@ -59,6 +59,12 @@ enum WaitPrograms {
     return path
   }
 
+  /// Where Tools/install-packages unpacks them.
+  static let libcxxHeaders =
+    "/usr/local/lib/lockjaw-headers/libc++-14-dev/usr/lib/llvm-14/include/c++/v1"
+  static let hasLibcxx =
+    has("clang++") && exists(libcxxHeaders) && exists("/usr/lib/x86_64-linux-gnu/libc++.so.1")
+
   /// Whether a tool or file a test needs is there; where it is not, the test is skipped with the reason it states.
   static func has(_ command: String) -> Bool { (try? Command.run(["which", command]).status == 0) ?? false }
   static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
