@@ -140,11 +140,11 @@ struct OtherLibraryReportTests {
         let lock = try #require(report.locks.first { $0.id == edge.lock })
         #expect(lock.library == "musl" && lock.name?.hasPrefix("accounts[") == true, "\(lock)")
       }
+      // The two of the cycle; the one that joins them where it has been asleep for long enough to be shown.
       #expect(
-        report.diagnostics.contains {
-          $0.contains("has no unwind information where 3 threads sleep: which function of")
-        },
-        "\(report.diagnostics)")
+        report.diagnostics.contains { sentence in
+          [2, 3].contains { sentence.contains("has no unwind information where \($0) threads sleep: which function of") }
+        }, "\(report.diagnostics)")
       let text = TextReport.render(report)
       #expect(!text.contains("run the same code"), "one line of the C library is not the program's: \(text)")
     }
