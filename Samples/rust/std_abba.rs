@@ -1,9 +1,8 @@
 // A message router with two queues behind `std::sync::Mutex`. Forwarding locks the queue it takes from, then the one it
 // puts into; two routes in opposite directions deadlock. Rust takes an uncontended lock in line, so that a preloaded
-// library sees the waits and not the holds; that every thread waits, the main thread in a join, is what tells the hang
-// from an idle pool.
+// library sees the waits and not the holds: who holds is told by what the waiters' own frames would release.
 //
-// lockjaw: verdict=hang-unknown|deadlock threads=2 edition=2021
+// lockjaw: verdict=deadlock certainty=inferred threads=2 edition=2021
 mod guard;
 
 use std::collections::VecDeque;

@@ -118,9 +118,12 @@ struct HolderLadder {
     let tids = Set(states.keys).union(snapshot?.threads.map(\.tid) ?? []).sorted()
     var searched: [SearchedThread] = []
     var unsearched: [ThreadID] = []
+    let search = HolderSearch(modules: target.modules, files: symbols.files, memory: memory)
     for tid in tids {
       if let thread = searchedThread(tid, states[tid], snapshot, memory) {
         searched.append(thread)
+        // Its outer frames are asked all the same.
+        if snapshot?.thread(tid)?.kernelState == .running, search.isBetweenCalls(thread) { unsearched.append(tid) }
       } else {
         unsearched.append(tid)
       }
@@ -128,7 +131,6 @@ struct HolderLadder {
     // Threads that nobody looked at may hold it as well.
     if snapshot == nil, let all = target.threadIDs { unsearched += all.subtracting(tids).sorted() }
 
-    let search = HolderSearch(modules: target.modules, files: symbols.files, memory: memory)
     let questions = locks.compactMap { word in
       LockSemantics.Kind(word).map { kind in
         SearchedLock(

@@ -33,7 +33,10 @@ extension Truth {
 
   private init(header: Statement, line: Int) throws(TruthError) {
     try header.require(
-      keys: ["verdict", "grows-from", "certainty", "threads", "bystanders", "ends", "frames", "edition", "processes"],
+      keys: [
+        "verdict", "grows-from", "certainty", "threads", "bystanders", "ends", "frames", "edition", "processes",
+        "sleeps",
+      ],
       line: line)
     let verdict = try header.value("verdict", line: line)
     verdicts = verdict == "any" ? [] : Set(verdict.split(separator: "|").map(String.init))
@@ -47,6 +50,11 @@ extension Truth {
     case "exit": ending = .exit
     case "SIGILL": ending = .signal(4)
     case let other?: throw TruthError(line: line, reason: "ends=\(other): known are exit and SIGILL")
+    }
+    switch header.options["sleeps"] {
+    case nil: sleepsAreRenewed = false
+    case "renewed": sleepsAreRenewed = true
+    case let other?: throw TruthError(line: line, reason: "sleeps=\(other): known is renewed")
     }
     switch header.options["frames"] {
     case nil: hasNativeLines = true
@@ -106,8 +114,8 @@ extension Truth {
     if let bystanderCount, bystanderCount != bystanders.count {
       throw TruthError(line: line, reason: "bystanders=\(bystanderCount), but \(bystanders.count) are marked")
     }
-    // That nobody holds it is what a phantom lock is, and a lost wake-up.
-    let mayLackHolders = !verdicts.isDisjoint(with: ["phantom-lock", "lost-wakeup"])
+    // That nobody holds it is what a phantom lock is, and a lost wake-up; and nobody holds an event.
+    let mayLackHolders = !verdicts.isDisjoint(with: ["phantom-lock", "lost-wakeup", "hang-unknown"])
     for wait in waits where !mayLackHolders && holders(for: wait).isEmpty {
       throw TruthError(line: wait.line, reason: "nobody holds what \(wait.thread) waits for")
     }

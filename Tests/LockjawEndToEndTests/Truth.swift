@@ -57,6 +57,8 @@ struct Truth: Equatable, Sendable {
   var ending = Ending.never
   /// The statements' lines are in the native stack. False for interpreted programs.
   var hasNativeLines = true
+  /// The library sleeps with a limit of its own, and again when that runs out.
+  var sleepsAreRenewed = false
   var holds: [Hold] = []
   var waits: [Wait] = []
   var releases: [Release] = []
