@@ -13,6 +13,7 @@ struct StackReader {
   let target: any Target
   let snapshot: Snapshot?
   private let symbols: TargetSymbols
+  private let cut = CutStacks()
 
   init(arena: ArenaReader?, target: any Target, snapshot: Snapshot?) {
     self.arena = arena
@@ -115,8 +116,9 @@ struct StackReader {
   func stack(of tid: ThreadID) -> [Frame] {
     guard let snapshot, let thread = snapshot.thread(tid), let registers = thread.registers
     else { return [] }
-    return symbols.symbolizer.frames(
-      of: symbols.unwinder.unwind(registers, memory: LayeredMemory([snapshot.memory, target.memory])))
+    let unwinding = symbols.unwinder.unwind(registers, memory: LayeredMemory([snapshot.memory, target.memory]))
+    cut.note(unwinding, in: snapshot.modules)
+    return symbols.symbolizer.frames(of: unwinding)
   }
 
   /// A call site and what the arena has above it.
@@ -165,5 +167,5 @@ struct StackReader {
 
   /// How far symbols went, for everything that was asked until now.
   var coverage: [ModuleCoverage] { symbols.symbolizer.coverage }
-  var diagnostics: [String] { symbols.symbolizer.diagnostics }
+  var diagnostics: [String] { symbols.symbolizer.diagnostics + cut.sentences }
 }

@@ -59,8 +59,9 @@ struct Advice {
       (edges[(position + edges.count - 1) % edges.count], edges[position])
     }
     let places = Set(orders.map { [$0.held.heldSinceAt, $0.wait.waitsAt] })
-    // Dining philosophers: no line of the program is wrong by itself, "swap these two" would only move the gap.
-    if edges.count > 1, places.count == 1, let order = orders.first, order.wait.waitsAt != nil {
+    // Dining philosophers: no line of the program is wrong by itself, "swap these two" would only move the gap. All locks
+    // are waited for in the same line of a library.
+    if edges.count > 1, places.count == 1, let order = orders.first, order.wait.waitsAt?.isPlumbing == false {
       let lines = StackText.unique(
         [order.held.heldSinceAt, order.wait.waitsAt].compactMap { $0.map(ReportIndex.spot) })
       return [
@@ -78,7 +79,8 @@ struct Advice {
       ?? orders.last
     {
       let function =
-        turned.wait.waitsAt.map(ReportIndex.subject) ?? "the code of \(index.shortName(turned.wait.waiter))"
+        turned.wait.waitsAt.flatMap { $0.isPlumbing ? nil : ReportIndex.subject($0) }
+        ?? "the code of \(index.shortName(turned.wait.waiter))"
       steps.append(
         "For example in \(function): take \(turned.wait.lock) before \(turned.held.lock), "
           + "or release \(turned.held.lock) before it wants \(turned.wait.lock)\(spot(turned.wait.waitsAt))\(scopedLockHint)."

@@ -7,11 +7,11 @@ extension CoreFile {
   package func snapshot(files: ModuleFiles = ModuleFiles()) -> Snapshot {
     let threads = statuses.map { status in
       let kept = note?.threads[status.tid]
+      let activity = ThreadActivity(status.registers, callNumber: status.callNumber).asFutexCall(memory)
       return Snapshot.Thread(
         tid: ThreadID(status.tid), name: kept?.name ?? "", registers: status.registers, stack: nil,
-        callNumber: status.callNumber,
-        sleptNanoseconds: kept?.sleptNanoseconds,
-        kernelState: ThreadActivity(status.registers, callNumber: status.callNumber).kernelState, missing: nil)
+        callNumber: status.callNumber, sleptNanoseconds: kept?.sleptNanoseconds, kernelState: activity.kernelState,
+        futexWait: activity.futexWait, missing: nil)
     }
     let unstoppable = (note?.threadIDs ?? []).compactMap { tid -> Snapshot.Thread? in
       guard let thread = note?.threads[tid], let missing = thread.missing else { return nil }

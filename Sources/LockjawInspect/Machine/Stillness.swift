@@ -68,7 +68,7 @@ extension LiveProcess {
       guard let number = fields.first.flatMap({ Int($0) }), fields.count == 2 else { continue }
       sleepers[thread] = Sleeper(
         stillness: stillness, place: String(fields[1]),
-        isInFutexWait: number == ThreadActivity.futex || number == ThreadActivity.restart)
+        isInFutexWait: ThreadActivity.isFutexCall(number) || number == ThreadActivity.restart)
     }
     let allInFutexWaits =
       !threads.isEmpty && sleepers.count == threads.count && sleepers.values.allSatisfy(\.isInFutexWait)

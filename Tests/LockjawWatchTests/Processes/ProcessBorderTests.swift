@@ -33,7 +33,7 @@ struct ProcessBorderTests {
 
   @Test(
     "A cycle of two processes is named from either of them, with both in it",
-    arguments: ["pipe", "full-pipe", "socket", "flock", "ofd", "parked-threads"])
+    arguments: ["pipe", "full-pipe", "socket", "flock", "ofd", "flock-and-posix", "parked-threads"])
   func cycle(mode: String) throws {
     let border = try BorderProgram.start(mode)
     let pids = border.processes.map(\.pid)
@@ -48,6 +48,29 @@ struct ProcessBorderTests {
       #expect(report.processes.map(\.pid) == pids.filter { $0 != process.pid })
       #expect(Set(report.threads.compactMap(\.process)) == Set(pids.filter { $0 != process.pid }))
       // Both stacks are there, the other process' too.
+      #expect(hasStacks(report, of: pids), "\(report.diagnostics)")
+    }
+  }
+
+  @Test(
+    "A cycle through mutexes or rwlocks in shared memory is named from either process, with both in it",
+    arguments: ["shared-mutexes", "shared-rwlocks"])
+  func sharedMemory(mode: String) throws {
+    let border = try BorderProgram.start(mode)
+    let pids = border.processes.map(\.pid)
+    for process in border.processes {
+      let report = try look(process) { $0.verdict == .deadlock && hasStacks($0, of: pids) }
+      #expect(report.verdict == .deadlock, "\(mode) from \(process.pid): \(TextReport.render(report))")
+      let finding = try #require(report.findings.first { $0.kind == .deadlock })
+      #expect(finding.certainty == .inferred)
+      #expect(Set(finding.edges.map(\.waiter.rawValue)) == Set(pids))
+      for edge in finding.edges {
+        #expect(edge.holders.map(\.rawValue) == pids.filter { $0 != edge.waiter.rawValue })
+        #expect(edge.evidence == .ownerField)
+      }
+      let types = Set(report.locks.map(\.type))
+      #expect(types == [mode == "shared-mutexes" ? .mutex : .rwlock], "\(report.locks)")
+      #expect(report.processes.map(\.pid) == pids.filter { $0 != process.pid })
       #expect(hasStacks(report, of: pids), "\(report.diagnostics)")
     }
   }
@@ -160,7 +183,7 @@ struct ProcessBorderTests {
 
   @Test(
     "Who waits for a lock of a process that sleeps is told who that is and what it does",
-    arguments: ["flock-holder", "shared-holder"])
+    arguments: ["flock-holder", "posix-holder", "shared-holder"])
   func longHold(mode: String) throws {
     let border = try BorderProgram.start(mode)
     let (holder, waiter) = (border.processes[0], border.processes[1])
