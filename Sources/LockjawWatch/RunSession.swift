@@ -143,7 +143,7 @@ package final class RunSession {
       if case .cannotOpen(_, ENOENT) = error { return }
       return desk.say("lockjaw: \(error)")
     }
-    guard arena.header.session == session else { return }
+    guard arena.header.session == session, Self.mayTell(arena, of: entry.identity) else { return }
     if case .disabled(let reason) = arena.imageState {
       desk.say("lockjaw: process \(entry.identity.pid) is not covered: \(reason)")
       return
@@ -170,6 +170,16 @@ package final class RunSession {
     }
     followed[entry.identity] = Followed(
       follower: follower, thread: thread, imageNumber: entry.imageNumber, pidfd: pidfd, arenaPath: entry.path)
+  }
+
+  /// Whether an arena can be that of the process it names. What it says may end that process, and in another user's
+  /// directory that user may have written anything: only of processes of their own.
+  static func mayTell(_ arena: ArenaReader, of identity: ProcessIdentity) -> Bool {
+    guard arena.header.identity == identity else { return false }
+    if arena.fileUserID == geteuid() { return true }
+    // Of one that is gone already, nothing can be ended.
+    guard let process = try? LiveProcess(pid: identity.pid), let user = process.userID else { return true }
+    return user == arena.fileUserID
   }
 
   private func makeFollower(_ entry: ArenaDirectory.Entry) throws(ArenaError) -> Follower {
