@@ -80,7 +80,9 @@ package struct FunctionName {
   ///
   /// A Rust qualified path (`<T as Trait>::method`, `<impl Trait for T>`) opens with `<` where a name should begin:
   /// it *is* the name, so its inside stays, without the arguments nested in it. An unbalanced name comes back as it is.
+  /// So does one that is too long for a look ahead at each bracket: no compiler's name, but a hostile file's.
   static func withoutGroups(_ name: String) -> String {
+    guard name.utf8.count <= longestTakenApart else { return name }
     let bytes = Array(name.utf8)
     var result: [UInt8] = []
     var closers: [(closer: UInt8, keeps: Bool)] = []
@@ -154,6 +156,8 @@ package struct FunctionName {
     }
     return nil
   }
+
+  private static let longestTakenApart = 1 << 13
 
   /// `<impl …` or `<… as …>` at `start`; anything else behind `::` is a turbofish.
   private static func isQualifiedPath(_ bytes: [UInt8], at start: Int) -> Bool {
