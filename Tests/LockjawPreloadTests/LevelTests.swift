@@ -23,7 +23,7 @@ private struct Truth {
   let arena: ArenaReader
 
   init(_ outcome: Outcome, _ directory: ScratchDirectory) throws {
-    try #require(outcome.status == 128 + SIGKILL && outcome.errors == "", "\(outcome)")
+    try #require(outcome.status == 128 + SIGKILL && !outcome.timedOut && outcome.errors == "", "\(outcome)")
     let path = try #require(ArenaDirectory(path: directory.path).entries().first?.path)
     arena = try ArenaReader(path: path)
     for line in outcome.output.split(separator: "\n") {
