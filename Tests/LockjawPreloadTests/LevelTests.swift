@@ -109,6 +109,12 @@ private func eventually(_ what: String, _ condition: () -> Bool) async throws {
     try truth.check()
   }
 
+  @Test("Callers of a lock's first use are addresses of code, whatever the caller has in its frame pointer")
+  func callers() async throws {
+    let rows = try await truth("sites", ["bait"]).arena.siteCounts()
+    #expect(!rows.isEmpty && rows.allSatisfy { $0.site.callers.isEmpty }, "\(rows)")
+  }
+
   @Test("With more locks than there are rows, counts stay exact for the call site")
   func manyLocks() async throws {
     let truth = try await truth("sites", ["many"])
