@@ -24,6 +24,15 @@ typedef struct lj_settings {
   bool log;
 } lj_settings;
 
+// Memory in place of a parent's mappings (chunks.c).
+typedef struct lj_retired {
+  void *base;
+  uint64_t base_bytes, first_extents_bytes;
+  void *slot_chunks[LJ_SLOT_CAPACITY_MAX / LJ_CHUNK_SLOTS];
+  void *extent_chunks[LJ_EXTENT_CAPACITY_MAX / LJ_CHUNK_EXTENTS];
+  void *history_chunks[LJ_HISTORY_UNITS_MAX / LJ_CHUNK_UNITS];
+} lj_retired;
+
 typedef struct lj_process_state {
   lj_settings settings;
   // The arena of this image; NULL where nothing is recorded.
@@ -36,6 +45,7 @@ typedef struct lj_process_state {
   void *history_chunks[LJ_HISTORY_UNITS_MAX / LJ_CHUNK_UNITS];
   void *history_page;     // a mapping of the history's first page, from which its first chunk is made; NULL: none
   uint64_t base_bytes;    // of the mapping that begins with the header
+  lj_retired retired;     // of the image that forked this one; all NULL in one that was not forked
   uint64_t mapped_bytes;  // atomic: of all mappings
   bool preallocated;      // the kernel cannot populate on demand: pages were allocated at set-up
   bool has_file;          // `directory` and `file_name` name this image's file

@@ -187,7 +187,9 @@ LJ_COLD lj_slot *lj_enter_slow(void) {
     return NULL;
   }
   uint32_t epoch = lj_load_acquire32(&lj_epoch_page.epoch);
-  if (epoch == LJ_EPOCH_NONE && lj_process.was_set_up) { // wiped: this is a forked child
+  // Wiped: this is a forked child. One that was forked while this thread got memory for its history goes without an
+  // arena until it has got it.
+  if (epoch == LJ_EPOCH_NONE && lj_process.was_set_up && !(lj_thread.flags & LJ_THREAD_GROWS)) {
     lj_signals signals = lj_signals_block();
     lj_thread.flags |= LJ_THREAD_BUSY;
     lj_set_up_child();
@@ -215,7 +217,8 @@ LJ_COLD lj_slot *lj_enter_slow(void) {
   }
   lj_signals signals = lj_signals_block();
   lj_thread.flags |= LJ_THREAD_BUSY;
-  lj_slot *slot = lj_claim(epoch);
+  // A handler that came after lj_enter's comparison may have claimed one already.
+  lj_slot *slot = lj_thread.epoch == epoch ? lj_thread.slot : lj_claim(epoch);
   lj_thread.flags &= (uint16_t)~LJ_THREAD_BUSY;
   lj_signals_restore(signals);
   if (!slot) {
@@ -254,10 +257,12 @@ void lj_thread_exit(void *round) {
   lj_held_settle(slot);
   lj_once_prune(slot, UINT64_MAX); // no routine runs any more
   if (slot->history.operations_capacity) lj_level_thread_ends(slot);
-  lj_thread.flags |= LJ_THREAD_ENDED;
+  // Busy: a child that a handler forks in here sets up no arena before this is over, and with it a new list of slots.
+  lj_thread.flags |= LJ_THREAD_ENDED | LJ_THREAD_BUSY;
   lj_thread.epoch = LJ_EPOCH_UNCLAIMED;
   lj_thread.slot = NULL;
   lj_slot_retire(slot);
+  lj_thread.flags &= (uint16_t)~LJ_THREAD_BUSY;
 }
 
 void lj_watch_thread_exit(void) {

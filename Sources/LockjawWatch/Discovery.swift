@@ -1,3 +1,4 @@
+import LockjawArena
 import LockjawModel
 
 /// What a follower hands on: a report that is worth showing.
@@ -13,11 +14,16 @@ package struct Discovery: Sendable {
   package var occasion: Occasion
   package var process: ProcessIdentity
   package var arenaPath: String
+  /// The file that was read there; `nil` where none was.
+  package var arenaFile: FileIdentity?
   package var report: Report
-  package init(occasion: Occasion, process: ProcessIdentity, arenaPath: String, report: Report) {
+  package init(
+    occasion: Occasion, process: ProcessIdentity, arenaPath: String, arenaFile: FileIdentity?, report: Report
+  ) {
     self.occasion = occasion
     self.process = process
     self.arenaPath = arenaPath
+    self.arenaFile = arenaFile
     self.report = report
   }
 

@@ -51,7 +51,7 @@ struct Patrol {
         found.append(
           Discovery(
             occasion: .finding(isRenewal: false), process: process.identity,
-            arenaPath: ArenaSearch.path(of: process) ?? "", report: report))
+            arenaPath: ArenaSearch.path(of: process) ?? "", arenaFile: nil, report: report))
       }
     }
     return found

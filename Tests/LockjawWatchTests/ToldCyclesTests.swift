@@ -19,7 +19,7 @@ struct ToldCyclesTests {
     report.processes = [other]
     return Discovery(
       occasion: .finding(isRenewal: false), process: ProcessIdentity(pid: pid, startTicks: 7), arenaPath: "",
-      report: report)
+      arenaFile: nil, report: report)
   }
 
   @Test("One that is found from both of its processes is news once")

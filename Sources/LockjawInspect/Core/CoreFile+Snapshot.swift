@@ -91,17 +91,18 @@ extension CoreFile {
   /// say which part of it is code: those in the core, else those of the file that is there now.
   private func markCodeByHeaders(_ entries: inout [MemoryMapEntry]) {
     let known = Set(entries.lazy.filter(\.isExecutable).map(\.path))
-    var headers: [String: [ELFSegment]] = [:]
-    for entry in entries where !known.contains(entry.path) && entry.offset == 0 && headers[entry.path] == nil {
-      headers[entry.path] =
+    /// Where in each file pages of code begin.
+    var code: [String: Set<UInt64>] = [:]
+    for entry in entries where !known.contains(entry.path) && entry.offset == 0 && code[entry.path] == nil {
+      let segments =
         LoadedImage(at: Address(entry.start), memory: memory)?.segments
         ?? (entry.path.hasPrefix("/") ? try? ELFFile(path: entry.path) : nil)?.segments ?? []
+      code[entry.path] = Set(
+        segments.lazy.filter { $0.type == ELFSegment.load && $0.isExecutable }.map { $0.offset & ~4095 })
     }
     for index in entries.indices {
-      guard let segments = headers[entries[index].path] else { continue }
-      entries[index].isExecutable = segments.contains {
-        $0.type == ELFSegment.load && $0.isExecutable && $0.offset & ~4095 == entries[index].offset
-      }
+      guard let pages = code[entries[index].path] else { continue }
+      entries[index].isExecutable = pages.contains(entries[index].offset)
     }
   }
 
