@@ -97,10 +97,17 @@ package final class LiveTarget: Target {
     return modules
   }
 
-  package var threadIDs: Set<ThreadID>? { process.isAlive ? Set(threads.ids) : nil }
+  package var threadIDs: Set<ThreadID>? {
+    // Listed first: a process that goes on after that was whole when it was listed.
+    let ids = Set(threads.ids)
+    return process.goesOn ? ids : nil
+  }
   package var condition: String { process.isAlive ? (isStopped ? LiveProcess.stopped : "running") : "gone" }
   package var diagnostics: [String] { threads.areTranslated ? [Self.otherNamespace] : [] }
-  package func kernelState(of thread: ThreadID) -> KernelState { threads.kernelState(of: thread) }
+  package func kernelState(of thread: ThreadID) -> KernelState {
+    let state = threads.kernelState(of: thread)
+    return state == .gone && !process.goesOn ? .unknown(reason: "the process is ending.") : state
+  }
   package func activity(of thread: ThreadID) -> String? { threads.activity(of: thread) }
   package func threadName(_ thread: ThreadID) -> String? { threads.thread(thread)?.name }
   package func mayBeFromBeforeFork(_ thread: ThreadID) -> Bool { threads.mayBeFromBeforeFork(thread) }
@@ -109,7 +116,8 @@ package final class LiveTarget: Target {
   package var isStopped: Bool { process.isStopped }
   package func sharedMappings() -> SharedMappings? { SharedMappings(process) }
   package func isAlive(_ thread: ThreadID) -> Bool? {
-    threads.thread(thread).map { !$0.hasEnded } ?? (process.isAlive ? false : nil)
+    if let live = threads.thread(thread), !live.hasEnded { return true }
+    return process.goesOn ? false : nil
   }
 
   private static let otherNamespace =

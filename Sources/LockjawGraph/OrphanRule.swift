@@ -65,8 +65,8 @@ extension Survey {
       "lock word: the word of \(name) could not be read, or does not name its holder.")
     hear(
       graph.aliveThreads.map { !$0.contains(tid) } ?? (graph.kernel[tid] == .gone),
-      "kernel: there is no thread \(tid) any more.",
-      "kernel: whether a thread \(tid) exists was not asked, or one does: ids are reused.")
+      "kernel: the process has no thread \(tid) any more.",
+      "kernel: whether the process has a thread \(tid) was not asked, or it has one: ids are reused.")
     if !isListed, let other = possibleHolder(of: object) {
       certainty = .suspect
       evidence.append(other)

@@ -47,6 +47,20 @@ package struct LiveProcess: Hashable, Sendable {
   /// Whether the kernel runs this as a thread of its own.
   package var isKernelThread: Bool { stat?.isKernelThread ?? false }
 
+  /// Alive, and not about to end as a whole. The threads of a process that is killed end one after another, the first one
+  /// last where it is the first of a pid namespace: what is missing then says nothing of a process that runs.
+  ///
+  /// Whatever ends a process gives SIGKILL to each of its threads (kernel/signal.c, complete_signal and zap_other_threads):
+  /// it is pending until the thread takes it, and then the thread is exiting.
+  package var goesOn: Bool {
+    guard isAlive, let task = firstLiveTask, let stat = try? TaskStat(path: "\(directory)/task/\(task)/stat"),
+      !stat.isExiting, !stat.hasEnded, let status = try? ProcFile.text("\(directory)/task/\(task)/status"),
+      let line = status.split(separator: "\n").first(where: { $0.hasPrefix("SigPnd:") }),
+      let pending = line.split(separator: "\t").last.flatMap({ UInt64($0, radix: 16) })
+    else { return false }
+    return pending & 1 << UInt64(SIGKILL - 1) == 0
+  }
+
   /// It was forked and has executed nothing since: what its memory held at the fork was another process'.
   package var isForkedCopy: Bool { stat?.isForkedCopy ?? false }
 

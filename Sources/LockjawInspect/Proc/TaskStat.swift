@@ -12,6 +12,9 @@ struct TaskStat: Hashable {
   /// PF_FORKNOEXEC, "Forked but didn't exec" (include/linux/sched.h): its memory began as a copy of another's.
   private static let forkedFlag: UInt64 = 0x40
   var isForkedCopy: Bool { flags & Self.forkedFlag != 0 }
+  /// PF_EXITING, "Getting shut down".
+  private static let exitingFlag: UInt64 = 0x4
+  var isExiting: Bool { flags & Self.exitingFlag != 0 }
   /// Zombie or dead: it has neither address space nor registers.
   var hasEnded: Bool { state == "Z" || state == "X" || state == "x" }
 
