@@ -92,7 +92,8 @@ let package = Package(
     .testTarget(
       name: "LockjawWatchTests",
       dependencies: [
-        "LockjawWatch", "LockjawArena", "LockjawModel", "LockjawInspect", "LockjawReport", "LockjawTestPrograms",
+        "CLockjawABI", "LockjawWatch", "LockjawArena", "LockjawModel", "LockjawInspect", "LockjawReport",
+        "LockjawTestPrograms",
       ]),
     .testTarget(
       name: "LockjawEmulatorTests",

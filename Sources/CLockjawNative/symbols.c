@@ -5,8 +5,11 @@
 
 #include <elf.h>
 #include <libiberty/demangle.h>
+#include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { MAX_NAME = 1 << 15 }; // C++ makes names of thousands of bytes
 
 static size_t leading_underscores(const char *name) {
   size_t count = 0;
@@ -43,8 +46,9 @@ bool lj_find_symbol(const void *symbols, size_t count, const char *strings, size
     if (symbol.st_size != 0 ? within >= symbol.st_size : wants_variable) continue;
     if (symbol.st_name == 0 || symbol.st_name >= string_bytes) continue;
     const char *name = strings + symbol.st_name;
-    // The name has to end inside the table.
-    if (*name == '\0' || !memchr(name, 0, string_bytes - symbol.st_name)) continue;
+    // The name has to end inside the table, and where it can be looked for a million times.
+    size_t room = string_bytes - symbol.st_name;
+    if (*name == '\0' || !memchr(name, 0, room < MAX_NAME ? room : MAX_NAME)) continue;
     lj_symbol candidate = {name, symbol.st_value, symbol.st_size, ELF64_ST_BIND(symbol.st_info) != STB_LOCAL};
     if (!found || is_better(&candidate, out)) *out = candidate;
     found = true;
@@ -52,13 +56,43 @@ bool lj_find_symbol(const void *symbols, size_t count, const char *strings, size
   return found && (out->size != 0 || out->value == nearest);
 }
 
-// Hostile names can be deep and long; libiberty limits depth by itself.
-enum { MAX_MANGLED = 8192 };
+// Hostile names can be deep and long; libiberty limits depth by itself. Not how much it writes: parts of a name refer to
+// earlier parts, and thirty that each refer to the one before twice, in 300 bytes, write a billion.
+enum { MAX_MANGLED = 8192, MAX_DEMANGLED = 1 << 16 };
+
+typedef int lj_demangler(const char *name, int options, demangle_callbackref write, void *into);
+
+typedef struct lj_demangled {
+  char *text;
+  size_t length;
+  jmp_buf is_too_long;
+} lj_demangled;
+
+static void write_part(const char *part, size_t length, void *into) {
+  lj_demangled *name = into;
+  if (length > MAX_DEMANGLED - 1 - name->length) longjmp(name->is_too_long, 1);
+  memcpy(name->text + name->length, part, length);
+  name->length += length;
+}
+
+// Between the two ends of the jump libiberty keeps what it has on the stack; Rust's form keeps one identifier in memory while
+// it writes that.
+static char *demangle(lj_demangler *demangler, const char *name, int options) {
+  lj_demangled result = {.text = malloc(MAX_DEMANGLED)};
+  if (!result.text) return NULL;
+  if (setjmp(result.is_too_long) != 0 || !demangler(name, options, write_part, &result)) {
+    free(result.text);
+    return NULL;
+  }
+  result.text[result.length] = '\0';
+  char *fitting = realloc(result.text, result.length + 1);
+  return fitting ? fitting : result.text;
+}
 
 char *lj_demangle(const char *name) {
   if (strnlen(name, MAX_MANGLED) == MAX_MANGLED) return NULL;
   // Rust's older form is also a C++ name, so it is asked first. Without DMGL_VERBOSE its hash is left out.
-  char *text = rust_demangle(name, 0);
+  char *text = demangle(rust_demangle_callback, name, 0);
   if (text) return text;
-  return strncmp(name, "_Z", 2) == 0 ? cplus_demangle(name, DMGL_PARAMS | DMGL_ANSI | DMGL_AUTO) : NULL;
+  return strncmp(name, "_Z", 2) == 0 ? demangle(cplus_demangle_v3_callback, name, DMGL_PARAMS | DMGL_ANSI) : NULL;
 }

@@ -199,6 +199,13 @@ static bool lj_is_in_module(uint64_t site) {
   return false;
 }
 
+bool lj_modules_has_code(uint64_t address) {
+  uint32_t count = lj_load_acquire32(&lj_process.header->module_count);
+  for (uint32_t i = 0; i < count; i++)
+    if (address > lj_process.modules[i].text_start && address <= lj_process.modules[i].text_end) return true;
+  return false;
+}
+
 // Direct-mapped cache by page; a page without a file is remembered as such until the maps may be read again.
 static void lj_notice_site(uint64_t site) {
   if (!site) return;

@@ -12,6 +12,9 @@ void lj_modules_read(void);
 // a second.
 void lj_modules_notice(const lj_slot *slot, uint64_t site);
 
+// Whether the list has code at this address. Linear: not for the hot path.
+bool lj_modules_has_code(uint64_t address);
+
 // After a fork: the list of the new arena is empty and nobody reads.
 void lj_modules_reset(void);
 

@@ -13,6 +13,7 @@
 #include "arena.h"
 #include "held.h"
 #include "local.h"
+#include "modules.h"
 #include "operations.h"
 #include "process.h"
 #include "signals.h"
@@ -119,6 +120,9 @@ lj_site_count *lj_sites_row(lj_slot *slot, uint64_t object, uint64_t site, uint8
 void lj_sites_note_callers(lj_site_count *row, const lj_held *entry) {
   enum { KEPT = sizeof row->callers / sizeof *row->callers };
   unsigned count = entry->caller_count < KEPT ? entry->caller_count : KEPT;
+  // They are part of what tells classes apart, and where the caller keeps no frame pointers they may be anything.
+  for (unsigned i = 0; i < count; i++)
+    if (!lj_modules_has_code(entry->callers[i])) count = i;
   for (unsigned i = 0; i < count; i++) row->callers[i] = entry->callers[i];
   row->caller_count = (uint8_t)count;
 }

@@ -187,9 +187,8 @@ LJ_COLD lj_slot *lj_enter_slow(void) {
     return NULL;
   }
   uint32_t epoch = lj_load_acquire32(&lj_epoch_page.epoch);
-  // Wiped: this is a forked child. One that was forked while this thread got memory for its history goes without an
-  // arena until it has got it.
-  if (epoch == LJ_EPOCH_NONE && lj_process.was_set_up && !(lj_thread.flags & LJ_THREAD_GROWS)) {
+  // Wiped: this is a forked child. None is forked while its thread gets memory for its history: signals wait then.
+  if (epoch == LJ_EPOCH_NONE && lj_process.was_set_up) {
     lj_signals signals = lj_signals_block();
     lj_thread.flags |= LJ_THREAD_BUSY;
     lj_set_up_child();

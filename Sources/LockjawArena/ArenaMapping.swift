@@ -15,6 +15,8 @@ struct ArenaMapping: ~Copyable {
   /// The collector's page is mapped writable.
   let isWritable: Bool
   let file: FileIdentity
+  /// Who made the file.
+  let userID: UInt32
 
   /// - Parameter writable: also map the collector's page for writing; falls back to read-only where the file
   ///   system does not allow it.
@@ -46,6 +48,7 @@ struct ArenaMapping: ~Copyable {
     byteCount = size
     isWritable = writes
     file = FileIdentity(status)
+    userID = status.st_uid
   }
 
   deinit { lj_guarded_unmap(base) }

@@ -23,6 +23,9 @@ package final class ArenaReader {
   /// The file that is read; its path may lead to another by now.
   package var file: FileIdentity { mapping.file }
 
+  /// Who made the file: the only user who can have put anything into it, but for root.
+  package var fileUserID: UInt32 { mapping.userID }
+
   /// Whether `sleep` can ring.
   package var canSleep: Bool { mapping.isWritable }
 

@@ -95,9 +95,9 @@ package struct ReportBuilder {
     return arena.heartbeats().compactMap { beat in
       guard beat.lateness(at: examination.now) != nil else { return nil }
       let name = name(of: beat.thread)
-      let ago = (examination.now.seconds(since: beat.last) * 10).rounded() / 10
+      let ago = Elapsed.words((examination.now.seconds(since: beat.last) * 10).rounded() / 10)
       return "Heartbeat \"\(beat.name)\" is missed: it is due every \(beat.withinMilliseconds) ms, and the last came "
-        + "\(ago) s ago from thread \(beat.thread)\(name.isEmpty ? "" : " \"\(name)\"")."
+        + "\(ago) ago from thread \(beat.thread)\(name.isEmpty ? "" : " \"\(name)\"")."
     }
   }
 
@@ -109,12 +109,13 @@ package struct ReportBuilder {
       bystanders: raw.bystanders, evidence: raw.evidence + culpritSentence(raw) + refusals(raw) + grounds(raw))
   }
 
-  /// "thread 4242 "loader", which holds it, is asleep in read (fd 3: pipe:[991])"
+  /// "Thread 4242 "loader", which holds it, is asleep in read (fd 3: pipe:[991])."
   private func culpritSentence(_ raw: RawFinding) -> [String] {
     guard let culprit = raw.culprit, raw.kind == .longHold || raw.kind == .hostStarved else { return [] }
     let name = name(of: culprit)
     let activity = target.activity(of: culprit) ?? raw.culpritState.map(Self.words)
-    return (activity.map { ["thread \(culprit)\(name.isEmpty ? "" : " \"\(name)\""), which holds it, \($0)"] } ?? [])
+    let does = activity.map { Predicate.words($0) }
+    return (does.map { ["Thread \(culprit)\(name.isEmpty ? "" : " \"\(name)\""), which holds it, \($0)."] } ?? [])
       + target.elaboration(of: culprit)
   }
 

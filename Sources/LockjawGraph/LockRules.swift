@@ -157,7 +157,7 @@ extension LockFacts {
       .livelock, .suspect, waiting,
       evidence: [
         timesOver(waiting),
-        "arena: for \((longest * 10).rounded() / 10) s no success is on record.",
+        "arena: for \(Elapsed.words((longest * 10).rounded() / 10)) no success is on record.",
         "lock word: \(name) passes from one holder to another meanwhile, and these never get it.",
       ])
   }

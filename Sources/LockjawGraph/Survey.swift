@@ -86,10 +86,11 @@ struct Survey {
 
   func tids(_ nodes: [Int]) -> [ThreadID] { nodes.map(graph.tid(of:)).sorted() }
 
-  /// "14.2 s", for sentences.
+  /// "14.2 s", for sentences. Rounded down: it is at least that long. The kernel's clock of sleeps has ticks, so what
+  /// is shorter is not told apart.
   func words(seconds: Double) -> String {
     let tenths = (min(max(seconds, 0), 1e12) * 10).rounded(.down)
-    return "\(Int(tenths / 10)).\(Int(tenths.truncatingRemainder(dividingBy: 10))) s"
+    return tenths < 1 ? "less than 0.1 s" : Elapsed.words(tenths / 10)
   }
 
   // MARK: cycles

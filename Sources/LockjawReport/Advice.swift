@@ -201,7 +201,7 @@ struct Advice {
 
   private var livelock: [String] {
     [
-      "Threads wait, give up and try again without anyone getting through: look at what they do when the deadline passes, and let one of them win (a random pause, one order)."
+      "Threads wait, give up and try again, and never get through: look at what they do when the deadline passes, and let one of them win (a random pause, one order)."
     ]
   }
 
@@ -211,7 +211,7 @@ struct Advice {
   private var longHold: [String] {
     guard let edge = first, let holder = edge.holders.first else { return [] }
     let frame = index.thread(holder)?.stack.first { !$0.isPlumbing }
-    let state = index.thread(holder).map { $0.state.isEmpty ? "" : ": it \(Wording.predicate($0.state))" } ?? ""
+    let state = index.thread(holder).map { $0.state.isEmpty ? "" : ": it \(Predicate.words($0.state))" } ?? ""
     let place = frame.map { ", in \(ReportIndex.subject($0))\(spot($0))" } ?? ""
     return [
       "Look at what \(index.shortName(holder)) does while it has \(edge.lock)\(state)\(place). Its stack is above.",

@@ -35,13 +35,30 @@ package enum Signature {
     switch EdgeShape(finding.edges) {
     case .cycle:
       // Rotated to the smallest edge; where several are equal, to the smallest rotation as a whole.
-      return parts.indices
-        .map { Array(parts[$0...] + parts[..<$0]) }
-        .min { $0.lexicographicallyPrecedes($1) } ?? []
+      let start = leastRotation(parts)
+      return Array(parts[start...] + parts[..<start])
     case .star:
       // How many threads pile up behind a lock differs from host to host; which code they run does not.
       return Set(parts).sorted()
     }
+  }
+
+  /// Where the smallest of a list's rotations begins. Two candidates are compared as far as they are equal; the loser is
+  /// passed over with all that was equal behind it (Shiloach 1981). Linear: a cycle can have as many edges as threads.
+  private static func leastRotation(_ parts: [String]) -> Int {
+    let count = parts.count
+    var (one, other, equal) = (0, 1, 0)
+    while one < count, other < count, equal < count {
+      let (a, b) = (parts[(one + equal) % count], parts[(other + equal) % count])
+      if a == b {
+        equal += 1
+        continue
+      }
+      if a > b { one += equal + 1 } else { other += equal + 1 }
+      if one == other { other += 1 }
+      equal = 0
+    }
+    return min(one, other)
   }
 
   private static func text(of edge: Edge, _ index: ReportIndex) -> String {

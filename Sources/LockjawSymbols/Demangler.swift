@@ -19,6 +19,7 @@ package enum Demangler {
     if name.hasPrefix("$s") || name.hasPrefix("$S") || name.hasPrefix("_$s") || name.hasPrefix("_$S")
       || name.hasPrefix("_T0")
     {
+      guard SwiftNameSize.isBounded(name) else { return name }
       return owned(swiftDemangle(name, name.utf8.count, nil, nil, 0)).map { swiftSource($0) } ?? name
     }
     guard name.hasPrefix("_Z") || name.hasPrefix("_R") else { return name }

@@ -105,9 +105,9 @@ package final class Follower: Sendable {
       examination, stacks: .involved, condition: condition, historyLimit: settings.historyLimit)
     // What a dead process cannot tell is of interest only where something is to be told.
     if !diedBySignal { report.diagnostics = [] }
-      // The arena has the number that the process calls itself, which is another where it has a pid namespace of its own.
-      report.process.pid = identity.pid
-      discover(
-        Discovery(occasion: .ended, process: identity, arenaPath: arenaPath, arenaFile: arena.file, report: report))
+    // The arena has the number that the process calls itself, which is another where it has a pid namespace of its own.
+    report.process.pid = identity.pid
+    discover(
+      Discovery(occasion: .ended, process: identity, arenaPath: arenaPath, arenaFile: arena.file, report: report))
   }
 }

@@ -76,6 +76,7 @@ package final class RunSession {
     var patrol = Patrol(command: commandPID, stall: options.settings.stall)
     while true {
       let ended = wait(relay, watch, atMost: millisecondsUntilNextLook ?? patrol.millisecondsToGo())
+      if patrol.isDue { told.forgetOver() }
       for discovery in patrol.discoveries() { Self.publish(discovery, outlet) }
       for entry in watch.newArenas() { follow(entry) }
       for identity in ended { finish(identity, condition: "gone") }
@@ -163,6 +164,7 @@ package final class RunSession {
     case .hidden(let pid, let reason):
       return desk.say("lockjaw: process \(pid) is not covered: it lives in another pid namespace, and \(reason)")
     }
+    guard Self.mayTell(arena, of: entry.identity, writtenBy: identity) else { return }
     _ = arena.claim(pid: getpid(), startTicks: ownStartTicks, isAlive: ArenaSearch.isAlive)
     // exec: the same process, a new image with an arena of its own.
     if let older = followed[identity] {
@@ -185,6 +187,21 @@ package final class RunSession {
     }
     followed[identity] = Followed(
       follower: follower, thread: thread, imageNumber: entry.imageNumber, pidfd: pidfd, arenaPath: entry.path)
+  }
+
+  /// Whether an arena can be that of the process it names. What it says may end that process, and in another user's
+  /// directory that user may have written anything: only of processes of their own.
+  /// - Parameters:
+  ///   - named: as the arena's file is called.
+  ///   - writer: the same process by its number here.
+  static func mayTell(
+    _ arena: ArenaReader, of named: ProcessIdentity, writtenBy writer: ProcessIdentity
+  ) -> Bool {
+    guard arena.header.identity == named else { return false }
+    if arena.fileUserID == geteuid() { return true }
+    // Of one that is gone already, nothing can be ended.
+    guard let process = try? LiveProcess(pid: writer.pid), let user = process.userID else { return true }
+    return user == arena.fileUserID
   }
 
   private func makeFollower(

@@ -8,7 +8,9 @@ extension EndToEnd {
     private let place = TemporaryPlace()
 
     /// Those that an arena explains, and those whose holders are told by their frames.
-    private static let samples = ["c/abba", "c/ring5", "rust/std_iflet", "rust/pl_iflet", "rust/std_abba", "rust/pl_abba"]
+    private static let samples = [
+      "c/abba", "c/ring5", "rust/std_iflet", "rust/pl_iflet", "rust/std_abba", "rust/pl_abba",
+    ]
 
     /// The counts once everybody sleeps: those who hang for good, and the rest beside them.
     private func countsAtRest(_ threads: ProcessThreads, _ truth: Truth) async throws -> [String] {
@@ -27,14 +29,16 @@ extension EndToEnd {
       return (sample, try sample.prepared())
     }
 
-    @Test("attach names the deadlock of a preloaded program, and none of its threads has run meanwhile", arguments: samples)
+    @Test(
+      "attach names the deadlock of a preloaded program, and none of its threads has run meanwhile", arguments: samples)
     func attach(key: String) async throws {
       let (sample, truth) = try sample(key)
       let program = try ChildProcess(
         [sample.executable.path], environment: place.environment.merging(["LD_PRELOAD": Checkout.shim.path]) { $1 })
       let threads = ProcessThreads(pid: program.pid)
       let before = try await countsAtRest(threads, truth)
-      let attach = try ChildProcess([Checkout.lockjaw.path, "attach", "\(program.pid)"], environment: place.environment)
+      let attach = try ChildProcess(
+        [Checkout.lockjaw.path, "attach", "\(program.pid)"], environment: place.environment)
       #expect(try await attach.ending(within: .seconds(60)) == .exit(1), "\(attach.output)")
       #expect(attach.output.contains("DEADLOCK ("), "\(attach.output)")
       #expect(attach.output.contains("The process was not stopped."), "\(attach.output)")

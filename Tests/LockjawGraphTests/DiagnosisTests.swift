@@ -250,7 +250,7 @@ import Testing
     let finding = try #require(scene.diagnosis().findings.first)
     #expect(finding.kind == .longHold)
     #expect(finding.culprit == ThreadID(1))
-    #expect(finding.evidence.last == "arena: thread 1 itself waits in a futex wait on 0xf000, for 30.0 s.")
+    #expect(finding.evidence.last == "arena: thread 1 itself waits in a futex wait on 0xf000, for 30 s.")
   }
 
   @Test("A lock that its present holder got lately is a convoy, not a long hold")
@@ -285,7 +285,7 @@ import Testing
     scene.agree()
     let diagnosis = scene.diagnosis()
     #expect(diagnosis.verdict == .contention)
-    #expect(diagnosis.findings.first?.evidence == ["5 threads wait for 1 lock, the longest for 0.5 s."])
+    #expect(diagnosis.findings.first?.evidence == ["5 threads wait for 1 lock, the longest for 500 ms."])
     #expect(diagnosis.findings.first?.edges.count == 5)
   }
 

@@ -23,7 +23,7 @@ private struct Truth {
   let arena: ArenaReader
 
   init(_ outcome: Outcome, _ directory: ScratchDirectory) throws {
-    try #require(outcome.status == 128 + SIGKILL && outcome.errors == "", "\(outcome)")
+    try #require(outcome.status == 128 + SIGKILL && !outcome.timedOut && outcome.errors == "", "\(outcome)")
     let path = try #require(ArenaDirectory(path: directory.path).entries().first?.path)
     arena = try ArenaReader(path: path)
     for line in outcome.output.split(separator: "\n") {
@@ -107,6 +107,12 @@ private func eventually(_ what: String, _ condition: () -> Bool) async throws {
   func conditions() async throws {
     let truth = try await truth("sites", ["cond"])
     try truth.check()
+  }
+
+  @Test("Callers of a lock's first use are addresses of code, whatever the caller has in its frame pointer")
+  func callers() async throws {
+    let rows = try await truth("sites", ["bait"]).arena.siteCounts()
+    #expect(!rows.isEmpty && rows.allSatisfy { $0.site.callers.isEmpty }, "\(rows)")
   }
 
   @Test("With more locks than there are rows, counts stay exact for the call site")

@@ -32,6 +32,40 @@ struct SignatureTests {
     #expect(Signature.of(report) == expected)
   }
 
+  /// A cycle of as many threads as there are names; each waits in the function of its name.
+  private func cycle(_ functions: [String]) -> Report {
+    var report = SampleCycles.ringOfFive
+    let edge = report.findings[0].edges[0]
+    report.threads = []
+    report.findings[0].edges = functions.enumerated().map { position, function in
+      var edge = edge
+      edge.waiter = ThreadID(Int32(position + 1))
+      edge.holders = [ThreadID(Int32((position + 1) % functions.count + 1))]
+      edge.waitsAt?.function = function
+      return edge
+    }
+    return report
+  }
+
+  @Test("Nor where edges are alike: every pattern of eight has one signature for all its rotations")
+  func rotationOfLikeEdges() {
+    var patterns: [String: Set<[String]>] = [:]
+    for bits in 0..<256 {
+      let pattern = (0..<8).map { bits >> $0 & 1 == 0 ? "eat" : "think" }
+      let rotations = pattern.indices.map { Array(pattern[$0...] + pattern[..<$0]) }
+      patterns[Signature.of(cycle(pattern)), default: []].insert(rotations.min { $0.lexicographicallyPrecedes($1) }!)
+    }
+    // 36 necklaces of eight beads in two colours; no two share a signature, none has two.
+    #expect(patterns.count == 36)
+    #expect(patterns.values.allSatisfy { $0.count == 1 })
+  }
+
+  @Test("A cycle of thirty thousand threads has one, too, in no time to speak of", .timeLimit(.minutes(1)))
+  func longCycle() {
+    let functions = (0..<30_000).map { "eat\($0 % 3)" }
+    #expect(Signature.of(cycle(functions)) == Signature.of(cycle(Array(functions[3001...] + functions[..<3001]))))
+  }
+
   @Test("The order of the cycle matters: two bugs over the same places are two")
   func order() {
     var report = SampleCycles.ringOfFive

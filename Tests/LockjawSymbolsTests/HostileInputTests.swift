@@ -346,6 +346,36 @@ struct HostileInputTests {
     return (Int(line.split(separator: " ").dropLast().last?.drop { !$0.isNumber } ?? "") ?? 0) * 1024
   }
 
+  @Test(
+    "A short name that stands for billions of characters is left as it is; one with many parts named again is not",
+    .timeLimit(.minutes(1)))
+  func explodingNames() {
+    // Each parameter is a template of the one before, twice.
+    func cxx(_ levels: Int) -> String {
+      func part(_ index: Int) -> String { "S\(String(index, radix: 36).uppercased())_" }
+      return "_Z1f1AIiiE" + (0..<levels).map { "S_I\(part($0))\(part($0))E" }.joined()
+    }
+    #expect(Demangler.demangled(cxx(2)).hasPrefix("f(A<int, int>, A<A<int, int>, A<int, int> >, "))
+    for levels in [24, 60] { #expect(Demangler.demangled(cxx(levels)) == cxx(levels)) }
+    // As swiftc writes `struct P<T, U>` of itself: the innermost first.
+    func swift(_ levels: Int) -> String {
+      let refs = (0..<levels).map { level in
+        let index = 4 + level
+        return index < 26
+          ? "A\(Character(UnicodeScalar(UInt8(0x41 + index))))G" : "A\(index - 27 < 0 ? "" : "\(index - 27)")_G"
+      }
+      return "$s1a1fyyAA1PVy" + String(repeating: "ADy", count: levels) + "S2iG" + refs.joined() + "F"
+    }
+    #expect(
+      Demangler.demangled(swift(2)) == "a.f(a.P<a.P<a.P<Swift.Int, Swift.Int>, a.P<Swift.Int, Swift.Int>>, "
+        + "a.P<a.P<Swift.Int, Swift.Int>, a.P<Swift.Int, Swift.Int>>>) -> ()")
+    for levels in [20, 60] { #expect(Demangler.demangled(swift(levels)) == swift(levels)) }
+    // A function of this project with a dozen references.
+    let real =
+      "$s13LockjawReport12CycleDrawingV8handOver33_0123456789ABCDEF0123456789ABCDEFLL_2to6closesSayAA4SpanVG0A5Model4EdgeV_AK8ThreadIDVSbtF"
+    #expect(Demangler.demangled(real) != real)
+  }
+
   @Test("Compressed sections that claim to be a thousand times the file are not unpacked; ordinary ones are")
   func compressedSections() throws {
     let program = try Program(.cpp, name: "victim", flags: ["-g", "-O1", "-gz"], source: Self.source)

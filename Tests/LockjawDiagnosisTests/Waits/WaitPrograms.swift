@@ -16,7 +16,8 @@ enum WaitPrograms {
     let name = "\(path)/std-\(build.rawValue)" + (compiler == nil ? "" : "-other")
     try Program.write(rustStdSource, to: "\(name).rs")
     let flags = build == .debug ? ["-g"] : ["-O"]
-    try Command.succeed([compiler ?? "rustc", "--edition", "2021", "--crate-name", "waits", "-o", name, "\(name).rs"] + flags)
+    try Command.succeed(
+      [compiler ?? "rustc", "--edition", "2021", "--crate-name", "waits", "-o", name, "\(name).rs"] + flags)
     if build == .stripped { try Command.succeed(["strip", name]) }
     return name
   }

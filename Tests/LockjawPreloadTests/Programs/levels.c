@@ -6,6 +6,7 @@
 //   levels switch          waits for the level to be raised from outside between two rounds
 //   levels lives           threads one after the other in the same slot
 //   levels handler         a signal handler locks while the thread does
+//   levels bait            a call whose frame pointer register points at something else
 //   levels cond            a condition wait, a broadcast, a semaphore
 //
 // A line "use OBJECT FROM TO OPERATIONS FAILURES WAITS": what was done to OBJECT by code between the addresses FROM and TO.
@@ -177,8 +178,31 @@ static void lock_in_handler(int signal) {
   pthread_mutex_unlock(&other);
   handled++;
 }
+// Code without frame pointers keeps anything in that register: here the address of two words on the stack that look like
+// a frame, and of which the second is no address of code.
+__attribute__((noinline, aligned(16))) static void lock_over_bait(pthread_mutex_t *m) {
+  uint64_t bait[2] __attribute__((aligned(16))) = {0, 0x12345678};
+  pthread_mutex_unlock(m); // a call, which also keeps the stack aligned for the next
+  __asm__ volatile(
+      "leaq -128(%%rsp), %%rsp\n\tpushq %%rbp\n\tpushq %%rbp\n\tmovq %1, %%rbp\n\t"
+      "call pthread_mutex_lock@PLT\n\tpopq %%rbp\n\tpopq %%rbp\n\tleaq 128(%%rsp), %%rsp"
+      : "+D"(m)
+      : "a"(bait)
+      : "rcx", "rdx", "rsi", "r8", "r9", "r10", "r11", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7",
+        "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15", "memory", "cc");
+}
+static void baited(void) {
+  pthread_mutex_lock(&mutex);
+  lock_over_bait(&mutex);
+  CHECK_EQUAL(my_slot()->held[0].caller_count, 1); // it was taken for a frame
+  pthread_mutex_unlock(&mutex);
+}
+
+// As many signals as fit in between are enough: on a busy machine a yield may last a time slice.
 static void *signals(void *target) {
-  for (int i = 0; i < 3000; i++) {
+  enum { SIGNALS = 3000 };
+  uint64_t end = monotonic_ns() + 3000000000u;
+  for (int i = 0; i < SIGNALS && monotonic_ns() < end; i++) {
     pthread_kill(*(pthread_t *)target, SIGUSR1);
     for (int j = 0; j < 50; j++) sched_yield();
   }
@@ -235,6 +259,7 @@ int main(int count, char **arguments) {
   else if (!strcmp(mode, "ring")) dated_pairs(atol(arguments[2]));
   else if (!strcmp(mode, "switch")) two_rounds(NULL);
   else if (!strcmp(mode, "handler")) handlers();
+  else if (!strcmp(mode, "bait")) baited();
   else if (!strcmp(mode, "cond")) conditions();
   else if (!strcmp(mode, "lives"))
     for (long i = 0; i < 20; i++) {
