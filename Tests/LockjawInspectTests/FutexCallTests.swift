@@ -67,10 +67,12 @@ struct FutexCallTests {
     let sleepers = process.sleepers(limit: 16).sleepers
     #expect(sleepers[one]?.isInFutexWait == true && sleepers[two]?.isInFutexWait == true)
 
+    // A stop takes the threads out of their sleep for a moment, so this one comes first.
+    let asleep = try Snapshot.takeWithoutStopping(pid: running.pid)
     let snapshot = try Snapshot.take(pid: running.pid)
     let path = "\(built.directory.path)/futexes.core"
     _ = try Minicore(snapshot, of: process).write(to: path)
-    for taken in [snapshot, try CoreFile(path: path).snapshot(), try Snapshot.takeWithoutStopping(pid: running.pid)] {
+    for taken in [asleep, snapshot, try CoreFile(path: path).snapshot()] {
       let wait = try #require(taken.thread(one)?.futexWait)
       #expect(wait == FutexWait(word: Address(base), operation: 0x80, expected: 0, hasTimeLimit: false))
       #expect(taken.thread(one)?.kernelState == .futexWait(word: Address(base)))
