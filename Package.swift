@@ -86,7 +86,9 @@ let package = Package(
       dependencies: ["CLockjawNative", "LockjawSymbols", "LockjawInspect", "LockjawTestPrograms"]),
     .testTarget(
       name: "LockjawDiagnosisTests",
-      dependencies: ["LockjawDiagnosis", "LockjawInspect", "LockjawSymbols", "LockjawTestPrograms"]),
+      dependencies: [
+        "LockjawDiagnosis", "LockjawArena", "LockjawInspect", "LockjawSymbols", "LockjawTestPrograms",
+      ]),
     .testTarget(
       name: "LockjawWatchTests",
       dependencies: [

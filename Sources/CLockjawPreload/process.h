@@ -20,6 +20,7 @@ typedef struct lj_settings {
   uint32_t level;           // LJ_LEVEL_*
   uint32_t ring_operations; // a power of two
   uint32_t ring_mode;       // LJ_RING_*
+  bool clock_is_monotonic;  // LOCKJAW_CLOCK: operations are dated by CLOCK_MONOTONIC whatever the processor promises
   bool log;
 } lj_settings;
 

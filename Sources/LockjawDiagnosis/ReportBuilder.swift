@@ -83,7 +83,8 @@ package struct ReportBuilder {
       modules: stackReader.coverage,
       diagnostics: target.diagnostics + (arena?.quietness.map { [$0] } ?? []) + stackReader.diagnostics
         + runtimeLimits + otherReaders.sorted { $0.key < $1.key }.flatMap(\.value.diagnostics) + unlisted(threads)
-        + missedHeartbeats + unseen(threads),
+        + missedHeartbeats + unseen(threads)
+        + (arena == nil ? TimedWaits.sentence(examination.threads).map { [$0] } ?? [] : []),
       losses: losses, timing: timing,
       source: source)
   }
@@ -149,6 +150,7 @@ package struct ReportBuilder {
       releasedAt: found(raw).flatMap {
         stackReader.frame(at: $0.releasedAt, isReturnAddress: $0.releasedAtIsReturnAddress)
       },
+      guardType: found(raw).flatMap { stackReader.droppedType(along: $0.releasePath) },
       guardVariable: guardVariable(raw), heldMode: raw.holderMode,
       waitingForSeconds: raw.since.isKnown ? examination.now.seconds(since: raw.since) : .nan)
   }
@@ -308,6 +310,8 @@ package struct ReportBuilder {
       switch wait.type {
       case .join: wait.companion.rawValue == 0 ? "for a thread to end" : "for thread \(wait.companion.rawValue) to end"
       case .condition: "on condition \(wait.object)"
+      case .futex where wait.isRenewed:
+        "for an atomic's value (libc++, futex \(lockIDs[wait.object] ?? "\(wait.object)"))"
       default: "for \(wait.type.rawValue) \(lockIDs[wait.object] ?? "\(wait.object)")"
       }
     return "waiting \(what)" + (wait.mode == .read || wait.mode == .write ? " to \(wait.mode.rawValue)" : "")

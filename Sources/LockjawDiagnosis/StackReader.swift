@@ -144,6 +144,16 @@ struct StackReader {
     return frames.first { !$0.isPlumbing } ?? frames.last
   }
 
+  /// The type that is at its end where a lock is released: its guard's, mostly. `nil` for a release that is written out.
+  /// - Parameter path: from the releasing instruction out to the holder's own code, which is where `frame(at:)` says the
+  ///   release is; functions outside of that one are not at their end.
+  func droppedType(along path: [CodePlace]) -> String? {
+    guard let own = path.last else { return nil }
+    let inner = path.dropLast().flatMap { symbols.symbolizer.frames(at: $0.address, isReturnAddress: $0.isReturnAddress) }
+    let outer = symbols.symbolizer.frames(at: own.address, isReturnAddress: own.isReturnAddress)
+    return DroppedType.innermost(in: inner + outer.prefix { $0.isPlumbing })
+  }
+
   /// The frame of a stack to show.
   static func shown(_ stack: [Frame]) -> Frame? { stack.first { !$0.isPlumbing } ?? stack.first }
 

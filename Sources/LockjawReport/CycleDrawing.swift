@@ -92,7 +92,8 @@ struct CycleDrawing {
       labelled("guard", [Span(variable.name, .function, whole: true), Span(place)], on: &page)
     }
     if let frame = edge.releasedAt {
-      labelled("released at", ReportIndex.spans(frame), on: &page)
+      let type = edge.guardType.map { [Span(", where its "), Span($0, .function, whole: true), Span(" ends")] }
+      labelled("released at", ReportIndex.spans(frame) + (type ?? []), on: &page)
       quote(frame, on: &page)
     }
   }

@@ -11,7 +11,8 @@ import LockjawModel
 ///     +processes?  the same of other processes that findings lead to; `process` in a lock or thread is one of their pids
 ///     findings  kind, certainty, summary, edges, bystanders: [tid], +evidence: [sentence]
 ///       edges   waiter: tid, lock: id, mode, holders: [tid], holder_evidence, +held_mode?,
-///               waits_at: FRAME or null, held_since_at?, held_in?, released_at?: FRAME, waiting_for_seconds
+///               waits_at: FRAME or null, held_since_at?, held_in?, released_at?: FRAME, +guard_type?, +guard?: name, file?, line?,
+///               waiting_for_seconds
 ///     locks     id, address, type, library, name?, state, initialised_at?: FRAME, +process?: pid
 ///     threads   tid, name, state, stack: [FRAME], holds: [id], waits_for: id or null, +breadcrumb?, +process?: pid
 ///     +history  thread, thread_name, lock: address, type, mode, site?: FRAME, began_seconds_ago, duration_seconds,
@@ -108,6 +109,7 @@ extension JSONWriter {
       object.putIfKnown(EdgeField.heldSinceAt, edge.heldSinceAt)
       object.putIfKnown(EdgeField.heldIn, edge.heldIn)
       object.putIfKnown(EdgeField.releasedAt, edge.releasedAt)
+      object.putIfKnown(EdgeField.guardType, edge.guardType)
       if let variable = edge.guardVariable { object.put(EdgeField.guardVariable) { $0.guardVariable(variable) } }
       object.put(EdgeField.waitingForSeconds, edge.waitingForSeconds)
     }

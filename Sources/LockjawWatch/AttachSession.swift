@@ -98,7 +98,7 @@ package final class AttachSession {
     init(_ relay: SignalRelay, _ process: LiveProcess) {
       self.relay = relay
       self.process = process
-      pidfd = PidDescriptor(pid: process.pid)
+      pidfd = PidDescriptor(process.identity)
     }
 
     /// - Parameter moment: on CLOCK_MONOTONIC, in nanoseconds.

@@ -56,7 +56,10 @@ package final class Follower: Sendable {
 
   /// Runs until `processEnded`. The arena stays readable through its mapping even when its file is removed.
   package func run(_ arena: ArenaReader) {
-    guard let process = try? LiveProcess(pid: identity.pid) else { return finish(arena, nil) }
+    // Another process may have its number by now.
+    guard let process = try? LiveProcess(pid: identity.pid), process.identity == identity else {
+      return finish(arena, nil)
+    }
     let target = LiveTarget(process)
     var pass = FollowerPass(arena: arena, target: target, settings: settings)
     // The bell is armed only for a sleep, and after arming there is one more look: a wait that began in between is
@@ -102,7 +105,9 @@ package final class Follower: Sendable {
       examination, stacks: .involved, condition: condition, historyLimit: settings.historyLimit)
     // What a dead process cannot tell is of interest only where something is to be told.
     if !diedBySignal { report.diagnostics = [] }
-    discover(
-      Discovery(occasion: .ended, process: identity, arenaPath: arenaPath, arenaFile: arena.file, report: report))
+      // The arena has the number that the process calls itself, which is another where it has a pid namespace of its own.
+      report.process.pid = identity.pid
+      discover(
+        Discovery(occasion: .ended, process: identity, arenaPath: arenaPath, arenaFile: arena.file, report: report))
   }
 }

@@ -39,7 +39,7 @@ package struct SingleReport {
 
   private func look(_ arena: ArenaReader, _ target: LiveTarget) -> Examination {
     let glance = Examination.glance(arena).interpreting(target, arena: arena, olderThan: 0)
-      .findingHolders(target, arena: arena) { try? Snapshot.takeGently(pid: target.process.pid) }
+      .findingHolders(target, arena: arena) { target.snapshot() }
       .lookingAround(target.process, target: target, arena: arena)
     return Examination(glance, arena: arena, target: target, stall: stall)
   }
@@ -101,7 +101,7 @@ package struct SingleReport {
 
   /// A core, with the arena that its process had, if any.
   package func of(_ core: CoreFile, arena: ArenaReader?) -> Report {
-    let target = SnapshotTarget(core: core, asksServers: asksServers)
+    let target = SnapshotTarget(core: core, asksServers: asksServers, hasArena: arena != nil)
     let glance =
       arena.map { arena in
         // Inlined locks are told as in a live process: here their words and frames are left.

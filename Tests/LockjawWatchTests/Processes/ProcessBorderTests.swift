@@ -2,6 +2,7 @@ import Glibc
 import LockjawInspect
 import LockjawModel
 import LockjawReport
+import LockjawTestPrograms
 import Testing
 
 @testable import LockjawWatch
@@ -92,6 +93,60 @@ struct ProcessBorderTests {
     for process in border.processes {
       #expect(process.hasSocketTimeLimit(ThreadID(process.pid)) == expected)
     }
+  }
+
+  /// Runs a command that the kernel tells nothing about others' sockets, as before Linux 5.6.
+  private static let withoutGetfd = Result {
+    try Program(
+      .c, name: "without_getfd",
+      source: """
+        #include <errno.h>
+        #include <linux/filter.h>
+        #include <linux/seccomp.h>
+        #include <stddef.h>
+        #include <sys/prctl.h>
+        #include <sys/syscall.h>
+        #include <unistd.h>
+        int main(int count, char **arguments) {
+          struct sock_filter rules[] = {
+            BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+            BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_pidfd_getfd, 0, 1),
+            BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+            BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+          };
+          struct sock_fprog program = {.len = sizeof rules / sizeof *rules, .filter = rules};
+          if (count < 2 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)) return 120;
+          if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program)) return 121;
+          execv(arguments[1], arguments + 1);
+          return 122;
+        }
+        """)
+  }
+
+  /// `lockjaw`, beside the tests.
+  private static func lockjaw() throws -> String {
+    let own = try Command.succeed(["readlink", "/proc/\(getpid())/exe"]).dropLast()
+    return own.prefix(upTo: try #require(own.lastIndex(of: "/"))) + "/lockjaw"
+  }
+
+  @Test(
+    "A cycle through a unix socket is only suspected where the kernel will not say whether the wait has a time limit",
+    arguments: [true, false])
+  func unknownTimeLimit(isAnswered: Bool) throws {
+    let border = try BorderProgram.start("socket")
+    let command =
+      (isAnswered ? [] : [try Self.withoutGetfd.get().path]) + [
+        try Self.lockjaw(), "attach", "\(border.processes[0].pid)",
+      ]
+    // A member that is not back in its sleep when it is asked leaves no cycle to speak of.
+    var text = ""
+    let isFound = RunningProgram.wait {
+      text = (try? Command.run(command).text) ?? ""
+      return text.hasPrefix("DEADLOCK")
+    }
+    #expect(isFound, "\(text)")
+    #expect(text.hasPrefix(isAnswered ? "DEADLOCK (inferred)" : "DEADLOCK (suspect)"), "\(text)")
+    #expect(text.contains("SO_RCVTIMEO") == !isAnswered, "\(text)")
   }
 
   @Test("Where a signal handler may end the wait, the cycle is only suspected")
