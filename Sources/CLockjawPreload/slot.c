@@ -256,12 +256,13 @@ void lj_thread_exit(void *round) {
   lj_held_settle(slot);
   lj_once_prune(slot, UINT64_MAX); // no routine runs any more
   if (slot->history.operations_capacity) lj_level_thread_ends(slot);
-  // Busy: a child that a handler forks in here sets up no arena before this is over, and with it a new list of slots.
-  lj_thread.flags |= LJ_THREAD_ENDED | LJ_THREAD_BUSY;
+  // A handler in between could fork, and its child would make a new list of slots under this one's hands.
+  lj_signals signals = lj_signals_block();
+  lj_thread.flags |= LJ_THREAD_ENDED;
   lj_thread.epoch = LJ_EPOCH_UNCLAIMED;
   lj_thread.slot = NULL;
   lj_slot_retire(slot);
-  lj_thread.flags &= (uint16_t)~LJ_THREAD_BUSY;
+  lj_signals_restore(signals);
 }
 
 void lj_watch_thread_exit(void) {

@@ -157,14 +157,15 @@ package final class RunSession {
     }
     // Its number here, which is not the file's where it lives in a pid namespace of its own.
     let identity: ProcessIdentity
+    var writer: LiveProcess?
     switch ArenaSearch.writer(of: entry) {
-    case .process(let process): identity = process.identity
+    case .process(let process): (identity, writer) = (process.identity, process)
     // What it left is looked at once; no process of that number is taken for it.
     case .gone: identity = entry.identity
     case .hidden(let pid, let reason):
       return desk.say("lockjaw: process \(pid) is not covered: it lives in another pid namespace, and \(reason)")
     }
-    guard Self.mayTell(arena, of: entry.identity, writtenBy: identity) else { return }
+    guard Self.mayTell(arena, of: entry.identity, writtenBy: writer) else { return }
     _ = arena.claim(pid: getpid(), startTicks: ownStartTicks, isAlive: ArenaSearch.isAlive)
     // exec: the same process, a new image with an arena of its own.
     if let older = followed[identity] {
@@ -192,15 +193,14 @@ package final class RunSession {
   /// Whether an arena can be that of the process it names. What it says may end that process, and in another user's
   /// directory that user may have written anything: only of processes of their own.
   /// - Parameters:
-  ///   - named: as the arena's file is called.
-  ///   - writer: the same process by its number here.
+  ///   - identity: as the file's name has it.
+  ///   - process: `nil` where it is gone; then there is none to end.
   static func mayTell(
-    _ arena: ArenaReader, of named: ProcessIdentity, writtenBy writer: ProcessIdentity
+    _ arena: ArenaReader, of identity: ProcessIdentity, writtenBy process: LiveProcess?
   ) -> Bool {
-    guard arena.header.identity == named else { return false }
+    guard arena.header.identity == identity else { return false }
     if arena.fileUserID == geteuid() { return true }
-    // Of one that is gone already, nothing can be ended.
-    guard let process = try? LiveProcess(pid: writer.pid), let user = process.userID else { return true }
+    guard let user = process?.userID else { return true }
     return user == arena.fileUserID
   }
 

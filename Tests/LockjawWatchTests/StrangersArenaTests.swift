@@ -34,10 +34,11 @@ struct StrangersArenaTests {
   @Test("An arena tells of the process that its name and its header agree on")
   func agreement() throws {
     let place = try TemporaryDirectory()
-    let own = try LiveProcess(pid: getpid()).identity
+    let process = try LiveProcess(pid: getpid())
+    let own = process.identity
     let reader = try ArenaReader(path: try arena(own, in: place))
-    #expect(RunSession.mayTell(reader, of: own, writtenBy: own))
-    #expect(!RunSession.mayTell(reader, of: ProcessIdentity(pid: 1, startTicks: own.startTicks), writtenBy: own))
+    #expect(RunSession.mayTell(reader, of: own, writtenBy: process))
+    #expect(!RunSession.mayTell(reader, of: ProcessIdentity(pid: 1, startTicks: own.startTicks), writtenBy: process))
   }
 
   @Test(
@@ -45,10 +46,11 @@ struct StrangersArenaTests {
     .enabled(if: geteuid() == 0, "only root can give a file away"))
   func anothers() throws {
     let place = try TemporaryDirectory()
-    let own = try LiveProcess(pid: getpid()).identity
+    let process = try LiveProcess(pid: getpid())
+    let own = process.identity
     let path = try arena(own, in: place)
     try #require(chown(path, 65534, 65534) == 0)
-    #expect(!RunSession.mayTell(try ArenaReader(path: path), of: own, writtenBy: own))
+    #expect(!RunSession.mayTell(try ArenaReader(path: path), of: own, writtenBy: process))
     #expect(try ArenaReader(path: path).fileUserID == 65534)
   }
 }
