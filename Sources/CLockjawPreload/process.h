@@ -21,6 +21,7 @@ typedef struct lj_settings {
   uint32_t ring_operations; // a power of two
   uint32_t ring_mode;       // LJ_RING_*
   bool log;
+  bool keep; // the arena outlives also a process that ends well
 } lj_settings;
 
 typedef struct lj_process_state {

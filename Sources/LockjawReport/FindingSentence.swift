@@ -21,6 +21,7 @@ struct FindingSentence {
     case .phantomLock: gathered(", whose word says taken, but no thread holds it")
     case .lostWakeup: gathered(", whose word says free: the wake-up was lost")
     case .livelock: gathered(", which nobody keeps, and still no wait succeeds")
+    case .missedHeartbeat: missedHeartbeat
     case .longHold: longHold
     case .contention: gathered(heldByClause(first) + "; " + contentionLimit)
     case .hangUnknown: hangUnknown
@@ -105,6 +106,19 @@ struct FindingSentence {
     let clauses = edges.prefix(4).map { "\(index.shortName($0.waiter)) \(waitClause($0))" }
     return "threads \(subjects) wait for one another until a deadline ends it, so it does not last but may repeat: "
       + clauses.joined(separator: ", ")
+  }
+
+  // MARK: - Heartbeats
+
+  /// What the thread does is half of it: "asleep in poll" is another bug than a lock.
+  private var missedHeartbeat: String {
+    guard let beat = finding.heartbeat else { return "a heartbeat did not come" }
+    let subject =
+      "\"\(Printable.shortened(beat.name, to: 64))\" is due every \(Elapsed.words(beat.withinSeconds)), and the last came "
+      + "\(Elapsed.words(beat.lastSecondsAgo)) ago from thread \(index.name(beat.thread))"
+    if let edge = first { return subject + ", which \(waitClause(edge))" + heldByClause(edge) }
+    let state = index.thread(beat.thread)?.state ?? ""
+    return subject + (state.isEmpty ? "" : ", which \(Wording.predicate(Printable.escaped(state)))")
   }
 
   // MARK: - Waiters around one lock

@@ -14,7 +14,12 @@ package struct Discovery: Sendable {
   package var process: ProcessIdentity
   package var arenaPath: String
   package var report: Report
-  package init(occasion: Occasion, process: ProcessIdentity, arenaPath: String, report: Report) {
+  /// Where the arena's bytes can be read from now, if not at `arenaPath`.
+  package var bytesPath: String?
+  package init(
+    occasion: Occasion, process: ProcessIdentity, arenaPath: String, report: Report, bytesPath: String? = nil
+  ) {
+    self.bytesPath = bytesPath
     self.occasion = occasion
     self.process = process
     self.arenaPath = arenaPath
