@@ -59,7 +59,8 @@ lj_foreign_note lj_foreign_announce(uint64_t object, uint32_t owner_tid, uint8_t
     uint64_t empty = 0;
     if (!__atomic_compare_exchange_n(&entry->object, &empty, object, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
       continue;
-    entry->by_tid = lj_thread.slot->tid;
+    // A thread in its last destructors has given its slot back; 0 where it cannot be told without a system call.
+    entry->by_tid = lj_thread.slot ? lj_thread.slot->tid : lj_tid_of(lj_self_pthread());
     // Release: pairs with the acquire in lj_foreign_reconcile, which takes an entry only once it has a count.
     lj_store_release32(&entry->count, 1);
     __atomic_fetch_add(&slot->foreign_pending, 1, __ATOMIC_RELEASE);

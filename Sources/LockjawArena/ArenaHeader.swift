@@ -74,9 +74,14 @@ package struct ArenaHeader: Hashable, Sendable {
       ),
       ("history_offset", raw.history_offset, raw.history_capacity, LJ_HISTORY_UNIT, LJ_HISTORY_UNITS_MAX),
     ]
+    // Where each region begins, in their order.
+    var beginnings: [Int] = []
     for (field, offset, capacity, size, limit) in regions {
-      // An arena that only carries its reason has no regions.
-      if capacity == 0 { continue }
+      // An arena that only carries its reason has no regions; whatever it says of where they begin is about nothing.
+      if capacity == 0 {
+        beginnings.append(0)
+        continue
+      }
       guard Int(capacity) <= limit, offset >= 2 * UInt64(LJ_PAGE), offset % 64 == 0, offset < 1 << 32 else {
         throw .inconsistent(path: path, field: field)
       }
@@ -84,6 +89,7 @@ package struct ArenaHeader: Hashable, Sendable {
       guard end <= UInt64(mapping.byteCount) else {
         throw .truncated(path: path, has: UInt64(mapping.byteCount), needs: end)
       }
+      beginnings.append(Int(offset))
     }
 
     identity = ProcessIdentity(pid: Int32(truncatingIfNeeded: raw.pid), startTicks: raw.start_ticks)
@@ -97,13 +103,13 @@ package struct ArenaHeader: Hashable, Sendable {
     executable = text(tupleBytes(raw.executable))
     command = text(tupleBytes(raw.command))
     shimBase = Address(raw.shim_base)
-    modulesOffset = Int(raw.modules_offset)
-    slotsOffset = Int(raw.slots_offset)
-    extentsOffset = Int(raw.extents_offset)
+    modulesOffset = beginnings[0]
+    slotsOffset = beginnings[1]
+    extentsOffset = beginnings[2]
+    historyOffset = beginnings[3]
     moduleCapacity = Int(raw.module_capacity)
     slotCapacity = Int(raw.slot_capacity)
     extentCapacity = Int(raw.extent_capacity)
-    historyOffset = Int(raw.history_offset)
     historyCapacity = Int(raw.history_capacity)
     ringsStop = Int(raw.ring_mode) == LJ_RING_STOP
     tickSource = TickClock.Source(abi: raw.tick_source)

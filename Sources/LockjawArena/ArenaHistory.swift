@@ -33,14 +33,16 @@ extension ArenaReader {
   private func ring(ofSlot slot: Int) -> (tid: ThreadID, name: String, events: [PastWait])? {
     let base = header.slotsOffset + slot * MemoryLayout<lj_slot>.size
     guard let fields = load(RingFields.self, slot: base), fields.phase != 0 else { return nil }
-    let capacity = Int(fields.capacity)
-    // State-level rings live inside their slot; anything else must be a multiple of whole events inside the file.
-    guard capacity > 0, capacity <= 1 << 20, fields.offset <= UInt64(Int32.max) else { return nil }
+    // The ring lives inside its slot. Believed where it lies elsewhere, it would be read again for every slot of a
+    // damaged arena, 65,536 times.
+    let capacity = LJ_RING_INLINE
+    let inside = base + MemoryLayout<lj_slot>.offset(of: \lj_slot.ring)!
+    guard Int(fields.capacity) == capacity, fields.offset == UInt64(inside) else { return nil }
     let head = fields.head
     let first = head > UInt64(capacity) ? head - UInt64(capacity) : 0
     var events: [(index: UInt64, wait: PastWait)] = []
     for index in first..<head {
-      let at = Int(fields.offset) + Int(index % UInt64(capacity)) * MemoryLayout<lj_event>.size
+      let at = inside + Int(index % UInt64(capacity)) * MemoryLayout<lj_event>.size
       guard let raw = event(at: at), let past = PastWait(raw) else { continue }
       events.append((index, past))
     }

@@ -85,7 +85,7 @@ struct SlotReader {
     _ index: Int, base: Int, phase: Int, sequence: UInt64, isWaiting: Bool, in mapping: borrowing ArenaMapping
   ) -> ThreadState? {
     guard let wait = mapping.load(lj_wait.self, at: base + Self.wait) else { return nil }
-    let (held, isComplete) = heldEntries(base: base, in: mapping)
+    let (held, isComplete) = heldEntries(index, base: base, in: mapping)
     return ThreadState(
       tid: ThreadID(Int32(truncatingIfNeeded: mapping.loadAcquire32(base + Self.tid))),
       name: name(base, in: mapping),
@@ -103,7 +103,9 @@ struct SlotReader {
   }
 
   /// Entries inside the slot, then along the chain of extents, less what other threads have released.
-  private func heldEntries(base: Int, in mapping: borrowing ArenaMapping) -> (held: [Held], isComplete: Bool) {
+  private func heldEntries(
+    _ index: Int, base: Int, in mapping: borrowing ArenaMapping
+  ) -> (held: [Held], isComplete: Bool) {
     let total = Int(mapping.loadAcquire32(base + Self.heldCount))
     guard total > 0 else { return ([], mapping.loadAcquire32(base + Self.heldLost) == 0) }
     var isComplete = mapping.loadAcquire32(base + Self.heldLost) == 0
@@ -120,19 +122,22 @@ struct SlotReader {
 
     var left = total - inline
     var link = Int(mapping.loadAcquire32(base + Self.heldExtent))
-    var hops = 0
+    // An extent is one slot's, and once in its chain: so all slots together have no more to read than there are
+    // extents, also where an arena's links lead in circles or from everywhere to one chain.
+    var walked: Set<Int> = []
     while left > 0 {
-      // A chain longer than there are extents is a loop.
-      guard link > 0, link <= extentCount, hops <= extentCount else {
+      let extent = header.extentsOffset + (link - 1) * MemoryLayout<lj_extent>.size
+      guard link > 0, link <= extentCount,
+        mapping.loadAcquire32(extent + MemoryLayout<lj_extent>.offset(of: \lj_extent.owner_slot)!) == UInt32(index),
+        walked.insert(link).inserted
+      else {
         isComplete = false
         break
       }
-      let extent = header.extentsOffset + (link - 1) * MemoryLayout<lj_extent>.size
       let here = min(left, LJ_HELD_PER_EXTENT)
       take(extent + MemoryLayout<lj_extent>.offset(of: \lj_extent.held)!, here, mapping)
       left -= here
       link = Int(mapping.loadAcquire32(extent))
-      hops += 1
     }
 
     if mapping.loadAcquire32(base + Self.foreignPending) != 0 {
@@ -147,11 +152,15 @@ struct SlotReader {
     return (held, isComplete)
   }
 
+  /// The newest holds first. One pass: a damaged arena names a lock by the hundred thousand.
   private func release(_ object: UInt64, times: Int, from held: inout [Held]) {
-    for _ in 0..<times {
-      guard let at = held.lastIndex(where: { $0.object.rawValue == object }) else { return }
-      if held[at].count > 1 { held[at].count -= 1 } else { held.remove(at: at) }
+    var left = times
+    for at in held.indices.reversed() where left > 0 && held[at].object.rawValue == object {
+      let released = min(left, held[at].count)
+      held[at].count -= released
+      left -= released
     }
+    held.removeAll { $0.count == 0 }
   }
 
   private func permits(base: Int, in mapping: borrowing ArenaMapping) -> [Permit] {

@@ -22,6 +22,19 @@ package enum Plumbing {
       || isPythonInterpreter(function, module)
   }
 
+  /// Where a compiler inlined all of a thread's own code into the glue that calls it ("std::thread::_State_impl<…>::_M_run()",
+  /// without debug information), that glue is what the program's code is known as: the innermost such frame of a stack
+  /// that would else be plumbing from end to end is none.
+  package static func reveal(in stack: inout [Frame]) {
+    guard stack.allSatisfy(\.isPlumbing) else { return }
+    if let index = stack.firstIndex(where: isGlue) { stack[index].isPlumbing = false }
+  }
+
+  private static func isGlue(_ frame: Frame) -> Bool {
+    guard let function = frame.function, !isShim(frame.module), !isCLibrary(frame.module) else { return false }
+    return PlumbingPatterns.glue.contains { function.contains($0) }
+  }
+
   /// lockjaw's own preloaded library.
   package static func isShim(_ module: String) -> Bool { module.hasPrefix("liblockjaw") }
 

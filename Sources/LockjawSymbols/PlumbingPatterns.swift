@@ -87,17 +87,22 @@ enum PlumbingPatterns {
     "partial apply forwarder for reabstraction thunk",
   ]
 
-  /// Parts of names that identify glue whose beginning is the caller's type.
-  static let fragments: [String] = [
+  /// Parts of names that identify glue between a runtime and a function of the caller's, which may be inlined into it.
+  static let glue: [String] = [
     "std::thread::_Invoker<", "std::thread::_State_impl<", " as core::ops::function::FnOnce<",
-    " as core::ops::function::FnMut<", " as core::ops::function::Fn<", "::__rust_begin_short_backtrace",
-    "std::sys::backtrace::__rust_", "std::sys_common::backtrace::__rust_", "::_M_invoke(", "in Synchronization.Mutex.",
-    "of Synchronization.Mutex.", ".$main() -> ()",
-    // abseil, whose names have a namespace for each release
-    "::synchronization_internal::", "::Mutex::Lock()", "::Mutex::LockSlow", "::Mutex::ReaderLock()",
-    "::Mutex::WriterLock()", "::Mutex::Await", "::Mutex::Block(", "::CondVar::Wait", "::MutexLock::",
-    "::ReaderMutexLock::", "::WriterMutexLock::", "::ReleasableMutexLock::",
+    " as core::ops::function::FnMut<", " as core::ops::function::Fn<", "::__rust_begin_short_backtrace", "::_M_invoke(",
+    "in Synchronization.Mutex.", "of Synchronization.Mutex.", ".$main() -> ()",
   ]
+
+  /// Parts of names that identify plumbing whose beginning is the caller's type, or changes with each release.
+  static let fragments: [String] =
+    glue + [
+      "std::sys::backtrace::__rust_", "std::sys_common::backtrace::__rust_",
+      // abseil, whose names have a namespace for each release
+      "::synchronization_internal::", "::Mutex::Lock()", "::Mutex::LockSlow", "::Mutex::ReaderLock()",
+      "::Mutex::WriterLock()", "::Mutex::Await", "::Mutex::Block(", "::CondVar::Wait", "::MutexLock::",
+      "::ReaderMutexLock::", "::WriterMutexLock::", "::ReleasableMutexLock::",
+    ]
 
   /// CPython's interpreter loop, calls, start and locks. Some of these names are anybody's (`thread_run`), so they
   /// count in its own modules only; the program's Python code is not on this stack in any case.

@@ -52,7 +52,9 @@ package final class Symbolizer {
 
   /// A whole stack, inlined calls expanded.
   package func frames(of unwinding: Unwinding) -> [Frame] {
-    unwinding.frames.flatMap { frames(at: $0.pc, isReturnAddress: $0.isReturnAddress) }
+    var stack = unwinding.frames.flatMap { frames(at: $0.pc, isReturnAddress: $0.isReturnAddress) }
+    Plumbing.reveal(in: &stack)
+    return stack
   }
 
   /// The global variable `address` lies in, and how far in.

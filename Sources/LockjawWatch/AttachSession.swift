@@ -21,7 +21,7 @@ package final class AttachSession {
   /// Follows until the process ends or a signal ends this one.
   /// - Returns: whether a hang was found.
   package func follow() throws(WatchError) -> Bool {
-    let relay = try SignalRelay()
+    let relay = try SignalRelay(hasCommand: false)
     let found = HangFlag()
     let arena: ArenaReader
     let follower: Follower
@@ -54,7 +54,7 @@ package final class AttachSession {
     unrecorded process: LiveProcess, settings: Follower.Settings, withoutStopping: Bool, single: SingleReport,
     desk: ReportDesk
   ) throws(WatchError) -> Bool {
-    let ends = Ends(try SignalRelay(), process)
+    let ends = Ends(try SignalRelay(hasCommand: false), process)
     var foundHang = false
     var follower = SnapshotFollower(
       process,

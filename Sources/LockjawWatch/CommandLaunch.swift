@@ -108,11 +108,11 @@ package enum ChildExit: Hashable, Sendable {
   case status(Int32)
   case signal(Int32)
 
-  /// From `waitpid`'s status word.
+  /// From `waitpid`'s status word; nil for a stop (0x7f in the low byte) and for its end (0xffff).
   package init?(waitStatus status: Int32) {
     if status & 0x7f == 0 {
       self = .status((status >> 8) & 0xff)
-    } else if status & 0xff != 0x7f {
+    } else if status & 0x7f != 0x7f {
       self = .signal(status & 0x7f)
     } else {
       return nil

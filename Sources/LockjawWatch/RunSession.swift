@@ -65,7 +65,7 @@ package final class RunSession {
 
   /// Runs the command to its end.
   package func run() throws(WatchError) -> End {
-    let relay = try SignalRelay()
+    let relay = try SignalRelay(hasCommand: true)
     let watch = try ArenaWatch(directory)
     let kind = ExecutableKind.of(command: options.command[0], searchPath: environmentValue("PATH"))
     if let warning = kind.warning, kind.exitStatus == nil { desk.say("lockjaw: \(warning)") }
@@ -80,7 +80,7 @@ package final class RunSession {
       for discovery in patrol.discoveries() { Self.publish(discovery, outlet) }
       for entry in watch.newArenas() { follow(entry) }
       for identity in ended { finish(identity, condition: "gone") }
-      if let exit = commandExit(relay) {
+      if let exit = commandExit() {
         // What was counted is there also of processes that were too short to be seen.
         if options.settings.removesArena { for entry in watch.newArenas() { follow(entry) } }
         return close(exit)
@@ -100,12 +100,9 @@ package final class RunSession {
     }
     descriptors += others.map { pollfd(fd: $0.1, events: Int16(POLLIN), revents: 0) }
     while poll(&descriptors, nfds_t(descriptors.count), milliseconds) < 0, errno == EINTR {}
-    if descriptors[0].revents != 0 { relay.relay(to: commandPID) }
+    if descriptors[0].revents != 0 { relay.relay(to: CommandChild(pid: commandPID)) }
     return zip(others, descriptors.dropFirst(2)).filter { $0.1.revents != 0 }.map(\.0.0)
   }
-
-  /// __WNOTHREAD (wait(2), "Linux notes").
-  private static let onlyOwnChildren: Int32 = 0x2000_0000
 
   /// A command that ends while a snapshot of it is taken becomes ours to wait for when that is over, and no signal says so.
   private var millisecondsUntilNextLook: Int32? {
@@ -119,15 +116,16 @@ package final class RunSession {
     }
   }
 
-  private func commandExit(_ relay: SignalRelay) -> ChildExit? {
-    var status: Int32 = 0
-    while true {
-      // Not what other threads of this process trace: a snapshot's stops are theirs to see.
-      let pid = waitpid(-1, &status, WNOHANG | Self.onlyOwnChildren)
-      if pid == commandPID, let exit = ChildExit(waitStatus: status) { return exit }
-      // Others can be ours only as a sub-reaper's; nothing is known of them here.
-      if pid <= 0 { return nil }
+  /// How the command has ended, if it has. With a command that stops, lockjaw stops, and comes back from here later.
+  private func commandExit() -> ChildExit? {
+    let child = CommandChild(pid: commandPID)
+    while let change = child.nextChange() {
+      switch change {
+      case .ended(let exit): return exit
+      case .stopped(let signal): child.stopWithIt(by: signal)
+      }
     }
+    return nil
   }
 
   private func environment() -> [(String, String)] {

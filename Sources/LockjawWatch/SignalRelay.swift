@@ -11,11 +11,13 @@ package final class SignalRelay {
   /// What was blocked before: the command starts with this.
   let originalMask: sigset_t
   private static let relayed: [Int32] = [SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGALRM, SIGWINCH]
+  private static let jobControl: [Int32] = [SIGTSTP, SIGCONT]
 
-  init() throws(WatchError) {
+  /// - Parameter hasCommand: a session without one stops and goes on by itself.
+  init(hasCommand: Bool) throws(WatchError) {
     var mask = sigset_t()
     sigemptyset(&mask)
-    for signal in Self.relayed + [SIGCHLD] { sigaddset(&mask, signal) }
+    for signal in Self.relayed + [SIGCHLD] + (hasCommand ? Self.jobControl : []) { sigaddset(&mask, signal) }
     // Whoever reads our reports may go away (`2>&1 | head`): then a write fails, and the command is still watched.
     var blocked = mask
     sigaddset(&blocked, SIGPIPE)
@@ -32,13 +34,17 @@ package final class SignalRelay {
   deinit { if descriptor >= 0 { close(descriptor) } }
 
   /// Takes what is there, passes on what was meant for the command.
-  func relay(to command: pid_t) {
+  func relay(to command: CommandChild) {
     while true {
       var sender: pid_t = 0
       let signal = lj_signalfd_next(descriptor, &sender)
-      guard signal > 0 else { return }
-      // The kernel's own (from the terminal) carries no sender; the command's own children are not ours to relay.
-      if signal != SIGCHLD, sender != 0, sender != command { kill(command, signal) }
+      switch signal {
+      case ...0: return
+      case SIGCHLD: continue
+      case SIGCONT: command.goOn()
+      // The kernel's own (from the terminal) carries no sender; what the command itself sends is not for it.
+      default: if sender != 0, sender != command.pid { kill(command.pid, signal) }
+      }
     }
   }
 

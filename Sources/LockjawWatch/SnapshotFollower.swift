@@ -28,13 +28,12 @@ struct SnapshotFollower {
 
   /// Threads asked in a cheap look.
   private static let threadLimit = 20_000
-  /// Of the time, at most one part in so many goes into looking.
-  private static let restFactor = 20.0
-
   private let process: LiveProcess
   private let settings: Settings
   private let single: SingleReport
   private var record: SleepRecord
+  /// Whole looks have one of their own: while it is used up, cheap ones go on, and date what begins meanwhile.
+  private var wholeLooks: LookBudget
   private var reported: [Key: Certainty] = [:]
   /// The newest report; what is left to say at the end.
   private(set) var last: Report?
@@ -44,6 +43,7 @@ struct SnapshotFollower {
     self.settings = settings
     self.single = single
     record = SleepRecord(firstLook: settings.firstLook, stall: settings.stall)
+    wholeLooks = LookBudget(longestRest: max(settings.stall, 1))
   }
 
   /// One cheap look, and a whole one where it is due.
@@ -51,19 +51,25 @@ struct SnapshotFollower {
   /// - Returns: what is to be shown, and how long to rest until the next.
   /// - Throws: why no snapshot can be had.
   mutating func look(always: Bool = false) throws(InspectError) -> (discoveries: [Discovery], restMilliseconds: Int32) {
-    let begin = Instant.now
+    let spentBefore = LookBudget.processorSeconds
+    let now = Instant.now
     let (sleepers, allInFutexWaits) = process.sleepers(limit: Self.threadLimit)
-    record.note(sleepers, allInFutexWaits: allInFutexWaits, at: begin)
-    let discoveries = always || !record.due(at: begin).isEmpty ? try wholeLook() : []
-    let cost = Instant.now.seconds(since: begin)
-    let rest = max(min(settings.firstLook, settings.stall) / 2, cost * Self.restFactor)
-    return (discoveries, Int32(min(max(rest, 0.05), 3600) * 1000))
+    record.note(sleepers, allInFutexWaits: allInFutexWaits, at: now)
+    let rest = LookBudget.rest(after: LookBudget.processorSeconds - spentBefore)
+    let isDue = always || (wholeLooks.allows(at: now) && !record.due(at: now).isEmpty)
+    let discoveries = isDue ? try wholeLook() : []
+    let shortest = max(min(settings.firstLook, settings.stall) / 2, 0.05)
+    return (discoveries, Int32(min(max(rest, shortest), 3600) * 1000))
   }
 
   private mutating func wholeLook() throws(InspectError) -> [Discovery] {
     let pid = process.pid
+    let spentBefore = LookBudget.processorSeconds
+    var pause = 0.0
+    defer { wholeLooks.spent(max(LookBudget.processorSeconds - spentBefore, pause), at: .now) }
     let taken =
       settings.withoutStopping ? try Snapshot.takeWithoutStopping(pid: pid) : try Snapshot.take(pid: pid)
+    pause = taken.pauseMilliseconds / 1000
     let (after, _) = process.sleepers(limit: Self.threadLimit)
     let snapshot = taken.datingBack(record.since, of: process)
     let (target, examination) = single.examine(

@@ -165,6 +165,20 @@ final class ArenaFile {
     return held
   }
 
+  /// Gives an extent to a slot, followed by another (its index + 1; 0: none), and fills it with holds of `object` and the
+  /// addresses after it.
+  func chain(_ extent: Int, ofSlot index: Int, next: UInt32, from object: UInt64 = 0, count: Int = 0) {
+    let base = self.extent(extent)
+    store(next, at: base)
+    store(UInt32(index), at: base + MemoryLayout<lj_extent>.offset(of: \lj_extent.owner_slot)!)
+    let entries = base + MemoryLayout<lj_extent>.offset(of: \lj_extent.held)!
+    for place in 0..<count {
+      store(
+        Self.held(object + UInt64(place), kind: LJ_KIND_MUTEX, mode: LJ_MODE_EXCLUSIVE),
+        at: entries + place * MemoryLayout<lj_held>.size)
+    }
+  }
+
   func wait(_ index: Int, sequence: UInt64, object: UInt64, kind: Int, mode: Int, stack: [UInt8] = []) {
     var wait = lj_wait()
     wait.seq = sequence

@@ -51,12 +51,7 @@ struct ArenaReadingTests {
     for place in 0..<48 {
       file.hold(1, place: place, object: UInt64(0x1000 + place), kind: LJ_KIND_MUTEX, mode: LJ_MODE_EXCLUSIVE)
     }
-    for place in 0..<52 {
-      let at = file.extent(1) + MemoryLayout<lj_extent>.offset(of: \lj_extent.held)!
-      file.store(
-        ArenaFile.held(UInt64(0x1000 + 48 + place), kind: LJ_KIND_MUTEX, mode: LJ_MODE_EXCLUSIVE),
-        at: at + place * MemoryLayout<lj_held>.size)
-    }
+    file.chain(1, ofSlot: 1, next: 0, from: 0x1000 + 48, count: 52)
     file.write()
     let thread = try #require(try ArenaReader(path: file.path).threads().first)
     #expect(thread.held.map(\.object.rawValue) == (0..<100).map { UInt64(0x1000 + $0) })
@@ -69,11 +64,49 @@ struct ArenaReadingTests {
     file.thread(1, tid: 12, name: "hoarder")
     file.set(\.held_count, 100_000, slot: 1)
     file.set(\.held_extent, link, slot: 1)
-    file.store(UInt32(1), at: file.extent(0))
-    file.store(UInt32(1), at: file.extent(1))
+    file.chain(0, ofSlot: 1, next: 1, from: 0x1000, count: LJ_HELD_PER_EXTENT)
+    file.chain(1, ofSlot: 1, next: 1, from: 0x2000, count: LJ_HELD_PER_EXTENT)
     file.write()
     let thread = try #require(try ArenaReader(path: file.path).threads().first)
     #expect(thread.heldIsIncomplete)
+    // Each extent at most once.
+    #expect(Set(thread.held).count == thread.held.count)
+    #expect(thread.held.count == [1: 1, 2: 2, 99: 0][link]! * LJ_HELD_PER_EXTENT)
+  }
+
+  @Test("An extent that is another slot's is not read again: the list is then incomplete")
+  func anothersExtent() throws {
+    let file = ArenaFile()
+    for slot in 0..<2 {
+      file.thread(slot, tid: UInt32(11 + slot), name: "hoarder")
+      for place in 0..<48 {
+        file.hold(slot, place: place, object: UInt64(0x1000 + place), kind: LJ_KIND_MUTEX, mode: LJ_MODE_EXCLUSIVE)
+      }
+      file.set(\.held_count, 60, slot: slot)
+      file.set(\.held_extent, 1, slot: slot)
+    }
+    file.chain(0, ofSlot: 1, next: 0, from: 0x2000, count: 12)
+    file.write()
+    let threads = try ArenaReader(path: file.path).threads()
+    #expect(threads.map(\.held.count) == [48, 60])
+    #expect(threads.map(\.heldIsIncomplete) == [true, false])
+  }
+
+  @Test("A lock that others have released a hundred thousand times costs one look at the list")
+  func manyReleases() throws {
+    let file = ArenaFile()
+    file.thread(0, tid: 11, name: "alice")
+    for place in 0..<48 {
+      file.hold(0, place: place, object: 0xa0, kind: LJ_KIND_MUTEX, mode: LJ_MODE_EXCLUSIVE, count: .max)
+    }
+    file.set(\.held_count, 48, slot: 0)
+    file.set(\.foreign_pending, 1, slot: 0)
+    let at = file.slot(0) + MemoryLayout<lj_slot>.offset(of: \lj_slot.foreign)!
+    file.store(lj_foreign(object: 0xa0, count: .max, by_tid: 12), at: at)
+    file.write()
+    let alice = try #require(try ArenaReader(path: file.path).threads().first)
+    #expect(alice.held.count == 48)
+    #expect(alice.held.last?.count == Int(UInt32.max) - 1 << 16)
   }
 
   @Test("A lock released by another thread is no longer the holder's")
@@ -150,6 +183,24 @@ struct ArenaReadingTests {
     #expect(history.first?.wait.outcome == .inProgress)
     #expect(history.map(\.wait.begin.nanoseconds) == (3..<head).reversed().map { 100 + $0 })
     #expect(try ArenaReader(path: file.path).history(limit: 2).count == 2)
+  }
+
+  @Test("A ring that is said to lie outside its slot, or to be longer than it, is not believed")
+  func ringElsewhere() throws {
+    for (offset, capacity) in [
+      (UInt64(0), UInt32(LJ_RING_INLINE)), (8192, 1 << 20), (UInt64(ArenaFile().slot(1)), UInt32(LJ_RING_INLINE)),
+    ] {
+      let file = ArenaFile()
+      file.thread(0, tid: 11, name: "alice")
+      file.event(0, place: 0, begin: 5, outcome: LJ_OUTCOME_ACQUIRED)
+      file.ring(0, head: 1)
+      file.write()
+      #expect(try ArenaReader(path: file.path).history(limit: 9).count == 1)
+      file.set(\.ring_offset, offset, slot: 0)
+      file.set(\.ring_capacity, capacity, slot: 0)
+      file.write()
+      #expect(try ArenaReader(path: file.path).history(limit: 9).isEmpty)
+    }
   }
 
   @Test("Losses are named by cause")

@@ -79,6 +79,32 @@ struct HostileArenaTests {
     }
   }
 
+  @Test("Regions of no length are survived wherever they are said to begin, one by one and all at once")
+  func regionsOfNoLength() throws {
+    let regions:
+      [(offset: WritableKeyPath<lj_arena_header, UInt64>, capacity: WritableKeyPath<lj_arena_header, UInt32>)] =
+        [
+          (\.modules_offset, \.module_capacity), (\.slots_offset, \.slot_capacity),
+          (\.extents_offset, \.extent_capacity), (\.history_offset, \.history_capacity),
+        ]
+    for chosen in [[0], [1], [2], [3], [0, 1, 2, 3]] {
+      for beginning in [0, 1, 1 << 40, UInt64(Int64.max), 1 << 63, .max] {
+        let file = ArenaFile()
+        populate(file)
+        for region in chosen {
+          file.setHeader(regions[region].capacity, 0)
+          file.setHeader(regions[region].offset, beginning)
+        }
+        file.write()
+        let arena = try ArenaReader(path: file.path)
+        readAll(arena)
+        #expect(!chosen.contains(1) || arena.threads(includingIdle: true).isEmpty)
+        #expect(!chosen.contains(0) || arena.modules().isEmpty)
+        #expect(!chosen.contains(3) || arena.lockNames().isEmpty)
+      }
+    }
+  }
+
   @Test("Every field of slots, extents and modules, set to extremes, is survived")
   func extremeFields() {
     let file = ArenaFile()
@@ -123,6 +149,7 @@ struct HostileArenaTests {
       file.hold(index, place: 0, object: UInt64(0xa0 + index), kind: LJ_KIND_MUTEX, mode: LJ_MODE_EXCLUSIVE)
       file.set(\.held_count, 60, slot: index)
       file.set(\.held_extent, UInt32(index + 1), slot: index)
+      file.chain(index, ofSlot: index, next: 0, from: UInt64(0xc0 * (index + 1)), count: 12)
       file.wait(index, sequence: 3, object: 0xb0, kind: LJ_KIND_MUTEX, mode: LJ_MODE_EXCLUSIVE, stack: [9, 9])
       file.event(index, place: 0, begin: 5, outcome: LJ_OUTCOME_ACQUIRED)
       file.ring(index, head: 1)

@@ -228,8 +228,7 @@ extension EndToEnd {
 
       let zombie = try ChildProcess(["/bin/sh", "-c", "sleep 0 & exec sleep 60"])
       let child = try await firstValue(within: .seconds(10)) { () -> pid_t? in
-        let text = try? String(contentsOfFile: "/proc/\(zombie.pid)/task/\(zombie.pid)/children", encoding: .utf8)
-        guard let pid = text?.split(separator: " ").first.flatMap({ pid_t($0) }),
+        guard let pid = ProcessThreads.children(of: zombie.pid).first,
           let stat = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8), stat.contains(") Z ")
         else { return nil }
         return pid

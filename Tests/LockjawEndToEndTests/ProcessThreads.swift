@@ -38,10 +38,21 @@ struct ProcessThreads {
     names.isSubset(of: Set(list().lazy.filter(\.isInFutexWait).map(\.name)))
   }
 
+  /// The children of a process' first thread, in the order of their birth.
+  static func children(of pid: pid_t) -> [pid_t] {
+    let text = try? String(contentsOfFile: "/proc/\(pid)/task/\(pid)/children", encoding: .utf8)
+    return text?.split(separator: " ").compactMap { pid_t($0) } ?? []
+  }
+
+  /// Whether a signal has stopped the process' first thread.
+  static func isStopped(_ pid: pid_t) -> Bool {
+    let text = try? String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)
+    return text?.contains("State:\tT (stopped)") ?? false
+  }
+
   /// The threads of the process and of its children.
   func listWithChildren() -> [Entry] {
-    let children = read("/proc/\(pid)/task/\(pid)/children")?.split(separator: " ").compactMap { pid_t($0) } ?? []
-    return ([pid] + children).flatMap { ProcessThreads(pid: $0, isOneOfSeveral: true).list() }
+    ([pid] + Self.children(of: pid)).flatMap { ProcessThreads(pid: $0, isOneOfSeveral: true).list() }
   }
 
   /// Whether every thread sleeps in some system call.
@@ -55,9 +66,7 @@ struct ProcessThreads {
   static func stuckChild(of parent: ChildProcess, _ names: Set<String>) async throws -> pid_t? {
     let child = try await firstValue(within: .seconds(10)) { () -> pid_t? in
       if parent.poll() != nil { return -1 }
-      let children = try? String(
-        contentsOfFile: "/proc/\(parent.pid)/task/\(parent.pid)/children", encoding: .utf8)
-      guard let pid = children?.split(separator: " ").first.flatMap({ pid_t($0) }) else { return nil }
+      guard let pid = children(of: parent.pid).first else { return nil }
       return ProcessThreads(pid: pid).areAllInFutexWait(names) ? pid : nil
     }
     return child.flatMap { $0 > 0 ? $0 : nil }

@@ -34,6 +34,7 @@ package struct NestingBuild: CustomStringConvertible, Sendable {
     NestingBuild(name: "g++ -O2", source: "nestings.cpp", flags: ["g++", "-O2"]),
     NestingBuild(name: "g++ -O0", source: "nestings.cpp", flags: ["g++", "-O0"]),
     NestingBuild(name: "g++ -O2 -fno-exceptions", source: "nestings.cpp", flags: ["g++", "-O2", "-fno-exceptions"]),
+    NestingBuild(name: "g++ -O2 -flto", source: "nestings.cpp", flags: ["g++", "-O2", "-flto"]),
     NestingBuild(name: "g++ -O2, stripped", source: "nestings.cpp", flags: ["g++", "-O2", "-s"]),
     NestingBuild(name: "clang++ -O2", source: "nestings.cpp", flags: ["clang++", "-O2"]),
   ]

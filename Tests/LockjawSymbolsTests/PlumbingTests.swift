@@ -54,4 +54,33 @@ struct PlumbingTests {
   func stays(function: String?, module: String) {
     #expect(!Plumbing.contains(function: function, module: module))
   }
+
+  private func stack(_ functions: [(String, String)]) -> [Frame] {
+    functions.map { function, module in
+      Frame(
+        function: function, module: module, offset: 0,
+        isPlumbing: Plumbing.contains(function: function, module: module))
+    }
+  }
+
+  @Test(
+    "Where all the program's code is inlined into the glue that calls it, the innermost glue is the program's place")
+  func revealed() {
+    let run = "std::thread::_State_impl<std::thread::_Invoker<std::tuple<main::{lambda()#1}> > >::_M_run()"
+    let bare = [
+      ("__futex_abstimed_wait_common", "libc.so.6"), ("pthread_rwlock_wrlock", "libc.so.6"), (run, "a.out"),
+      ("execute_native_thread_routine", "libstdc++.so.6.0.30"), ("start_thread", "libc.so.6"),
+    ]
+    var inlined = stack(bare)
+    Plumbing.reveal(in: &inlined)
+    #expect(inlined.filter { !$0.isPlumbing }.map(\.function) == [run])
+
+    var usual = stack(bare + [("main", "a.out")])
+    Plumbing.reveal(in: &usual)
+    #expect(usual.filter { !$0.isPlumbing }.map(\.function) == ["main"])
+
+    var idle = stack([("__futex_abstimed_wait_common", "libc.so.6"), ("start_thread", "libc.so.6")])
+    Plumbing.reveal(in: &idle)
+    #expect(!idle.contains { !$0.isPlumbing })
+  }
 }

@@ -105,7 +105,8 @@ struct ELFHeader {
   /// Section headers, or `nil` where one points outside the file: such a file is damaged, and libraries that
   /// trust it would follow it there.
   func sections(_ bytes: ELFBytes) -> [ELFSection]? {
-    // Entry 0 is reserved and describes nothing. Names come last: their table is itself a section.
+    // Entry 0 is reserved and describes nothing; one that claims to describe something is checked as any other, since
+    // whoever refers to a section may name it by that number. Names come last: their table is itself a section.
     guard sectionHeaderOffset != 0, sectionHeaderCount > 0 else { return [] }
     guard sectionHeaderCount <= 1 << 20,
       bytes.contains(sectionHeaderOffset, sectionHeaderCount * Self.sectionHeaderBytes)
@@ -119,7 +120,7 @@ struct ELFHeader {
         address: bytes.load(UInt64.self, at: at + 16) ?? 0, offset: bytes.load(UInt64.self, at: at + 24) ?? 0,
         size: bytes.load(UInt64.self, at: at + 32) ?? 0, link: bytes.load(UInt32.self, at: at + 40) ?? 0,
         entrySize: bytes.load(UInt64.self, at: at + 56) ?? 0)
-      if section.occupiesFile, index > 0 {
+      if section.occupiesFile {
         guard section.size <= UInt64(bytes.count), bytes.contains(section.offset, Int(section.size)) else { return nil }
       }
       result.append(section)
