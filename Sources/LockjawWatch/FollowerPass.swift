@@ -104,6 +104,8 @@ struct FollowerPass {
     var isRenewal = true
     for finding in examination.diagnosis.findings where finding.kind.isReportable {
       let key = key(finding, glance)
+      // A thread that was kept from running may come to sleep, and be stuck there.
+      if let beat = key.beat, finding.certainty == .suspect { heartbeats.doubt(beat) }
       let seen = firstSeen[key] ?? glance.now
       firstSeen[key] = seen
       let known = reported[key]

@@ -68,6 +68,9 @@ struct HeartbeatWatch {
     return isNew
   }
 
+  /// It is missed, and why is not clear yet: it is news again at the next look.
+  mutating func doubt(_ beat: Beat) { answered.remove(beat) }
+
   private mutating func schedule(_ nanoseconds: UInt64) {
     let moment = Instant(nanoseconds: nanoseconds)
     nextLook = nextLook.map { min($0, moment) } ?? moment

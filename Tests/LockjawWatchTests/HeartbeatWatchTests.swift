@@ -36,6 +36,14 @@ import Testing
     #expect(look([Self.beat(at: 950)], at: 1151))
   }
 
+  @Test("One that was doubted is asked about again at the next look")
+  mutating func doubted() {
+    _ = look([Self.beat(at: 0)], at: 10)
+    #expect(look([Self.beat(at: 0)], at: 201))
+    watch.doubt(HeartbeatWatch.Beat(Self.beat(at: 0)))
+    #expect(look([Self.beat(at: 0)], at: 1201) && !look([Self.beat(at: 0)], at: 1300))
+  }
+
   @Test("While the process is stopped nothing is missed, and after it the loop gets its whole time")
   mutating func stopped() {
     #expect(!look([Self.beat(at: 0)], at: 10))
