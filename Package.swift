@@ -82,16 +82,21 @@ let package = Package(
     .testTarget(name: "LockjawArenaTests", dependencies: ["CLockjawABI", "LockjawArena"]),
     .testTarget(name: "LockjawGraphTests", dependencies: ["LockjawGraph", "LockjawModel"]),
     .testTarget(name: "LockjawHistoryTests", dependencies: ["LockjawHistory", "LockjawModel"]),
-    .testTarget(name: "LockjawInspectTests", dependencies: ["LockjawInspect", "LockjawTestPrograms"]),
+    .testTarget(
+      name: "LockjawInspectTests", dependencies: ["CLockjawNative", "LockjawInspect", "LockjawTestPrograms"]),
     .testTarget(
       name: "LockjawSymbolsTests",
       dependencies: ["CLockjawNative", "LockjawSymbols", "LockjawInspect", "LockjawTestPrograms"]),
     .testTarget(
       name: "LockjawDiagnosisTests",
-      dependencies: ["LockjawDiagnosis", "LockjawInspect", "LockjawSymbols", "LockjawTestPrograms"]),
+      dependencies: [
+        "LockjawDiagnosis", "LockjawArena", "LockjawInspect", "LockjawSymbols", "LockjawTestPrograms",
+      ]),
     .testTarget(
       name: "LockjawWatchTests",
-      dependencies: ["LockjawWatch", "LockjawModel", "LockjawInspect", "LockjawReport", "LockjawTestPrograms"]),
+      dependencies: [
+        "LockjawWatch", "LockjawArena", "LockjawModel", "LockjawInspect", "LockjawReport", "LockjawTestPrograms",
+      ]),
     .testTarget(
       name: "LockjawEmulatorTests",
       dependencies: [

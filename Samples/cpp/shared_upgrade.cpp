@@ -32,7 +32,7 @@ int SessionStore::renew_if_stale(const std::string &user, std::latch &both_read)
   both_read.arrive_and_wait();
   std::unique_lock writing(mutex_);  // lockjaw: waits sessions thread=request-ann,request-bea mode=write
   return age_[user] = 0;
-}
+}  // lockjaw: releases sessions thread=request-ann,request-bea guard=shared_lock
 
 void serve(SessionStore &store, const char *user, std::latch &both_read) {
   pthread_setname_np(pthread_self(), (std::string("request-") + user).c_str());

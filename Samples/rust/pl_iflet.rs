@@ -1,7 +1,7 @@
 // The contagious deadlock as it happened: a `parking_lot::RwLock` (0.12.1), whose read guard lives through the `else`.
 // The writer sleeps on a word of its own, not on the lock.
 //
-// lockjaw: verdict=hang-unknown|self-deadlock threads=1 edition=2021
+// lockjaw: verdict=self-deadlock certainty=inferred threads=1 edition=2021
 mod guard;
 
 use parking_lot::RwLock;
@@ -17,7 +17,7 @@ fn apply_record(registry: &Registry, name: &str, port: u16) {
     } else {
         registry.write().insert(name.to_string(), port); // lockjaw: waits registry thread=gossip mode=write
     }
-}
+} // lockjaw: releases registry thread=gossip guard=RwLockReadGuard
 
 fn main() {
     guard::begin();

@@ -1,9 +1,8 @@
 // A message router with two queues behind `std::sync::Mutex`. Forwarding locks the queue it takes from, then the one it
 // puts into; two routes in opposite directions deadlock. Rust takes an uncontended lock in line, so that a preloaded
-// library sees the waits and not the holds; that every thread waits, the main thread in a join, is what tells the hang
-// from an idle pool.
+// library sees the waits and not the holds: who holds is told by what the waiters' own frames would release.
 //
-// lockjaw: verdict=hang-unknown|deadlock threads=2 edition=2021
+// lockjaw: verdict=deadlock certainty=inferred threads=2 edition=2021
 mod guard;
 
 use std::collections::VecDeque;
@@ -17,7 +16,7 @@ fn forward(from: &Queue, to: &Queue, both_hold_one: &Barrier) {
     both_hold_one.wait();
     let mut target = to.lock().unwrap(); // lockjaw: waits outbox,inbox thread=deliver,bounce
     target.extend(source.drain(..));
-}
+} // lockjaw: releases inbox,outbox thread=deliver,bounce guard=MutexGuard
 
 fn start_route(name: &str, from: &Queue, to: &Queue, both_hold_one: &Arc<Barrier>) -> JoinHandle<()> {
     let (from, to, both_hold_one) = (from.clone(), to.clone(), both_hold_one.clone());

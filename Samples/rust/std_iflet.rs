@@ -1,7 +1,7 @@
 // The contagious deadlock. Up to edition 2021 the guard of `registry.read()` in the `if let` lives until the end of the
 // whole statement, `else` included; a record that is not known yet asks for the write lock there, in the same thread.
 //
-// lockjaw: verdict=hang-unknown|self-deadlock threads=1 edition=2021
+// lockjaw: verdict=self-deadlock certainty=inferred threads=1 edition=2021
 mod guard;
 
 use std::collections::HashMap;
@@ -16,7 +16,7 @@ fn apply_record(registry: &Registry, name: &str, port: u16) {
     } else {
         registry.write().unwrap().insert(name.to_string(), port); // lockjaw: waits registry thread=gossip mode=write
     }
-}
+} // lockjaw: releases registry thread=gossip guard=RwLockReadGuard
 
 fn main() {
     guard::begin();

@@ -6,6 +6,7 @@
 #include "held.h"
 #include "local.h"
 #include "process.h"
+#include "signals.h"
 #include "wait.h"
 
 // The caller goes on while the wait lasts, so the registers kept are the caller's: those it called with. The address kept
@@ -160,20 +161,21 @@ LJ_EXPORT void lockjaw_v1_name(const void *lock, const char *name) {
   if (lj_is_nothing(lock)) return;
   lj_slot *slot = lj_enter();
   if (!slot || !name) return;
-  bool busy = lj_thread.flags & LJ_THREAD_GROWS; // a handler inside this function, or inside another that gets memory
-  lj_thread.flags |= LJ_THREAD_GROWS;
-  lj_name *place = busy ? NULL : lj_name_place(slot, (uint64_t)(uintptr_t)lock);
+  char text[sizeof(((lj_name *)0)->text)];
+  lj_copy_cut(text, sizeof text, name); // the program's own memory: before signals are held back
+  lj_signals signals = lj_signals_block();
+  lj_name *place = lj_name_place(slot, (uint64_t)(uintptr_t)lock);
   if (place) {
     lj_store_release64(&place->object, 0);
     LJ_SIGNAL_FENCE();
     place->named_ns = lj_monotonic_ns();
-    lj_copy_cut(place->text, sizeof place->text, name);
+    __builtin_memcpy(place->text, text, sizeof text);
     // Release: pairs with the reader's acquire load of the object, which vouches for the rest.
     lj_store_release64(&place->object, (uint64_t)(uintptr_t)lock);
   } else {
     lj_count_loss(LJ_LOSS_ANNOTATIONS);
   }
-  if (!busy) lj_thread.flags &= (uint16_t)~LJ_THREAD_GROWS;
+  lj_signals_restore(signals);
 }
 
 LJ_EXPORT void lockjaw_v1_breadcrumb(const char *text) {

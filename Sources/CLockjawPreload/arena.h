@@ -26,6 +26,9 @@ void lj_arena_describe(lj_arena_header *header, uint32_t image_state);
 // Gives back every mapping of this arena; `lj_process.header` is NULL afterwards.
 void lj_arena_unmap(void);
 
+// In a forked child: puts memory of its own in place of the parent's arena; `lj_process.header` is NULL afterwards.
+void lj_arena_retire(void);
+
 // A soft limit of this process (the one that raises signals); UINT64_MAX: none.
 uint64_t lj_limit(int resource);
 

@@ -27,6 +27,7 @@ _Static_assert(LJ_CHUNK_SLOTS % ACCESSIBLE_AT_ONCE == 0 && LJ_CHUNK_EXTENTS % AC
 
 typedef struct lj_region {
   void **chunks;
+  void **retired;
   void **page_before; // of the first chunk, where that is not mapped at set-up
   uint32_t chunk_count, per_chunk;
   uint64_t bytes_each;
@@ -34,12 +35,14 @@ typedef struct lj_region {
 
 static const lj_region lj_slot_region = {
     .chunks = (void **)lj_process.slot_chunks,
+    .retired = lj_process.retired.slot_chunks,
     .chunk_count = LJ_SLOT_CAPACITY_MAX / LJ_CHUNK_SLOTS,
     .per_chunk = LJ_CHUNK_SLOTS,
     .bytes_each = sizeof(lj_slot),
 };
 static const lj_region lj_extent_region = {
     .chunks = (void **)lj_process.extent_chunks,
+    .retired = lj_process.retired.extent_chunks,
     .chunk_count = LJ_EXTENT_CAPACITY_MAX / LJ_CHUNK_EXTENTS,
     .per_chunk = LJ_CHUNK_EXTENTS,
     .bytes_each = sizeof(lj_extent),
@@ -47,6 +50,7 @@ static const lj_region lj_extent_region = {
 
 static const lj_region lj_history_region = {
     .chunks = lj_process.history_chunks,
+    .retired = lj_process.retired.history_chunks,
     .page_before = &lj_process.history_page,
     .chunk_count = LJ_HISTORY_UNITS_MAX / LJ_CHUNK_UNITS,
     .per_chunk = LJ_CHUNK_UNITS,
@@ -130,33 +134,109 @@ void *lj_history_claim(uint64_t bytes, uint64_t *offset) {
 }
 
 // The first chunk of extents is a mapping of its own; the first of slots goes with the header.
-static void lj_unmap_region(const lj_region *region, uint32_t from, uint64_t first_bytes) {
+static uint64_t lj_first_extents_bytes(const lj_arena_header *header) {
+  uint32_t extents = header->extent_capacity < LJ_CHUNK_EXTENTS ? header->extent_capacity : LJ_CHUNK_EXTENTS;
+  return (uint64_t)extents * sizeof(lj_extent) + LJ_PAGE;
+}
+
+static void lj_unmap(void *at, uint64_t bytes) {
+  if (at) (void)lj_raw2(SYS_munmap, (long)at, (long)bytes);
+}
+
+static void lj_unmap_region(void **chunks, const lj_region *region, uint32_t from, uint64_t first_bytes) {
   for (uint32_t i = from; i < region->chunk_count; i++) {
-    if (region->chunks[i])
-      (void)lj_raw2(SYS_munmap, (long)region->chunks[i], (long)(i ? lj_chunk_bytes(region) : first_bytes));
-    region->chunks[i] = NULL;
+    lj_unmap(chunks[i], i ? lj_chunk_bytes(region) : first_bytes);
+    if (chunks[i]) chunks[i] = NULL;
   }
 }
 
+// The parent's page goes; until there is a new arena nobody records at any level.
+static void lj_unmap_control(void) {
+  (void)lj_raw6(SYS_mmap, (long)&lj_control, LJ_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
+                0);
+}
+
+// Of an arena that nobody has used.
 void lj_arena_unmap(void) {
   lj_arena_header *header = lj_process.header;
   lj_process.header = NULL;
   if (!header) return;
-  // The parent's page goes; until there is a new arena nobody records at any level.
-  (void)lj_raw6(SYS_mmap, (long)&lj_control, LJ_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
-                0);
-  uint32_t extents = header->extent_capacity < LJ_CHUNK_EXTENTS ? header->extent_capacity : LJ_CHUNK_EXTENTS;
-  lj_unmap_region(&lj_extent_region, 0, (uint64_t)extents * sizeof(lj_extent) + LJ_PAGE);
+  lj_unmap_control();
+  lj_unmap_region(lj_extent_region.chunks, &lj_extent_region, 0, lj_first_extents_bytes(header));
   lj_process.slot_chunks[0] = NULL;
-  lj_unmap_region(&lj_slot_region, 1, 0);
-  lj_unmap_region(&lj_history_region, 0, lj_chunk_bytes(&lj_history_region));
-  if (lj_process.history_page) (void)lj_raw2(SYS_munmap, (long)lj_process.history_page, LJ_PAGE);
+  lj_unmap_region(lj_slot_region.chunks, &lj_slot_region, 1, 0);
+  lj_unmap_region(lj_history_region.chunks, &lj_history_region, 0, lj_chunk_bytes(&lj_history_region));
+  lj_unmap(lj_process.history_page, LJ_PAGE);
   lj_process.history_page = NULL;
-  (void)lj_raw2(SYS_munmap, (long)header, (long)lj_process.base_bytes);
+  lj_unmap(header, lj_process.base_bytes);
+}
+
+// Puts memory of this process's own where [at, at + bytes) shows the parent's arena, with a copy of what lies there of the
+// parent's header and of this thread's slot. Pages that nobody touches cost nothing. NULL: it could not, and nothing is
+// mapped there.
+static void *lj_retire(void *at, uint64_t bytes, const lj_arena_header *header, const lj_slot *slot) {
+  enum { ACCESS = PROT_READ | PROT_WRITE, KIND = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE };
+  long made = lj_raw6(SYS_mmap, 0, (long)bytes, ACCESS, KIND, -1, 0);
+  if (made > 0 || made <= -4096) {
+    (void)lj_raw3(SYS_madvise, made, (long)bytes, MADV_NOHUGEPAGE); // three pages, not two megabytes
+    uint64_t of_header = (uint64_t)((const char *)header - (char *)at), of_slot = (uint64_t)((const char *)slot - (char *)at);
+    if (of_header < bytes) __builtin_memcpy((char *)made + of_header, header, sizeof *header);
+    if (slot && of_slot < bytes) {
+      lj_slot *copy = (lj_slot *)((char *)made + of_slot);
+      __builtin_memcpy(copy, slot, sizeof *copy);
+      // Extents are found by their numbers, which mean others from now on.
+      copy->held_extent = LJ_NO_EXTENT;
+      if (copy->held_count > LJ_HELD_INLINE) copy->held_count = LJ_HELD_INLINE;
+    }
+    if (lj_raw6(SYS_mremap, made, (long)bytes, (long)bytes, MREMAP_MAYMOVE | MREMAP_FIXED, (long)at, 0) == (long)at)
+      return at;
+    lj_unmap((void *)made, bytes);
+  }
+  // No room for both at a time: then what is there begins as zeroes.
+  if (lj_raw6(SYS_mmap, (long)at, (long)bytes, ACCESS, KIND | MAP_FIXED, -1, 0) == (long)at) return at;
+  lj_unmap(at, bytes);
+  return NULL;
+}
+
+static void lj_retire_region(const lj_region *region, uint32_t from, uint64_t first_bytes,
+                             const lj_arena_header *header, const lj_slot *slot) {
+  for (uint32_t i = from; i < region->chunk_count; i++) {
+    void *chunk = region->chunks[i];
+    if (!chunk) continue;
+    region->chunks[i] = NULL;
+    region->retired[i] = lj_retire(chunk, i ? lj_chunk_bytes(region) : first_bytes, header, slot);
+  }
+}
+
+// A signal handler may fork in the middle of an operation of this library; in the child, the operation goes on when the
+// handler returns, with the addresses it has. So what the parent's arena was mapped at stays mapped, and no new arena
+// comes to lie there. What a grandparent's was mapped at is given up: only a handler within such a handler would return
+// to that.
+void lj_arena_retire(void) {
+  lj_arena_header *header = lj_process.header;
+  lj_process.header = NULL;
+  if (!header) return;
+  lj_unmap_control();
+  lj_retired *retired = &lj_process.retired;
+  lj_unmap_region(lj_extent_region.retired, &lj_extent_region, 0, retired->first_extents_bytes);
+  lj_unmap_region(lj_slot_region.retired, &lj_slot_region, 1, 0);
+  lj_unmap_region(lj_history_region.retired, &lj_history_region, 0, lj_chunk_bytes(&lj_history_region));
+  lj_unmap(retired->base, retired->base_bytes);
+
+  const lj_slot *slot = lj_thread.epoch == lj_process.epoch ? lj_thread.slot : NULL;
+  retired->first_extents_bytes = lj_first_extents_bytes(header);
+  retired->base_bytes = lj_process.base_bytes;
+  lj_retire_region(&lj_extent_region, 0, retired->first_extents_bytes, header, slot);
+  lj_process.slot_chunks[0] = NULL;
+  lj_retire_region(&lj_slot_region, 1, 0, header, slot);
+  lj_retire_region(&lj_history_region, 0, lj_chunk_bytes(&lj_history_region), header, slot);
+  lj_unmap(lj_process.history_page, LJ_PAGE); // never accessible
+  lj_process.history_page = NULL;
+  retired->base = lj_retire(header, lj_process.base_bytes, header, slot);
 }
 
 // The next link may be stale by the time of the exchange; then the tag has changed and the exchange fails. Reading it
-// is safe all the same: slots and extents are never unmapped.
+// is safe all the same: slots and extents stay mapped.
 uint32_t lj_stack_pop(uint64_t *head, uint32_t (*next_of)(uint32_t link)) {
   uint64_t old = __atomic_load_n(head, __ATOMIC_ACQUIRE), fresh;
   do {

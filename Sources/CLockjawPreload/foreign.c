@@ -47,6 +47,7 @@ static bool lj_release_for_ended(lj_slot *slot, uint64_t object) {
 
 lj_foreign_note lj_foreign_announce(uint64_t object, uint32_t owner_tid, uint8_t mode) {
   lj_foreign_note none = {0};
+  if (!lj_process.header) return none; // a child without an arena goes on with an operation of its parent (chunks.c)
   __atomic_fetch_add(&lj_process.header->foreign_releases, 1, __ATOMIC_RELAXED);
   lj_slot *slot = owner_tid ? lj_slot_of_thread(owner_tid) : lj_holder_of(object, mode);
   if (!slot) {

@@ -42,7 +42,11 @@ lj_held *lj_held_entry(const lj_slot *slot, uint32_t index) {
 static lj_held *lj_held_place(lj_slot *slot, uint32_t index) {
   lj_held *entry = lj_held_entry(slot, index);
   if (entry) return entry;
+  // Busy: see lj_thread_exit. A handler may come while its own thread is, and leaves the flag as it was.
+  uint16_t was_busy = lj_thread.flags & LJ_THREAD_BUSY;
+  lj_thread.flags |= LJ_THREAD_BUSY;
   uint32_t extent = lj_extent_claim(lj_slot_index(slot));
+  lj_thread.flags &= (uint16_t)(~LJ_THREAD_BUSY | was_busy);
   if (extent == LJ_NO_EXTENT) return NULL;
   uint32_t *link = &slot->held_extent;
   while (*link != LJ_NO_EXTENT) link = &lj_extent_at(*link)->next;

@@ -13,6 +13,7 @@
 #include "local.h"
 #include "process.h"
 #include "raw.h"
+#include "signals.h"
 
 // One tells which tick was which nanosecond every so many operations, and at the first after so many ticks (seconds).
 enum { CLOCK_EVERY = 1024 };
@@ -33,7 +34,8 @@ static bool lj_tsc_is_constant(void) {
 
 // Two threads may decide at once: they come to the same answer.
 LJ_COLD static void lj_tick_decide(void) {
-  uint32_t source = lj_tsc_is_constant() ? LJ_TICKS_TSC : LJ_TICKS_MONOTONIC;
+  bool is_trusted = !lj_process.settings.clock_is_monotonic && lj_tsc_is_constant();
+  uint32_t source = is_trusted ? LJ_TICKS_TSC : LJ_TICKS_MONOTONIC;
   if (lj_process.header) lj_store_release32(&lj_process.header->tick_source, source);
   __atomic_store_n(&lj_tick_source, lj_quiet ? TICKS_QUIET : source, __ATOMIC_RELAXED);
 }
@@ -58,12 +60,7 @@ uint64_t lj_tick(uint8_t *mode) {
   return LJ_LIKELY(lj_tick_source == LJ_TICKS_TSC) ? __builtin_ia32_rdtsc() : lj_tick_slow(mode);
 }
 
-// False: this thread has no ring and gets none. In a signal handler that interrupts this very function it gets none
-// for once.
-LJ_COLD static bool lj_ring_make(lj_slot *slot) {
-  lj_history *history = &slot->history;
-  if ((history->refused & REFUSED_RING) || (lj_thread.flags & LJ_THREAD_GROWS)) return false;
-  lj_thread.flags |= LJ_THREAD_GROWS;
+static void *lj_ring_claim(lj_history *history) {
   uint32_t capacity = lj_process.settings.ring_operations;
   uint64_t offset;
   void *ring = lj_history_claim((uint64_t)capacity * sizeof(lj_operation), &offset);
@@ -75,8 +72,18 @@ LJ_COLD static bool lj_ring_make(lj_slot *slot) {
   } else {
     history->refused |= REFUSED_RING;
   }
-  lj_thread.flags &= (uint16_t)~LJ_THREAD_GROWS;
-  return ring != NULL;
+  return ring;
+}
+
+// False: this thread has no ring and gets none.
+LJ_COLD static bool lj_ring_make(lj_slot *slot) {
+  lj_history *history = &slot->history;
+  if (history->refused & REFUSED_RING) return false;
+  lj_signals signals = lj_signals_block();
+  // A handler may have come just before, and made one.
+  bool has_ring = history->operations_capacity || lj_ring_claim(history);
+  lj_signals_restore(signals);
+  return has_ring;
 }
 
 LJ_INLINE void lj_operation_write(lj_slot *slot, uint64_t number, uint64_t ticks, uint64_t object, uint64_t site,

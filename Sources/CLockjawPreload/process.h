@@ -20,9 +20,19 @@ typedef struct lj_settings {
   uint32_t level;           // LJ_LEVEL_*
   uint32_t ring_operations; // a power of two
   uint32_t ring_mode;       // LJ_RING_*
+  bool clock_is_monotonic;  // LOCKJAW_CLOCK: operations are dated by CLOCK_MONOTONIC whatever the processor promises
   bool log;
   bool keep; // the arena outlives also a process that ends well
 } lj_settings;
+
+// Memory in place of a parent's mappings (chunks.c).
+typedef struct lj_retired {
+  void *base;
+  uint64_t base_bytes, first_extents_bytes;
+  void *slot_chunks[LJ_SLOT_CAPACITY_MAX / LJ_CHUNK_SLOTS];
+  void *extent_chunks[LJ_EXTENT_CAPACITY_MAX / LJ_CHUNK_EXTENTS];
+  void *history_chunks[LJ_HISTORY_UNITS_MAX / LJ_CHUNK_UNITS];
+} lj_retired;
 
 typedef struct lj_process_state {
   lj_settings settings;
@@ -36,6 +46,7 @@ typedef struct lj_process_state {
   void *history_chunks[LJ_HISTORY_UNITS_MAX / LJ_CHUNK_UNITS];
   void *history_page;     // a mapping of the history's first page, from which its first chunk is made; NULL: none
   uint64_t base_bytes;    // of the mapping that begins with the header
+  lj_retired retired;     // of the image that forked this one; all NULL in one that was not forked
   uint64_t mapped_bytes;  // atomic: of all mappings
   bool preallocated;      // the kernel cannot populate on demand: pages were allocated at set-up
   bool has_file;          // `directory` and `file_name` name this image's file

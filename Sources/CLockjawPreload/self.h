@@ -48,9 +48,6 @@ enum {
   LJ_THREAD_LOOKS_UP = 2, // inside lj_real_ready()
   LJ_THREAD_ENDED = 4,    // its slot was given back in the last round of key destructors
   LJ_THREAD_SLOTLESS = 8, // no slot could be had; tried again now and then
-  // Getting memory for its history: a handler that comes in between does without. Left set by siglongjmp out of such a
-  // handler: then the thread gets no more, and what it would have written there is counted as lost.
-  LJ_THREAD_GROWS = 16,
 };
 
 // All thread-local storage there is: 32 bytes, initial-exec.

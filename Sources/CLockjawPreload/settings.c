@@ -88,6 +88,13 @@ static void lj_read_level(const char *level, const char *ring, const char *mode)
   }
 }
 
+static void lj_read_clock(const char *clock) {
+  bool is_monotonic = lj_is_set(clock) && lj_equal(clock, "monotonic");
+  if (lj_is_set(clock) && !is_monotonic && !lj_equal(clock, "auto"))
+    lj_log("LOCKJAW_CLOCK wants 'auto' or 'monotonic'; the processor decides");
+  lj_process.settings.clock_is_monotonic = is_monotonic;
+}
+
 void lj_read_settings(void) {
   lj_settings *settings = &lj_process.settings;
   lj_take_setting("LOCKJAW_DIR", settings->directory, sizeof settings->directory);
@@ -101,4 +108,5 @@ void lj_read_settings(void) {
   settings->keep = keep && keep[0] && !lj_equal(keep, "0");
   settings->log = log && log[0] && !lj_equal(log, "0");
   lj_read_level(level, getenv("LOCKJAW_RING"), getenv("LOCKJAW_RING_MODE"));
+  lj_read_clock(getenv("LOCKJAW_CLOCK"));
 }

@@ -143,7 +143,7 @@ void lj_set_up_child(void) {
                                    __ATOMIC_RELAXED))
     return;
   // The parent's arena is not ours to write to, or to keep mapped.
-  lj_arena_unmap();
+  lj_arena_retire();
   for (unsigned cause = 0; cause < LJ_LOSS_COUNT; cause++) lj_process.early_losses[cause] = 0;
   // A parent in a sandbox has children in it: they forward only.
   bool recording = !lj_quiet && lj_set_up_arena();

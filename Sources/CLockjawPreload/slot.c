@@ -19,6 +19,7 @@
 #include "raw.h"
 #include "real.h"
 #include "setup.h"
+#include "signals.h"
 
 __thread lj_thread_state lj_thread = {.epoch = LJ_EPOCH_UNCLAIMED};
 lj_wiped_page lj_epoch_page __attribute__((aligned(LJ_PAGE)));
@@ -187,9 +188,11 @@ LJ_COLD lj_slot *lj_enter_slow(void) {
   }
   uint32_t epoch = lj_load_acquire32(&lj_epoch_page.epoch);
   if (epoch == LJ_EPOCH_NONE && lj_process.was_set_up) { // wiped: this is a forked child
+    lj_signals signals = lj_signals_block();
     lj_thread.flags |= LJ_THREAD_BUSY;
     lj_set_up_child();
     lj_thread.flags &= (uint16_t)~LJ_THREAD_BUSY;
+    lj_signals_restore(signals);
     epoch = lj_load_acquire32(&lj_epoch_page.epoch);
   }
   if (epoch == LJ_EPOCH_OFF) {
@@ -210,9 +213,12 @@ LJ_COLD lj_slot *lj_enter_slow(void) {
     lj_count_loss(LJ_LOSS_NO_SLOT);
     return NULL;
   }
+  lj_signals signals = lj_signals_block();
   lj_thread.flags |= LJ_THREAD_BUSY;
-  lj_slot *slot = lj_claim(epoch);
+  // A handler that came after lj_enter's comparison may have claimed one already.
+  lj_slot *slot = lj_thread.epoch == epoch ? lj_thread.slot : lj_claim(epoch);
   lj_thread.flags &= (uint16_t)~LJ_THREAD_BUSY;
+  lj_signals_restore(signals);
   if (!slot) {
     lj_thread.flags |= LJ_THREAD_SLOTLESS;
     lj_thread.retry_in = RETRY_EVERY;
@@ -249,10 +255,12 @@ void lj_thread_exit(void *round) {
   lj_held_settle(slot);
   lj_once_prune(slot, UINT64_MAX); // no routine runs any more
   if (slot->history.operations_capacity) lj_level_thread_ends(slot);
-  lj_thread.flags |= LJ_THREAD_ENDED;
+  // Busy: a child that a handler forks in here sets up no arena before this is over, and with it a new list of slots.
+  lj_thread.flags |= LJ_THREAD_ENDED | LJ_THREAD_BUSY;
   lj_thread.epoch = LJ_EPOCH_UNCLAIMED;
   lj_thread.slot = NULL;
   lj_slot_retire(slot);
+  lj_thread.flags &= (uint16_t)~LJ_THREAD_BUSY;
 }
 
 void lj_watch_thread_exit(void) {

@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include <pthread.h>
 
+#include "foreign.h"
 #include "held.h"
 #include "process.h"
 #include "real.h"
@@ -79,9 +80,10 @@ LJ_EXPORT int pthread_spin_unlock(pthread_spinlock_t *lock) {
   lj_slot *slot = lj_enter();
   if (slot && lj_is_detailed())
     lj_level_releasing(slot, (uint64_t)(uintptr_t)lock, LJ_KIND_SPIN, LJ_MODE_EXCLUSIVE, LJ_CALLER().site);
-  // A spinlock has no owner field: where this thread does not list it, nobody can be told.
+  // A spinlock has no owner field: where this thread does not list it, whoever does had it.
   if (LJ_UNLIKELY(!slot)) lj_unrecorded_release();
-  else if (LJ_UNLIKELY(!lj_held_pop(slot, (const void *)lock)))
-    (void)lj_held_release_slow(slot, (uint64_t)(uintptr_t)lock, NULL);
+  else if (LJ_UNLIKELY(!lj_held_pop(slot, (const void *)lock)) &&
+           lj_held_release_slow(slot, (uint64_t)(uintptr_t)lock, NULL) == LJ_RELEASE_UNLISTED)
+    (void)lj_foreign_announce((uint64_t)(uintptr_t)lock, 0, LJ_MODE_EXCLUSIVE);
   return lj_real.pthread_spin_unlock(lock);
 }

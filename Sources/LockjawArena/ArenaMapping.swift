@@ -14,7 +14,7 @@ struct ArenaMapping: ~Copyable {
   let byteCount: Int
   /// The collector's page is mapped writable.
   let isWritable: Bool
-  let inode: UInt64
+  let file: FileIdentity
 
   /// - Parameter writable: also map the collector's page for writing; falls back to read-only where the file
   ///   system does not allow it.
@@ -45,7 +45,7 @@ struct ArenaMapping: ~Copyable {
     base = mapped
     byteCount = size
     isWritable = writes
-    inode = UInt64(status.st_ino)
+    file = FileIdentity(status)
   }
 
   deinit { lj_guarded_unmap(base) }

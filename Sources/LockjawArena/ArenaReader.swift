@@ -20,6 +20,9 @@ package final class ArenaReader {
     self.mapping = mapping
   }
 
+  /// The file that is read; its path may lead to another by now.
+  package var file: FileIdentity { mapping.file }
+
   /// Whether `sleep` can ring.
   package var canSleep: Bool { mapping.isWritable }
 

@@ -30,7 +30,8 @@ struct SlotReader {
 
   /// The slot's thread; `nil` where the slot is free or has never been touched.
   ///
-  /// - Parameter includingIdle: also threads that neither wait nor hold anything.
+  /// - Parameter includingIdle: also threads that neither wait nor hold anything. One that may hold something which it
+  ///   does not list is none of those.
   func thread(_ index: Int, in mapping: borrowing ArenaMapping, includingIdle: Bool) -> ThreadState? {
     let base = offset(ofSlot: index)
     let phase = Int(mapping.loadAcquire32(base))
@@ -41,7 +42,7 @@ struct SlotReader {
       let before = mapping.loadAcquire64(base + Self.wait)
       let isWaiting = before & 1 == 1 && phase == LJ_PHASE_LIVE
       if !isWaiting && !includingIdle && mapping.loadAcquire32(base + Self.heldCount) == 0
-        && !usesSemaphores(base, in: mapping)
+        && mapping.loadAcquire32(base + Self.heldLost) == 0 && !usesSemaphores(base, in: mapping)
       {
         return nil
       }

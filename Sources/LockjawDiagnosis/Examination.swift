@@ -125,6 +125,13 @@ package struct Examination {
     }
 
     var kernel = target.kernelStates
+    for thread in first where thread.wait?.isRenewed ?? false {
+      // What a stop has made a `restart_syscall` is a futex wait all the same, where the thread's functions have said so.
+      // Other waits without a limit go on as what they were.
+      if case .systemCall(Self.restart, _)? = kernel[thread.tid], let word = thread.wait?.futex?.word {
+        kernel[thread.tid] = .futexWait(word: word)
+      }
+    }
     for thread in Self.wokenConditionWaiters(first, words) { kernel[thread] = asked.kernelState(of: thread) }
     let alive = Self.aliveThreads(first, words, asked, now: glance.now, stall: stall)
     let isSemaphoreWaitedFor = first.contains { $0.wait?.type == .semaphore }
@@ -166,6 +173,7 @@ package struct Examination {
       (secondLook.map { look in diagnosis.keeping { look.confirms($0) } } ?? diagnosis)
         .adding(Self.lockFindings(glance, words: words, arena: arena, process, stall: stall))
         .doubting(glance.guesses)
+        .doubtingOwners(where: asked.mayBeFromBeforeFork)
         .keeping { $0.kind != .idle || !Self.someoneRuns(target) }, glance.surroundings)
     wasOvertaken = diagnosis.findings.contains { $0.kind == .orphanedLock && !confirmed.findings.contains($0) }
     // What another process can see, another process may end.
@@ -192,6 +200,9 @@ package struct Examination {
     guard let snapshot = (target as? SnapshotTarget)?.snapshot else { return false }
     return snapshot.threads.contains { $0.kernelState == .running }
   }
+
+  /// `restart_syscall` (x86-64's table of system calls).
+  private static let restart = 219
 
   private static let absentArena =
     "arena: the process was not started with the shim, so nobody recorded who took what; the holders are those that the "

@@ -15,6 +15,16 @@ package struct FoundOwner: Hashable, Sendable {
   /// Where the holder's guard would end, in that frame's own code.
   package var releasedAt: Address
   package var releasedAtIsReturnAddress: Bool
+  /// What lies between that place and the lock, innermost first: the instruction that releases it, and where the calls on
+  /// the way return to.
+  package var releasePath: [CodePlace] = []
+}
+
+/// An address in code, as symbols are asked for it.
+package struct CodePlace: Hashable, Sendable {
+  package var address: Address
+  /// It lies behind the call that is meant.
+  package var isReturnAddress: Bool
 }
 
 /// What the search found about one lock.
@@ -108,9 +118,12 @@ struct HolderLadder {
     let tids = Set(states.keys).union(snapshot?.threads.map(\.tid) ?? []).sorted()
     var searched: [SearchedThread] = []
     var unsearched: [ThreadID] = []
+    let search = HolderSearch(modules: target.modules, files: symbols.files, memory: memory)
     for tid in tids {
       if let thread = searchedThread(tid, states[tid], snapshot, memory) {
         searched.append(thread)
+        // Its outer frames are asked all the same.
+        if snapshot?.thread(tid)?.kernelState == .running, search.isBetweenCalls(thread) { unsearched.append(tid) }
       } else {
         unsearched.append(tid)
       }
@@ -118,7 +131,6 @@ struct HolderLadder {
     // Threads that nobody looked at may hold it as well.
     if snapshot == nil, let all = target.threadIDs { unsearched += all.subtracting(tids).sorted() }
 
-    let search = HolderSearch(modules: target.modules, files: symbols.files, memory: memory)
     let questions = locks.compactMap { word in
       LockSemantics.Kind(word).map { kind in
         SearchedLock(
@@ -134,7 +146,9 @@ struct HolderLadder {
         return FoundOwner(
           thread: hold.tid, mode: hold.mode, evidence: HolderEvidence(rawValue: hold.rung.rawValue) ?? .none,
           heldIn: stack[hold.frame].pc, releasedAt: hold.scopeEndsAt,
-          releasedAtIsReturnAddress: hold.scopeEndIsReturnAddress)
+          releasedAtIsReturnAddress: hold.scopeEndIsReturnAddress,
+          releasePath: [CodePlace(address: hold.releasedAt, isReturnAddress: hold.releasedAtIsReturnAddress)]
+            + hold.releaseCallers.map { CodePlace(address: $0, isReturnAddress: true) })
       }
       let account = HolderAccount(
         claims: owners.map { HolderClaim(thread: $0.thread, mode: $0.mode, evidence: $0.evidence) },

@@ -5,7 +5,7 @@ import LockjawModel
 
 extension Examination.Glance {
   /// The same moment with futex waits taken for what they are: waits for locks of glibc, Rust, parking_lot, Swift, abseil,
-  /// musl or libstdc++, which nobody recorded as such.
+  /// musl, libstdc++ or libc++, which nobody recorded as such.
   ///
   /// Costs a stack for each such wait, so it is done once they have lasted.
   /// - Parameters:
@@ -28,8 +28,11 @@ extension Examination.Glance {
     var glance = self
     for index in threads.indices where isDue(threads[index], after: younger) {
       guard let reading = interpreter.reading(of: threads[index]) else { continue }
+      if reading.isRenewed {
+        glance.threads[index].wait?.renew(since: interpreter.firstSleep(of: threads[index]))
+      }
       glance.threads[index].wait?.read(as: reading)
-      if let lock = reading.lock, let word = interpreter.word(of: reading) { glance.words[lock] = word }
+      if let word = interpreter.word(of: reading, threads[index]) { glance.words[word.address] = word }
       // What the C library's own function says needs no further words.
       if reading.library != .glibc { glance.grounds[reading.thread] = reading.evidence }
       if reading.basis == .pattern { glance.guesses.insert(reading.thread) }
@@ -39,6 +42,13 @@ extension Examination.Glance {
 }
 
 extension Wait {
+  /// Takes sleeps with a limit, one after the other, for one wait without.
+  fileprivate mutating func renew(since first: Instant) {
+    isRenewed = true
+    deadline = nil
+    since = first
+  }
+
   /// Takes a wait on a futex for what it was found to be.
   fileprivate mutating func read(as reading: DecodedWait) {
     type = reading.type
@@ -54,10 +64,13 @@ struct WaitInterpreter {
   private let snapshot: Snapshot?
   private let stacks: StackReader
   private let decoder: WaitDecoder
+  /// `nil`: nobody has recorded the sleeps before this one.
+  private let retries: Retries?
 
   init(_ target: any Target, arena: ArenaReader?, snapshot: Snapshot?, sleptOn: Set<Address>) {
     self.target = target
     self.snapshot = snapshot
+    retries = arena.map { Retries($0) }
     stacks = StackReader(arena: arena, target: target, snapshot: snapshot)
     decoder = WaitDecoder(memory: target.memory, sleptOn: sleptOn)
   }
@@ -74,7 +87,17 @@ struct WaitInterpreter {
     return reading
   }
 
-  func word(of reading: DecodedWait) -> LockWord? {
+  /// When the first of the sleeps began that make up a renewed wait. Only a history tells; when this sleep began is no
+  /// answer.
+  func firstSleep(of thread: ThreadState) -> Instant {
+    guard let wait = thread.wait, let retries else { return .unknown }
+    return retries.before(wait, of: thread)?.since ?? wait.since
+  }
+
+  func word(of reading: DecodedWait, _ thread: ThreadState) -> LockWord? {
+    if reading.library == .libcxx, reading.lock == nil {
+      return thread.wait?.futex.map { LibcxxWord.tableEntry(at: $0.word) }
+    }
     guard let lock = reading.lock, reading.type != .join else { return nil }
     return LibraryWord.decode(reading.library, reading.type, at: lock, memory: target.memory, isSleptOn: true)
   }

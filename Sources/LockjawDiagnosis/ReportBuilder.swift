@@ -99,7 +99,8 @@ package struct ReportBuilder {
       profile: profile, modules: stackReader.coverage,
       diagnostics: target.diagnostics + (arena?.quietness.map { [$0] } ?? []) + stackReader.diagnostics
         + runtimeLimits + otherReaders.sorted { $0.key < $1.key }.flatMap(\.value.diagnostics) + unlisted(threads)
-        + unseen(threads),
+        + unseen(threads)
+        + (arena == nil ? TimedWaits.sentence(examination.threads).map { [$0] } ?? [] : []),
       losses: losses, timing: timing,
       source: source)
   }
@@ -113,12 +114,13 @@ package struct ReportBuilder {
       heartbeat: raw.heartbeat?.missed(at: examination.now))
   }
 
-  /// "thread 4242 "loader", which holds it, is asleep in read (fd 3: pipe:[991])"
+  /// "Thread 4242 "loader", which holds it, is asleep in read (fd 3: pipe:[991])."
   private func culpritSentence(_ raw: RawFinding) -> [String] {
     guard let culprit = raw.culprit, raw.kind == .longHold || raw.kind == .hostStarved else { return [] }
     let name = name(of: culprit)
     let activity = target.activity(of: culprit) ?? raw.culpritState.map(Self.words)
-    return (activity.map { ["thread \(culprit)\(name.isEmpty ? "" : " \"\(name)\""), which holds it, \($0)"] } ?? [])
+    let does = activity.map { Predicate.words($0) }
+    return (does.map { ["Thread \(culprit)\(name.isEmpty ? "" : " \"\(name)\""), which holds it, \($0)."] } ?? [])
       + target.elaboration(of: culprit)
   }
 
@@ -154,6 +156,7 @@ package struct ReportBuilder {
       releasedAt: found(raw).flatMap {
         stackReader.frame(at: $0.releasedAt, isReturnAddress: $0.releasedAtIsReturnAddress)
       },
+      guardType: found(raw).flatMap { stackReader.droppedType(along: $0.releasePath) },
       guardVariable: guardVariable(raw), heldMode: raw.holderMode,
       waitingForSeconds: raw.since.isKnown ? examination.now.seconds(since: raw.since) : .nan)
   }
@@ -314,6 +317,8 @@ package struct ReportBuilder {
       switch wait.type {
       case .join: wait.companion.rawValue == 0 ? "for a thread to end" : "for thread \(wait.companion.rawValue) to end"
       case .condition: "on condition \(wait.object)"
+      case .futex where wait.isRenewed:
+        "for an atomic's value (libc++, futex \(lockIDs[wait.object] ?? "\(wait.object)"))"
       default: "for \(wait.type.rawValue) \(lockIDs[wait.object] ?? "\(wait.object)")"
       }
     return "waiting \(what)" + (wait.mode == .read || wait.mode == .write ? " to \(wait.mode.rawValue)" : "")

@@ -13,6 +13,7 @@ struct StackReader {
   let target: any Target
   let snapshot: Snapshot?
   private let symbols: TargetSymbols
+  private let cut = CutStacks()
 
   init(arena: ArenaReader?, target: any Target, snapshot: Snapshot?) {
     self.arena = arena
@@ -115,8 +116,9 @@ struct StackReader {
   func stack(of tid: ThreadID) -> [Frame] {
     guard let snapshot, let thread = snapshot.thread(tid), let registers = thread.registers
     else { return [] }
-    return symbols.symbolizer.frames(
-      of: symbols.unwinder.unwind(registers, memory: LayeredMemory([snapshot.memory, target.memory])))
+    let unwinding = symbols.unwinder.unwind(registers, memory: LayeredMemory([snapshot.memory, target.memory]))
+    cut.note(unwinding, in: snapshot.modules)
+    return symbols.symbolizer.frames(of: unwinding)
   }
 
   /// A call site and what the arena has above it.
@@ -144,6 +146,18 @@ struct StackReader {
     return frames.first { !$0.isPlumbing } ?? frames.last
   }
 
+  /// The type that is at its end where a lock is released: its guard's, mostly. `nil` for a release that is written out.
+  /// - Parameter path: from the releasing instruction out to the holder's own code, which is where `frame(at:)` says the
+  ///   release is; functions outside of that one are not at their end.
+  func droppedType(along path: [CodePlace]) -> String? {
+    guard let own = path.last else { return nil }
+    let inner = path.dropLast().flatMap {
+      symbols.symbolizer.frames(at: $0.address, isReturnAddress: $0.isReturnAddress)
+    }
+    let outer = symbols.symbolizer.frames(at: own.address, isReturnAddress: own.isReturnAddress)
+    return DroppedType.innermost(in: inner + outer.prefix { $0.isPlumbing })
+  }
+
   /// The frame of a stack to show.
   static func shown(_ stack: [Frame]) -> Frame? { stack.first { !$0.isPlumbing } ?? stack.first }
 
@@ -153,5 +167,5 @@ struct StackReader {
 
   /// How far symbols went, for everything that was asked until now.
   var coverage: [ModuleCoverage] { symbols.symbolizer.coverage }
-  var diagnostics: [String] { symbols.symbolizer.diagnostics }
+  var diagnostics: [String] { symbols.symbolizer.diagnostics + cut.sentences }
 }

@@ -23,6 +23,8 @@ package protocol Target: AnyObject {
   func threadName(_ thread: ThreadID) -> String?
   /// Whether the process has this thread; `nil` where nobody can say.
   func isAlive(_ thread: ThreadID) -> Bool?
+  /// Whether memory may name this thread because it is a copy of another process', made by a fork.
+  func mayBeFromBeforeFork(_ thread: ThreadID) -> Bool
   /// What a thread gets of the processors, watched for a moment; `nil` where nobody can say.
   func processorUse(of thread: ThreadID) -> ProcessorUse?
   /// More about what a thread is doing, in sentences: who has the other end of its pipe, what its child is.
@@ -39,6 +41,7 @@ package protocol Target: AnyObject {
 extension Target {
   package var kernelStates: [ThreadID: KernelState] { [:] }
   // What only a process that runs can be asked.
+  package func mayBeFromBeforeFork(_ thread: ThreadID) -> Bool { false }
   package func processorUse(of thread: ThreadID) -> ProcessorUse? { nil }
   package func elaboration(of thread: ThreadID) -> [String] { [] }
   package var isStopped: Bool { false }
@@ -56,15 +59,32 @@ package struct TargetSymbols {
 package final class LiveTarget: Target {
   package let process: LiveProcess
   package let memory: any MemoryReader
+  /// By the numbers that the process' arena and lock words have.
+  private let threads: ThreadsByOwnNumbers
   private let asksServers: Bool
   private var cached: (modules: [Module], symbols: TargetSymbols?)?
+  private var standstillMilliseconds = 0.0
 
   /// - Parameter asksServers: for debug information, where the user has configured some. A report then waits for them for
   ///   some seconds: for people who have asked for it, not for those that come by themselves.
   package init(_ process: LiveProcess, asksServers: Bool = false) {
     self.process = process
+    threads = ThreadsByOwnNumbers(process)
     self.asksServers = asksServers
     memory = ProcessMemory(process)
+  }
+
+  /// Stops all threads for a moment; `nil` where that must not be, or fails.
+  package func snapshot() -> Snapshot? {
+    let taken = try? Snapshot.takeGently(pid: process.pid)
+    standstillMilliseconds += taken?.pauseMilliseconds ?? 0
+    return taken
+  }
+
+  /// For how long the process stood still in all snapshots since this was asked last.
+  package func takeStandstill() -> Double {
+    defer { standstillMilliseconds = 0 }
+    return standstillMilliseconds
   }
 
   /// Forgets the module list and what was made of it: a library has been loaded since.
@@ -77,19 +97,24 @@ package final class LiveTarget: Target {
     return modules
   }
 
-  package var threadIDs: Set<ThreadID>? { process.isAlive ? Set(process.threadIDs) : nil }
+  package var threadIDs: Set<ThreadID>? { process.isAlive ? Set(threads.ids) : nil }
   package var condition: String { process.isAlive ? (isStopped ? LiveProcess.stopped : "running") : "gone" }
-  package var diagnostics: [String] { [] }
-  package func kernelState(of thread: ThreadID) -> KernelState { process.kernelState(of: thread) }
-  package func activity(of thread: ThreadID) -> String? { process.activity(of: thread) }
-  package func threadName(_ thread: ThreadID) -> String? { process.thread(thread)?.name }
-  package func processorUse(of thread: ThreadID) -> ProcessorUse? { process.processorUse(of: thread) }
-  package func elaboration(of thread: ThreadID) -> [String] { process.elaboration(of: thread) }
+  package var diagnostics: [String] { threads.areTranslated ? [Self.otherNamespace] : [] }
+  package func kernelState(of thread: ThreadID) -> KernelState { threads.kernelState(of: thread) }
+  package func activity(of thread: ThreadID) -> String? { threads.activity(of: thread) }
+  package func threadName(_ thread: ThreadID) -> String? { threads.thread(thread)?.name }
+  package func mayBeFromBeforeFork(_ thread: ThreadID) -> Bool { threads.mayBeFromBeforeFork(thread) }
+  package func processorUse(of thread: ThreadID) -> ProcessorUse? { threads.processorUse(of: thread) }
+  package func elaboration(of thread: ThreadID) -> [String] { threads.elaboration(of: thread) }
   package var isStopped: Bool { process.isStopped }
   package func sharedMappings() -> SharedMappings? { SharedMappings(process) }
   package func isAlive(_ thread: ThreadID) -> Bool? {
-    process.thread(thread).map { $0.state != "Z" && $0.state != "X" } ?? (process.isAlive ? false : nil)
+    threads.thread(thread).map { !$0.hasEnded } ?? (process.isAlive ? false : nil)
   }
+
+  private static let otherNamespace =
+    "The process lives in another pid namespace: its threads are shown with the numbers they have in there, and waits "
+    + "that lead into other processes were not followed."
 
   package func symbols() -> TargetSymbols {
     let modules = modules

@@ -121,6 +121,23 @@ package struct Diagnosis: Hashable, Sendable {
     return Diagnosis(verdict: Self.verdict(of: doubted), findings: doubted)
   }
 
+  /// Orphans of which only a word says who had them are suspect where that word may be older than the process.
+  /// - Parameter isDoubtful: whether this owner may have been a thread of the process that this one was forked from.
+  package func doubtingOwners(where isDoubtful: (ThreadID) -> Bool) -> Diagnosis {
+    let doubted = findings.map { finding in
+      guard finding.kind == .orphanedLock, finding.certainty != .proven, let owner = finding.culprit,
+        finding.edges.contains(where: { $0.evidence == .ownerField && $0.holders.first == owner }), isDoubtful(owner)
+      else { return finding }
+      var finding = finding
+      finding.certainty = .suspect
+      finding.evidence.append(
+        "kernel: number \(owner) may be of a thread of the process that this one was forked from. A lock that is held over "
+          + "a fork keeps the number that its holder had there, and who has it here nobody says.")
+      return finding
+    }
+    return Diagnosis(verdict: Self.verdict(of: doubted), findings: doubted)
+  }
+
   /// With findings about single locks. A hang of which nothing was known is replaced by one that says what it is, and a
   /// lock of a cycle needs no other explanation.
   package func adding(_ others: [RawFinding]) -> Diagnosis {

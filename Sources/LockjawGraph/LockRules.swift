@@ -7,7 +7,8 @@ import LockjawModel
 ///     The word is read some time after its waiters: it must be so at a second look as well, with one of them still
 ///     in the same wait, or the lock may be gone and its memory another's. Without proof of that, *suspect*.
 /// W2. *Orphaned.* The word names an owner, and the process has no such thread. Not where others than this process may
-///     own the lock (process-shared), nor a robust one, which the kernel would have taken from a dead owner.
+///     own the lock (process-shared), nor a robust one, which the kernel would have taken from a dead owner. Whoever knows
+///     of a fork doubts it (`Diagnosis.doubtingOwners`): a copied word names a thread of the parent.
 ///     The owner may have unlocked and ended between two looks, so W1's second look is asked for the same owner.
 /// W3. *Phantom, by search.* The word says taken and records no owner, every thread was searched, and nobody was
 ///     found. Only *suspect*: a guard that was forgotten, or lives in an object that no frame owns, looks the same.
@@ -157,7 +158,7 @@ extension LockFacts {
       .livelock, .suspect, waiting,
       evidence: [
         timesOver(waiting),
-        "arena: for \((longest * 10).rounded() / 10) s no success is on record.",
+        "arena: for \(Elapsed.words((longest * 10).rounded() / 10)) no success is on record.",
         "lock word: \(name) passes from one holder to another meanwhile, and these never get it.",
       ])
   }

@@ -68,7 +68,7 @@ extension Survey {
     let many = waiters.count == 1 ? "1 thread" : "\(waiters.count) threads"
     var evidence = [
       areDated
-        ? "Thread \(tid) has held \(locks) for at least \(words(seconds: oldest)); it keeps \(many) waiting."
+        ? "Thread \(tid) has held \(locks)\(oldest < 0.1 ? "" : " for at least \(words(seconds: oldest))"); it keeps \(many) waiting."
         : "Thread \(tid) holds \(locks) and keeps \(many) waiting; \(Self.undated)."
     ]
     let state = graph.kernel[tid]

@@ -11,6 +11,9 @@ import LockjawModel
 /// O4. A process-shared mutex that only the word says is owned by a stranger may be owned in another process; and a
 ///     robust one whose word names an owner has a living one, since the kernel would have taken a dead one out.
 ///     Neither is an orphan.
+/// O5. *Suspect* where only the word names the owner and a living thread may have the lock under that number: one that
+///     lists the lock itself, or one whose list lacks entries. A thread that has forked goes on in the child with what it
+///     held, and there the words keep the number it had in its parent.
 extension Survey {
   mutating func orphanedLocks() -> [RawFinding] {
     struct Orphan: Hashable {
@@ -64,9 +67,25 @@ extension Survey {
       graph.aliveThreads.map { !$0.contains(tid) } ?? (graph.kernel[tid] == .gone),
       "kernel: there is no thread \(tid) any more.",
       "kernel: whether a thread \(tid) exists was not asked, or one does: ids are reused.")
+    if !isListed, let other = possibleHolder(of: object) {
+      certainty = .suspect
+      evidence.append(other)
+    }
     let finding = RawFinding(
       kind: .orphanedLock, certainty: certainty, edges: edges(of: waiters, next: owner), members: tids(waiters),
       bystanders: tids(explain(waiters)), culprit: tid, culpritState: .gone, evidence: evidence)
     return finding
+  }
+
+  /// O5: a sentence; `nil` where no living thread is known that could have the lock under another's number.
+  private func possibleHolder(of object: Address) -> String? {
+    let live = graph.threads.indices.lazy.filter { graph.threads[$0].phase == .live && !nodes.isDead[$0] }
+    if let lister = live.first(where: { graph.threads[$0].held.contains { $0.object == object } }) {
+      return "arena: thread \(graph.threads[lister].tid) lists it, and may have it under an older number."
+    }
+    return live.first { graph.threads[$0].heldIsIncomplete }.map {
+      "arena: the list of thread \(graph.threads[$0].tid) lacks locks that it took before it had one, before a fork for "
+        + "example; this may be one of them."
+    }
   }
 }

@@ -86,10 +86,11 @@ struct Survey {
 
   func tids(_ nodes: [Int]) -> [ThreadID] { nodes.map(graph.tid(of:)).sorted() }
 
-  /// "14.2 s", for sentences.
+  /// "14.2 s", for sentences. Rounded down: it is at least that long. The kernel's clock of sleeps has ticks, so what
+  /// is shorter is not told apart.
   func words(seconds: Double) -> String {
     let tenths = (min(max(seconds, 0), 1e12) * 10).rounded(.down)
-    return "\(Int(tenths / 10)).\(Int(tenths.truncatingRemainder(dividingBy: 10))) s"
+    return tenths < 1 ? "less than 0.1 s" : Elapsed.words(tenths / 10)
   }
 
   // MARK: cycles
@@ -97,17 +98,20 @@ struct Survey {
   /// Found by `cycles`, not by one of the other rules.
   func isOfCycle(_ finding: RawFinding) -> Bool { cycleMembers.contains(finding.members) }
 
-  /// Every candidate that its witnesses do not refute. One that may only be consumers waiting for what is on its way
-  /// must have lasted for longer than the stall; so must one in a process whose threads release each other's locks, where
+  /// Every candidate that its witnesses do not refute. One with a semaphore in it may only be a queue whose other end is
+  /// busy: it must have lasted for longer than the stall; so must one in a process whose threads release each other's locks, where
   /// a mutex may be a signal.
   mutating func cycles(_ witnesses: Witnesses?) -> [RawFinding] {
     var findings: [RawFinding] = []
     for found in graph.stuckAnalysis() {
+      let hasSemaphore = found.candidate.memberEdges.contains(where: \.isWeak)
       let judgement =
         witnesses?.judge(found.candidate)
-        ?? Judgement(certainty: .inferred, evidence: ["Only one look was taken, so no witness was heard."])
+        ?? Judgement(
+          certainty: hasSemaphore ? .suspect : .inferred,
+          evidence: ["Only one look was taken, so no witness was heard."])
       guard !judgement.isRefuted else { continue }
-      let mayBeSignals = found.candidate.hasUnknownPosts || (witnesses?.foreignReleases ?? 0) > 0
+      let mayBeSignals = hasSemaphore || (witnesses?.foreignReleases ?? 0) > 0
       if mayBeSignals, found.memberNodes.contains(where: { waitSeconds($0) < stall }) { continue }
       for node in found.memberNodes + found.bystanderNodes { isExplained[node] = true }
       cycleMembers.insert(found.candidate.members)

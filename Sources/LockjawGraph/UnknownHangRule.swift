@@ -4,7 +4,8 @@ import LockjawModel
 ///
 /// U1. A wait without a deadline for a lock (mutex, rwlock, spinlock, PI futex, once) that has no known holder and
 ///     lasts for longer than the stall is a hang: locks are not for waiting. In a core that dates no wait, where every
-///     thread sleeps.
+///     thread sleeps. A waiter that the kernel has running is none: it was woken, and is about to have the lock, which
+///     the old holder no longer has and the new one does not have yet. Only at a spinlock do waiters run.
 /// U2. A wait on a plain futex or semaphore is ordinary, since anyone may end it (every idle worker of a Rust or
 ///     Swift program sleeps like that). It is a hang only where nobody is left to end it: *every* thread of the
 ///     process sleeps in a futex wait, none with a deadline, and one of these for longer than the stall.
@@ -17,7 +18,7 @@ extension Survey {
     let unheld = graph.threads.indices.filter { isUnheldLockWait($0) && !isExplained[$0] }
     let isStill = everybodySleeps
     var waiters = unheld.filter {
-      (isUndated($0) ? isStill : waitSeconds($0) >= stall) && !hasDeadline($0)
+      (isUndated($0) ? isStill : waitSeconds($0) >= stall) && !hasDeadline($0) && !isAwake($0)
     }
     var evidence: [String] = waiters.isEmpty ? [] : words(ofLocks: waiters)
     if waiters.contains(where: isUndated) { evidence.append("They wait, \(Self.undated).") }
@@ -47,13 +48,17 @@ extension Survey {
       // What the kernel keeps is waited for in other calls.
       if type.isKernelObject { return nil }
       switch graph.kernel[tid] {
-      case .futexWait, .unknown, nil: return nil
-      case .running where type == .spinlock: return nil
-      case .running, .systemCall, .gone:
+      case .futexWait, .running, .unknown, nil: return nil
+      case .systemCall, .gone:
         let state = graph.kernel[tid].map(\.words) ?? ""
         return "kernel: thread \(tid) is \(state), not asleep for the \(type.rawValue)."
       }
     }.prefix(8).map { $0 }
+  }
+
+  /// Running, at a lock that is waited for asleep.
+  private func isAwake(_ node: Int) -> Bool {
+    graph.kernel[graph.threads[node].tid] == .running && nodes.gates[Int(nodes.gateOf[node])].type != .spinlock
   }
 
   /// U1's kind of wait: for a real lock, at a gate without a blocker.

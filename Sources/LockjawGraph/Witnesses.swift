@@ -33,8 +33,10 @@ package struct Judgement: Hashable, Sendable {
 /// W7. No member belongs to another process, and none waits for what only the kernel keeps: there is no arena that could
 ///     speak of such a wait. That all of them were asleep at one moment is then the kernel's word alone.
 ///
-/// A witness that is missing lowers the certainty to *inferred*; one that dissents, to *suspect*. W5 and W6 lower it
-/// to *inferred*; a semaphore of which it is not known who else has posted it, to *suspect*. A wait that ended between the passes is not a dissent but a refutation: there is nothing to report.
+/// A witness that is missing lowers the certainty to *inferred*; one that dissents, to *suspect*. A deadline (W5) and W6
+/// lower it to *inferred*; a weak edge, to *suspect*: that nobody has posted a semaphore as a stranger so far does not say
+/// that nobody will. The consumer of a queue whose producers have filled it for the first time posts its first
+/// permit only now. A wait that ended between the passes is not a dissent but a refutation: there is nothing to report.
 package struct Witnesses: Sendable {
   private let first: [ThreadID: Wait]
   private let second: [ThreadID: ThreadState]
@@ -81,7 +83,7 @@ package struct Witnesses: Sendable {
     hearWords(of: candidate, into: &hearing)
     for edge in candidate.memberEdges { hearKernel(of: edge, into: &hearing) }
     if candidate.memberEdges.contains(where: \.isWeak) {
-      hearing.missing(
+      hearing.dissent(
         "semaphore: the holder is the thread that took its permit last; another thread could still post it.")
     }
     if candidate.hasUnknownPosts {

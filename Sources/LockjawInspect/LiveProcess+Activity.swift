@@ -68,7 +68,7 @@ extension LiveProcess {
     if case .systemCall(ThreadActivity.restart, let arguments) = activity.place {
       activity.place = restarted(task, arguments) ?? activity.place
     }
-    return .activity(activity)
+    return .activity(activity.asFutexCall(ProcessMemory(self)))
   }
 
   /// A call with a time limit goes on as restart_syscall after a stop; only the place in the kernel still tells which it

@@ -47,6 +47,9 @@ package struct LiveProcess: Hashable, Sendable {
   /// Whether the kernel runs this as a thread of its own.
   package var isKernelThread: Bool { stat?.isKernelThread ?? false }
 
+  /// It was forked and has executed nothing since: what its memory held at the fork was another process'.
+  package var isForkedCopy: Bool { stat?.isForkedCopy ?? false }
+
   /// Wall-clock start in seconds since 1970; as exact as the kernel's ticks (10 ms) and the machine's clock.
   package var startedAtUnixSeconds: Double? {
     guard let system = try? ProcFile.text("/proc/stat") else { return nil }

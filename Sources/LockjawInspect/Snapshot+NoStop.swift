@@ -66,11 +66,12 @@ extension Snapshot {
     // What a stop would have left there: the thread is asleep inside its call.
     registers.rax = UInt64(bitPattern: -512)
     let range = stackRange(registers.rsp, in: map)
+    let activity = ThreadActivity(registers, callNumber: UInt64(number)).asFutexCall(memory)
     return Thread(
       tid: live.tid, name: live.name, registers: registers,
       stack: memory.bytes(at: Address(range.address), count: range.count)
         .map { MemoryImage(base: Address(range.address), bytes: $0) },
-      callNumber: UInt64(number), sleptNanoseconds: slept,
-      kernelState: ThreadActivity(registers, callNumber: UInt64(number)).kernelState, missing: nil)
+      callNumber: UInt64(number), sleptNanoseconds: slept, kernelState: activity.kernelState,
+      futexWait: activity.futexWait, missing: nil)
   }
 }

@@ -98,6 +98,7 @@ extension Snapshot {
 
     guard process.isAlive else { throw .noSuchProcess(pid: process.pid) }
     let images = stacks.images()
+    let copied = MemoryImages(words)
     let milliseconds = Int(pause)
     let threads = try registers.map { tid, raw throws(InspectError) -> Thread in
       let name = names[tid] ?? process.thread(ThreadID(tid))?.name ?? ""
@@ -108,11 +109,11 @@ extension Snapshot {
           sleptNanoseconds: slept[tid], kernelState: process.kernelState(of: ThreadID(tid)),
           missing: "It could not be stopped within \(milliseconds) ms: it \(process.activity(of: ThreadID(tid))).")
       }
+      let activity = ThreadActivity(Registers(raw), callNumber: raw.orig_rax).asFutexCall(copied)
       return Thread(
         tid: inner[tid] ?? ThreadID(tid), name: name, registers: Registers(raw), stack: images[tid],
-        callNumber: raw.orig_rax,
-        sleptNanoseconds: slept[tid],
-        kernelState: ThreadActivity(Registers(raw), callNumber: raw.orig_rax).kernelState, missing: nil)
+        callNumber: raw.orig_rax, sleptNanoseconds: slept[tid], kernelState: activity.kernelState,
+        futexWait: activity.futexWait, missing: nil)
     }
     var outline = process.outline
     outline.isStopped = isStopped
@@ -140,8 +141,9 @@ extension Snapshot {
   private static func copyWords(of registers: [lj_registers], _ memory: ProcessMemory) -> [MemoryImage] {
     var words: Set<UInt64> = []
     for raw in registers {
+      let activity = ThreadActivity(Registers(raw), callNumber: raw.orig_rax)
       // Aligned, so that many waiters for one lock copy it once.
-      if let word = ThreadActivity(Registers(raw), callNumber: raw.orig_rax).sleptOn {
+      for word in [activity.asFutexCall(memory).sleptOn, activity.onlyEntry].compactMap(\.self) {
         words.insert(word.rawValue & ~(wordReach - 1))
       }
     }

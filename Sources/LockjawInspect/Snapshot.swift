@@ -17,6 +17,8 @@ package struct Snapshot: Sendable {
     package var sleptNanoseconds: UInt64?
     /// What the thread was doing when it was stopped, from its registers.
     package var kernelState: KernelState
+    /// The futex wait the thread was in when it was stopped: its system call's arguments are still in the registers.
+    package var futexWait: FutexWait?
     /// A sentence, where `registers` is `nil`.
     package var missing: String?
 
@@ -29,14 +31,6 @@ package struct Snapshot: Sendable {
         case .systemCall(let number, let arguments) = ThreadActivity(registers, callNumber: callNumber).place
       else { return nil }
       return (number, arguments)
-    }
-
-    /// The futex wait the thread was in when it was stopped: its system call's arguments are still in the registers.
-    package var futexWait: FutexWait? {
-      guard case .futexWait(let word) = kernelState, let registers, registers.rdi == word.rawValue else { return nil }
-      return FutexWait(
-        word: word, operation: UInt32(truncatingIfNeeded: registers.rsi),
-        expected: UInt32(truncatingIfNeeded: registers.rdx), hasTimeLimit: registers.r10 != 0)
     }
 
     /// The futex wait that the thread goes on with as `restart_syscall`, if that is what it goes on with: an interrupted
@@ -113,6 +107,7 @@ package struct Snapshot: Sendable {
   package func activity(of tid: ThreadID) -> String? {
     guard let thread = thread(tid) else { return nil }
     guard let registers = thread.registers else { return nil }
+    if let wait = thread.futexWait { return ActivityDescription.asleep(on: wait.word) }
     let activity = ThreadActivity(registers, callNumber: thread.callNumber)
     return ActivityDescription(descriptorTarget: { descriptors[$0] }).sentence(activity, taskState: "S")
   }
@@ -121,6 +116,11 @@ package struct Snapshot: Sendable {
 extension Snapshot.Thread {
   /// The word of a futex wait, or what may be one.
   var sleptOn: Address? {
-    registers.flatMap { ThreadActivity($0, callNumber: callNumber).sleptOn }
+    futexWait?.word ?? registers.flatMap { ThreadActivity($0, callNumber: callNumber).sleptOn }
+  }
+
+  /// The array that says so, of a wait by futex_waitv.
+  var futexVectorEntry: Address? {
+    registers.flatMap { ThreadActivity($0, callNumber: callNumber).onlyEntry }
   }
 }

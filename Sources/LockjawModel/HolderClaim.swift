@@ -46,6 +46,11 @@ package struct HolderAccount: Hashable, Sendable {
     case .complete, .uncounted: return nil
     case .excess(let count):
       return "holders: \(count) more were found than the word counts; some of them do not hold it."
+    case .short(let count) where !unsearched.isEmpty:
+      let threads = unsearched.count == 1 ? "thread \(unsearched[0])" : "\(unsearched.count) threads"
+      return
+        "holders: \(count) that the word counts \(count == 1 ? "was" : "were") not found; not all frames of \(threads) could "
+        + "be asked (running, or without a stack)."
     case .short(let count):
       let holds = word.mode == .read ? (count == 1 ? "read hold has" : "read holds have") : "hold has"
       return "holders: \(count) \(holds) no owning frame: forgotten, in a thread-local, static or heap object or a "

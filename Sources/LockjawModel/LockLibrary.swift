@@ -7,6 +7,7 @@ package enum LockLibrary: String, Hashable, Sendable, CaseIterable {
   case swift = "Swift"
   case abseil
   case libstdcxx = "libstdc++"
+  case libcxx = "libc++"
   /// A futex whose owner nothing tells.
   case unknown = "inlined (futex word)"
 }

@@ -109,6 +109,8 @@ package struct Edge: Hashable, Sendable {
   /// The holder's frame that owns the hold, where it is known.
   package var heldIn: Frame?
   package var releasedAt: Frame?
+  /// The type that ends there and with it the hold, without its path: `RwLockReadGuard`, `shared_lock`.
+  package var guardType: String?
   /// The first holder's guard, where debug information names it.
   package var guardVariable: GuardVariable?
   /// Mode in which the first holder has it.
@@ -117,7 +119,7 @@ package struct Edge: Hashable, Sendable {
   package init(
     waiter: ThreadID, lock: String, mode: LockMode, holders: [ThreadID], evidence: HolderEvidence,
     waitsAt: Frame? = nil, heldSinceAt: Frame? = nil, heldIn: Frame? = nil, releasedAt: Frame? = nil,
-    guardVariable: GuardVariable? = nil, heldMode: LockMode? = nil, waitingForSeconds: Double
+    guardType: String? = nil, guardVariable: GuardVariable? = nil, heldMode: LockMode? = nil, waitingForSeconds: Double
   ) {
     self.waiter = waiter
     self.lock = lock
@@ -128,6 +130,7 @@ package struct Edge: Hashable, Sendable {
     self.heldSinceAt = heldSinceAt
     self.heldIn = heldIn
     self.releasedAt = releasedAt
+    self.guardType = guardType
     self.guardVariable = guardVariable
     self.heldMode = heldMode
     self.waitingForSeconds = waitingForSeconds

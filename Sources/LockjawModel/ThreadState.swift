@@ -42,6 +42,9 @@ package struct Wait: Hashable, Sendable {
   package var isFromKernel: Bool
   /// Of a futex wait: the call's arguments.
   package var futex: FutexWait?
+  /// The library sleeps for a while at a time, again and again, until the wait is over: it has no limit, each sleep has one,
+  /// and `sequence` changes with every sleep.
+  package var isRenewed = false
   package var context: WaitContext
   /// The stack from `context.sp` upwards, copied when the wait began: what is left when the process is dead.
   package var stackTop: [UInt8]

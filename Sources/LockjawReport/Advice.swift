@@ -62,8 +62,9 @@ struct Advice {
       (edges[(position + edges.count - 1) % edges.count], edges[position])
     }
     let places = Set(orders.map { [$0.held.heldSinceAt, $0.wait.waitsAt] })
-    // Dining philosophers: no line of the program is wrong by itself, "swap these two" would only move the gap.
-    if edges.count > 1, places.count == 1, let order = orders.first, order.wait.waitsAt != nil {
+    // Dining philosophers: no line of the program is wrong by itself, "swap these two" would only move the gap. All locks
+    // are waited for in the same line of a library.
+    if edges.count > 1, places.count == 1, let order = orders.first, order.wait.waitsAt?.isPlumbing == false {
       let lines = StackText.unique(
         [order.held.heldSinceAt, order.wait.waitsAt].compactMap { $0.map(ReportIndex.spot) })
       return [
@@ -81,7 +82,8 @@ struct Advice {
       ?? orders.last
     {
       let function =
-        turned.wait.waitsAt.map(ReportIndex.subject) ?? "the code of \(index.shortName(turned.wait.waiter))"
+        turned.wait.waitsAt.flatMap { $0.isPlumbing ? nil : ReportIndex.subject($0) }
+        ?? "the code of \(index.shortName(turned.wait.waiter))"
       steps.append(
         "For example in \(function): take \(turned.wait.lock) before \(turned.held.lock), "
           + "or release \(turned.held.lock) before it wants \(turned.wait.lock)\(spot(turned.wait.waitsAt))\(scopedLockHint)."
@@ -202,7 +204,7 @@ struct Advice {
 
   private var livelock: [String] {
     [
-      "Threads wait, give up and try again without anyone getting through: look at what they do when the deadline passes, and let one of them win (a random pause, one order)."
+      "Threads wait, give up and try again, and never get through: look at what they do when the deadline passes, and let one of them win (a random pause, one order)."
     ]
   }
 
@@ -232,7 +234,7 @@ struct Advice {
   private var longHold: [String] {
     guard let edge = first, let holder = edge.holders.first else { return [] }
     let frame = index.thread(holder)?.stack.first { !$0.isPlumbing }
-    let state = index.thread(holder).map { $0.state.isEmpty ? "" : ": it \(Wording.predicate($0.state))" } ?? ""
+    let state = index.thread(holder).map { $0.state.isEmpty ? "" : ": it \(Predicate.words($0.state))" } ?? ""
     let place = frame.map { ", in \(ReportIndex.subject($0))\(spot($0))" } ?? ""
     return [
       "Look at what \(index.shortName(holder)) does while it has \(edge.lock)\(state)\(place). Its stack is above.",

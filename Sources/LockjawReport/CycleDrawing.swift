@@ -92,7 +92,8 @@ struct CycleDrawing {
       labelled("guard", [Span(variable.name, .function, whole: true), Span(place)], on: &page)
     }
     if let frame = edge.releasedAt {
-      labelled("released at", ReportIndex.spans(frame), on: &page)
+      let type = edge.guardType.map { [Span(", where its "), Span($0, .function, whole: true), Span(" ends")] }
+      labelled("released at", ReportIndex.spans(frame) + (type ?? []), on: &page)
       quote(frame, on: &page)
     }
   }
@@ -100,8 +101,10 @@ struct CycleDrawing {
   private func drawWait(_ edge: Edge, on page: inout Page) {
     let unknown = Span("a place that is not known", .dim)
     let frame = edge.waitsAt.map { ReportIndex.spans($0) } ?? [unknown]
-    let elapsed = Span("for " + Elapsed.words(edge.waitingForSeconds), .dim, whole: true)
-    labelled("waits at", frame + [Span("  "), elapsed], on: &page)
+    // A wait that nobody dated is no wait of 0 s.
+    let elapsed =
+      edge.waitingForSeconds == 0 ? nil : Span("for " + Elapsed.words(edge.waitingForSeconds), .dim, whole: true)
+    labelled("waits at", frame + (elapsed.map { [Span("  "), $0] } ?? []), on: &page)
     quote(edge.waitsAt, on: &page)
   }
 
@@ -147,7 +150,7 @@ struct CycleDrawing {
     if index.isJoin(first) {
       labelled("join of", first.holders.isEmpty ? [Span("an unknown thread")] : holderSpans(first.holders), on: &page)
     } else if first.holders.isEmpty {
-      labelled("held by", [Span("not known", .dim)], on: &page)
+      labelled("held by", [Span(nobody(first), .dim)], on: &page)
     } else {
       let mode = first.heldMode.map { $0 == .read ? ", for reading" : $0 == .write ? ", for writing" : "" } ?? ""
       labelled("held by", holderSpans(first.holders) + [Span(mode)], on: &page)
@@ -170,11 +173,26 @@ struct CycleDrawing {
     }
   }
 
+  /// Of an edge without a holder: that there is none can be all there is to say.
+  private func nobody(_ edge: Edge) -> String {
+    switch finding.kind {
+    case .lostWakeup: "nobody: it is free"
+    case .phantomLock: finding.certainty == .suspect ? "nobody that could be found" : "nobody"
+    case .livelock: "nobody for long"
+    // What a plain futex is for, nobody can say: it may be a lock.
+    default:
+      switch index.lockType(of: edge) {
+      case .condition, .barrier: "nobody: anyone can end such a wait"
+      default: "not known"
+      }
+    }
+  }
+
   /// Holders, and of a single one what it does: "ended" or "asleep in read" is half the explanation.
   private func holderSpans(_ holders: [ThreadID]) -> [Span] {
     let gone = holders.count == 1 ? index.thread(holders[0])?.state : nil
     return [Span(index.names(holders, limit: 4), .thread)]
-      + (gone.map { $0.isEmpty ? [] : [Span(", which \(Printable.shortened(Wording.predicate($0), to: 80))", .dim)] }
+      + (gone.map { $0.isEmpty ? [] : [Span(", which \(Printable.shortened(Predicate.words($0), to: 80))", .dim)] }
         ?? [])
   }
 

@@ -43,8 +43,8 @@ extension Finding {
     return waitsToWrite && !hasIt
   }
 
-  /// The longest wait that is a usable number.
+  /// The longest wait that is a usable number; one of 0 s is one that nobody dated.
   var longestWaitSeconds: Double? {
-    edges.map(\.waitingForSeconds).filter { $0.isFinite && $0 >= 0 }.max()
+    edges.map(\.waitingForSeconds).filter { $0.isFinite && $0 > 0 }.max()
   }
 }

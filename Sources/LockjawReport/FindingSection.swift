@@ -62,6 +62,11 @@ struct FindingSection {
     // A condition, barrier or plain futex has no holder that could be known or unknown.
     let edges = finding.edges.filter { index.lockType(of: $0)?.hasHolder ?? true }
     guard !edges.isEmpty, edges.contains(where: { !index.awaitsEnd($0) }) else { return nil }
+    // That nobody has the lock is the finding itself.
+    switch finding.kind {
+    case .lostWakeup, .phantomLock, .livelock: if edges.allSatisfy(\.holders.isEmpty) { return nil }
+    default: break
+    }
     let known = StackText.unique(edges.filter { !$0.holders.isEmpty }.compactMap { Wording.source($0.evidence) })
     let hasGuess = edges.contains { $0.evidence == .stack && !$0.holders.isEmpty }
     let hasUnknown = edges.contains { $0.holders.isEmpty }

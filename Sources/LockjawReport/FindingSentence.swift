@@ -20,7 +20,8 @@ struct FindingSentence {
     case .orphanedLock: orphanedLock
     case .phantomLock: gathered(", whose word says taken, but no thread holds it")
     case .lostWakeup: gathered(", whose word says free: the wake-up was lost")
-    case .livelock: gathered(", which nobody keeps, and still no wait succeeds")
+    case .livelock:
+      gathered(", giving up and trying again, and never \(finding.waiters.count == 1 ? "gets" : "get") it")
     case .missedHeartbeat: missedHeartbeat
     case .longHold: longHold
     case .contention: gathered(heldByClause(first) + "; " + contentionLimit)
@@ -118,7 +119,7 @@ struct FindingSentence {
       + "\(Elapsed.words(beat.lastSecondsAgo)) ago from thread \(index.name(beat.thread))"
     if let edge = first { return subject + ", which \(waitClause(edge))" + heldByClause(edge) }
     let state = index.thread(beat.thread)?.state ?? ""
-    return subject + (state.isEmpty ? "" : ", which \(Wording.predicate(Printable.escaped(state)))")
+    return subject + (state.isEmpty ? "" : ", which \(Predicate.words(Printable.escaped(state)))")
   }
 
   // MARK: - Waiters around one lock
@@ -139,7 +140,7 @@ struct FindingSentence {
     let longest = finding.longestWaitSeconds.map { " for \(Elapsed.words($0))" } ?? ""
     return "thread \(index.name(holder)) keeps \(index.lockInBrief(edge.lock))"
       + (taken.isEmpty ? "" : ", taken\(taken)") + ", while \(waiters)\(longest)"
-      + (state.isEmpty ? "" : "; the holder \(Wording.predicate(Printable.escaped(state)))")
+      + (state.isEmpty ? "" : "; the holder \(Predicate.words(Printable.escaped(state)))")
   }
 
   /// The holder is the one that gets no time; those who wait for it are asleep.
@@ -161,11 +162,13 @@ struct FindingSentence {
     let count = finding.waiters.count
     let longest = finding.longestWaitSeconds.map { " for \(Elapsed.words($0))" } ?? ""
     if count == 1 {
-      return "thread \(index.name(edge.waiter)) \(waitClause(edge))\(longest), and nothing says who holds it"
+      let missing = edges.allSatisfy(isHeld) ? "who holds it" : "who is to wake it"
+      return "thread \(index.name(edge.waiter)) \(waitClause(edge))\(longest), and nothing says \(missing)"
     }
     let clauses = edges.prefix(3).map { "\(index.shortName($0.waiter)) \(waitClause($0))" }
     let more = edges.count > 3 ? ", and \(edges.count - 3) more" : ""
-    return "\(count) threads wait\(longest), and nothing says who holds what they wait for: "
+    let missing = edges.allSatisfy(isHeld) ? "who holds what they wait for" : "who is to wake them"
+    return "\(count) threads wait\(longest), and nothing says \(missing): "
       + clauses.joined(separator: ", ") + more
   }
 
@@ -184,6 +187,8 @@ struct FindingSentence {
   // MARK: - Parts
 
   private var edges: [Edge] { finding.edges }
+  /// What is waited for is a thing that somebody has.
+  private func isHeld(_ edge: Edge) -> Bool { index.lockType(of: edge)?.hasHolder ?? true }
   private var first: Edge? { finding.edges.first }
   private var nobody: String { "no thread or lock could be named" }
   private var subjects: String { index.names(finding.waiters, limit: 5) }

@@ -20,7 +20,7 @@ package struct FunctionName {
   /// The same for every build of the same source: what a signature may hash.
   package var normalised: String {
     var name = Self.withoutCloneSuffixes(full)
-    name = Self.withoutNumbers(Self.withoutGroups(Self.withoutHash(name)))
+    name = Self.withPlainImplementations(Self.withoutNumbers(Self.withoutGroups(Self.withoutHash(name))))
     return name.isEmpty ? full : name
   }
 
@@ -117,6 +117,42 @@ package struct FunctionName {
     }
     guard closers.isEmpty else { return name }
     return withoutReturnType(collapsed(String(decoding: result, as: UTF8.self)))
+  }
+
+  /// Rust's two manglings write an implementation's functions differently (RFC 2603, "Rationale"): legacy has `bank::Account::audit`,
+  /// `bank::<impl Audit for Account>::audit` where the function's module tells, v0 `<bank::Account>::audit` and
+  /// `<Account as Audit>::audit`. As the shorter of each pair; and what a dropped `::<…>` leaves behind goes, too.
+  static func withPlainImplementations(_ name: String) -> String {
+    var name = name
+    if let start = name.range(of: "<impl "), let end = closer(of: start, in: name) {
+      let inside = name[name.index(start, offsetBy: 6)..<end]
+      let type: String
+      if let word = inside.range(of: " for ") {
+        type = "<\(inside[inside.index(word, offsetBy: 5)...]) as \(inside[..<word])>"
+      } else {
+        type = String(inside)
+      }
+      name = type + name[name.index(after: end)...]
+    }
+    if name.hasPrefix("<"), let end = closer(of: name.startIndex, in: name) {
+      let inside = name[name.index(after: name.startIndex)..<end]
+      if inside.range(of: " as ") == nil { name = String(inside) + name[name.index(after: end)...] }
+    }
+    while let double = name.range(of: "::::") { name.removeSubrange(double..<name.index(double, offsetBy: 2)) }
+    return name.hasSuffix("::") ? String(name.dropLast(2)) : name
+  }
+
+  /// The `>` that closes the `<` at `open`.
+  private static func closer(of open: String.Index, in name: String) -> String.Index? {
+    var depth = 0
+    for index in name[open...].indices {
+      if name[index] == "<" { depth += 1 }
+      if name[index] == ">" {
+        depth -= 1
+        if depth == 0 { return index }
+      }
+    }
+    return nil
   }
 
   /// `<impl …` or `<… as …>` at `start`; anything else behind `::` is a turbofish.

@@ -17,8 +17,12 @@ struct HangUnknownAdvice {
       + "no call that lockjaw could see. Look in the stacks for a frame that took one of these locks and is still running: its guard is alive."
   }
 
-  /// Anything but glibc takes its locks inline, past every interposer.
-  private static func isBlind(_ library: String) -> Bool { !library.isEmpty && library != "glibc" }
+  /// Anything but glibc takes its locks inline, past every interposer. What libc++ waits for by itself are atomics, which
+  /// nobody takes; its locks are glibc's.
+  private static func isBlind(_ library: String) -> Bool {
+    !library.isEmpty && library != "glibc" && library != libcxx
+  }
+  private static let libcxx = LockLibrary.libcxx.rawValue
 
   /// Only a process that was preloaded from its start has told who holds what.
   private var fromTheStart: String? {
@@ -55,7 +59,12 @@ struct HangUnknownAdvice {
     if types.contains(.condition) { senders.append("who should signal the condition") }
     if types.contains(.semaphore) { senders.append("who should post the semaphore") }
     if types.contains(.barrier) { senders.append("which thread has not reached the barrier") }
-    if types.contains(.futex) { senders.append("who should wake the futex") }
+    if locks.contains(where: { $0.type == .futex && $0.library == Self.libcxx }) {
+      senders.append("who should change the atomic and notify")
+    }
+    if locks.contains(where: { $0.type == .futex && $0.library != Self.libcxx && !Self.isBlind($0.library) }) {
+      senders.append("who should wake the futex")
+    }
     guard !senders.isEmpty else { return nil }
     return "Find \(ReportIndex.list(senders)): it is among the other threads, or it has ended."
   }

@@ -11,15 +11,32 @@ struct HistorySection {
     let history = index.report.history
     guard !history.isEmpty else { return }
     page.heading("The last contended waits, newest first")
-    let ages = history.prefix(Self.limit).map { Elapsed.words($0.beganSecondsAgo) + " ago" }
+    let groups = Self.grouped(history.prefix(Self.limit))
+    let ages = groups.map {
+      $0.newest.beganSecondsAgo == 0 ? "just now" : Elapsed.words($0.newest.beganSecondsAgo) + " ago"
+    }
     // Ages differ in length ("3.2 s", "1 min 30 s"); names in one column can be skimmed.
     let width = (ages.map(\.count).max() ?? 0) + 2
-    for (entry, age) in zip(history, ages) {
+    for (group, age) in zip(groups, ages) {
       let padding = String(repeating: " ", count: width - age.count)
-      page.line([Span(age + padding, .dim)] + spans(entry), first: [Span("  ")], rest: [Span("      ")])
+      let before = group.count == 1 ? [] : [Span(", and so \(Wording.count(group.count - 1, "time")) before", .dim)]
+      page.line([Span(age + padding, .dim)] + spans(group.newest) + before, first: [Span("  ")], rest: [Span("      ")])
     }
     if history.count > Self.limit {
       page.line([Span("… \(history.count - Self.limit) more in the JSON report", .dim)], first: [Span("  ")])
+    }
+  }
+
+  /// What a thread did again and again in one place is said once, with the newest time's figures.
+  private static func grouped(_ history: ArraySlice<HistoryEntry>) -> [(newest: HistoryEntry, count: Int)] {
+    history.reduce(into: []) { groups, entry in
+      if let last = groups.last?.newest, last.outcome != .inProgress, last.thread == entry.thread,
+        last.lock == entry.lock, last.outcome == entry.outcome, last.mode == entry.mode, last.site == entry.site
+      {
+        groups[groups.count - 1].count += 1
+      } else {
+        groups.append((entry, 1))
+      }
     }
   }
 
@@ -50,6 +67,8 @@ struct HistorySection {
 
   /// By its short name where the report's findings are about it, else by address.
   private func lock(_ entry: HistoryEntry) -> String {
-    index.lockID(at: entry.lock).map(index.lockInBrief) ?? "\(entry.type.rawValue) \(entry.lock)"
+    // A thread's end is no lock, and stands in no list of them.
+    if entry.type == .join { return "a thread to end" }
+    return index.lockID(at: entry.lock).map(index.lockInBrief) ?? "\(entry.type.rawValue) \(entry.lock)"
   }
 }

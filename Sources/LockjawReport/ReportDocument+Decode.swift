@@ -171,7 +171,7 @@ extension Edge: JSONReadable {
       holders: try fields.threadIDs(.holders), evidence: try fields.choice(.holderEvidence),
       waitsAt: try fields.oneIfKnown(.waitsAt), heldSinceAt: try fields.oneIfKnown(.heldSinceAt),
       heldIn: try fields.oneIfKnown(.heldIn), releasedAt: try fields.oneIfKnown(.releasedAt),
-      guardVariable: try fields.oneIfKnown(.guardVariable),
+      guardType: try fields.textIfKnown(.guardType), guardVariable: try fields.oneIfKnown(.guardVariable),
       heldMode: try fields.choiceIfKnown(.heldMode), waitingForSeconds: try fields.seconds(.waitingForSeconds))
   }
 }

@@ -12,7 +12,8 @@ import LockjawModel
 ///     findings  kind, certainty, summary, edges, bystanders: [tid], +evidence: [sentence], +heartbeat?
 ///       heartbeat  name, thread: tid, within_seconds, last_seconds_ago, beats: of a missed-heartbeat
 ///       edges   waiter: tid, lock: id, mode, holders: [tid], holder_evidence, +held_mode?,
-///               waits_at: FRAME or null, held_since_at?, held_in?, released_at?: FRAME, waiting_for_seconds
+///               waits_at: FRAME or null, held_since_at?, held_in?, released_at?: FRAME, +guard_type?, +guard?: name, file?, line?,
+///               waiting_for_seconds
 ///     locks     id, address, type, library, name?, state, initialised_at?: FRAME, +process?: pid
 ///     threads   tid, name, state, stack: [FRAME], holds: [id], waits_for: id or null, +breadcrumb?, +process?: pid,
 ///               +operations?: the newest at level `all`, newest first; +operations_older?: how many more the ring has,
@@ -125,6 +126,7 @@ extension JSONWriter {
       object.putIfKnown(EdgeField.heldSinceAt, edge.heldSinceAt)
       object.putIfKnown(EdgeField.heldIn, edge.heldIn)
       object.putIfKnown(EdgeField.releasedAt, edge.releasedAt)
+      object.putIfKnown(EdgeField.guardType, edge.guardType)
       if let variable = edge.guardVariable { object.put(EdgeField.guardVariable) { $0.guardVariable(variable) } }
       object.put(EdgeField.waitingForSeconds, edge.waitingForSeconds)
     }

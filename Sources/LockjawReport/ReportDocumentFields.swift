@@ -29,6 +29,7 @@ enum EdgeField: String, CodingKey {
   case heldSinceAt = "held_since_at"
   case heldIn = "held_in"
   case releasedAt = "released_at"
+  case guardType = "guard_type"
   case guardVariable = "guard"
   case waitingForSeconds = "waiting_for_seconds"
 }

@@ -96,14 +96,6 @@ enum Wording {
     }
   }
 
-  /// A thread's state behind its name: `is asleep in read`, also where the state says only `asleep in read`.
-  static func predicate(_ state: String) -> String {
-    let verbs: Set<Substring> = [
-      "is", "was", "has", "had", "runs", "ran", "does", "sleeps", "waits", "ended", "exited",
-    ]
-    return verbs.contains(state.prefix { $0 != " " }) ? state : "is " + state
-  }
-
   /// `1 lock`, `3 locks`.
   static func count(_ number: Int, _ noun: String) -> String { number == 1 ? "1 \(noun)" : "\(number) \(noun)s" }
   static func threads(_ number: Int) -> String { count(number, "thread") }

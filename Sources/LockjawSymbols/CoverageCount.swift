@@ -66,6 +66,11 @@ struct CoverageCount {
     case .noDebugInformation: return "\(name): no debug information (\(identity)): \(counts)."
     case .stripped: return "\(name): stripped (\(identity)), names of exported functions only: \(counts)."
     case .splitDebugInformationMissing:
+      if let package = symbols.unreadPackage {
+        return
+          "\(name): split debug info in \(package.split(separator: "/").last ?? "") is not read (\(identity)); keep the .dwo "
+          + "files where the compiler put them. Without, inlined calls are not told from their callers: \(counts)."
+      }
       return
         "\(name): its debug information refers to files that are not there (\(symbols.missingFiles), \(identity)), so inlined "
         + "calls are not told from their callers: \(counts)."

@@ -1,4 +1,5 @@
 import CLockjawNative
+import Glibc
 import LockjawInspect
 import LockjawModel
 
@@ -74,6 +75,11 @@ final class ModuleSymbols {
   }
   /// For people: of which kind they are.
   var missingFiles: String { missesAlternate ? ".gnu_debugaltlink" : ".dwo" }
+  /// The package of split units that lies beside the module, or beside its debug file; libdw does not read them.
+  var unreadPackage: String? {
+    guard !missesAlternate else { return nil }
+    return [file, debugFile].lazy.compactMap { $0.map { $0.path + ".dwp" } }.first { access($0, F_OK) == 0 }
+  }
   /// Whether every function has its name, not only those that are exported.
   var hasFullSymbolTable: Bool {
     hasLines || miniDebugInfo != nil

@@ -68,6 +68,9 @@ enum PlumbingPatterns {
     "std::__1::mutex::", "std::__1::recursive_mutex::", "std::__1::lock_guard<", "std::__1::unique_lock<",
     "std::__1::shared_mutex::", "std::__1::shared_lock<", "std::__1::scoped_lock<", "std::__1::condition_variable::",
     "std::__1::thread::", "std::__1::__thread_", "std::__1::__invoke", "std::__1::__libcpp_", "std::__1::function<",
+    "std::__1::__cxx_atomic_", "std::__1::__atomic_base<", "std::__1::__atomic_wait", "std::__1::atomic<",
+    "std::__1::atomic_flag::", "std::__1::atomic_wait", "std::__1::latch::", "std::__1::barrier<",
+    "std::__1::counting_semaphore<", "std::__1::__atomic_semaphore_base::",
     // Rust: std's locks, threads, runtime and the calls through closures
     "std::sys::", "std::sys_common::", "std::sync::", "std::rt::", "std::panicking::", "std::panic::",
     "std::thread::", "core::ops::function::", "core::panic::unwind_safe::", "core::ptr::drop_in_place",

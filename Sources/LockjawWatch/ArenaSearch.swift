@@ -16,6 +16,43 @@ package enum ArenaSearch {
     ArenaDirectory(path: "/dev/shm/lockjaw-\(process.userID ?? getuid())")
   }
 
+  /// Whose an arena is.
+  package enum Writer: Hashable, Sendable {
+    case process(LiveProcess)
+    /// Nobody who could be its writer is there any more.
+    case gone
+    /// This process may be its writer, and does not show what it maps; a sentence why.
+    case hidden(pid: Int32, reason: String)
+  }
+
+  /// The process that writes to an arena, by the number that it has here.
+  ///
+  /// An arena's name has the number that its process calls itself. In another pid namespace (a container,
+  /// `unshare --pid`) that is another one than here, and here it may be somebody else's: so who calls itself so must also
+  /// have begun then, or have the arena mapped.
+  ///
+  /// - Parameter others: what `LiveProcess.inOtherPidNamespaces` says; asked for only where it is needed.
+  package static func writer(
+    of entry: ArenaDirectory.Entry,
+    among others: () -> [(process: LiveProcess, ownNumber: Int32)] = LiveProcess.inOtherPidNamespaces
+  ) -> Writer {
+    if let process = try? LiveProcess(pid: entry.identity.pid), process.identity == entry.identity,
+      process.ownNumber == entry.identity.pid
+    {
+      return .process(process)
+    }
+    let name = entry.path.split(separator: "/").last
+    var hidden: Writer?
+    for (process, ownNumber) in others() where ownNumber == entry.identity.pid {
+      if let mapped = mappedArena(process.pid) {
+        if mapped.split(separator: "/").last == name { return .process(process) }
+      } else if let reason = process.refusal {
+        hidden = .hidden(pid: process.pid, reason: reason)
+      }
+    }
+    return hidden ?? .gone
+  }
+
   /// `/proc/PID/maps` names it; a file that has been removed since ends in " (deleted)" and is no use.
   private static func mappedArena(_ pid: Int32) -> String? {
     guard let stream = fopen("/proc/\(pid)/maps", "re") else { return nil }

@@ -82,7 +82,8 @@ package final class AttachSession {
       next = Instant.now.nanoseconds + UInt64(rest) * 1_000_000
     } while !ends.haveCome(until: next)
     if let last = follower.last {
-      desk.show(Discovery(occasion: .ended, process: process.identity, arenaPath: "", report: last))
+      desk.show(
+        Discovery(occasion: .ended, process: process.identity, arenaPath: "", arenaFile: nil, report: last))
     }
     desk.close()
     return foundHang
@@ -97,7 +98,7 @@ package final class AttachSession {
     init(_ relay: SignalRelay, _ process: LiveProcess) {
       self.relay = relay
       self.process = process
-      pidfd = PidDescriptor(pid: process.pid)
+      pidfd = PidDescriptor(process.identity)
     }
 
     /// - Parameter moment: on CLOCK_MONOTONIC, in nanoseconds.

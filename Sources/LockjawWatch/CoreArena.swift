@@ -36,9 +36,12 @@ package enum CoreArena {
       unlink(path)
     }
     guard ftruncate(fd, off_t(byteCount)) == 0 else { return nil }
+    // A core has a byte of its own for each; one that lies has the same bytes for many addresses.
+    var left = core.memory.fileByteCount
     for part in mapped.parts {
       for piece in core.memory.pieces(from: part.start, byteCount: part.byteCount) {
-        guard let bytes = core.memory.bytes(at: piece.address, count: piece.count) else { return nil }
+        left -= piece.count
+        guard left >= 0, let bytes = core.memory.bytes(at: piece.address, count: piece.count) else { return nil }
         let offset = part.offset &+ (piece.address.rawValue - part.start.rawValue)
         guard offset <= byteCount, pwrite(fd, bytes, bytes.count, off_t(offset)) == bytes.count else { return nil }
       }

@@ -1,3 +1,4 @@
+import LockjawArena
 import LockjawModel
 
 /// What a follower hands on: a report that is worth showing.
@@ -13,16 +14,20 @@ package struct Discovery: Sendable {
   package var occasion: Occasion
   package var process: ProcessIdentity
   package var arenaPath: String
+  /// The file that was read there; `nil` where none was.
+  package var arenaFile: FileIdentity?
   package var report: Report
-  /// Where the arena's bytes can be read from now, if not at `arenaPath`.
-  package var bytesPath: String?
+  /// The arena's file, open, where its name may be gone; good while the discovery is shown.
+  package var arenaDescriptor: Int32?
   package init(
-    occasion: Occasion, process: ProcessIdentity, arenaPath: String, report: Report, bytesPath: String? = nil
+    occasion: Occasion, process: ProcessIdentity, arenaPath: String, arenaFile: FileIdentity?, report: Report,
+    arenaDescriptor: Int32? = nil
   ) {
-    self.bytesPath = bytesPath
+    self.arenaDescriptor = arenaDescriptor
     self.occasion = occasion
     self.process = process
     self.arenaPath = arenaPath
+    self.arenaFile = arenaFile
     self.report = report
   }
 

@@ -13,7 +13,13 @@ package struct Dump {
   /// - Parameter isCompressed: writes a zstd stream.
   /// - Throws: what hinders the snapshot, or the file.
   package init(_ process: LiveProcess, to path: String, isCompressed: Bool = false) throws(InspectError) {
-    let snapshot = try Snapshot.take(pid: process.pid)
+    try self.init(Snapshot.take(pid: process.pid), of: process, to: path, isCompressed: isCompressed)
+  }
+
+  /// The same for a snapshot that was taken before.
+  init(
+    _ snapshot: Snapshot, of process: LiveProcess, to path: String, isCompressed: Bool = false
+  ) throws(InspectError) {
     // A core without a thread is none: nobody could read it.
     guard snapshot.threads.contains(where: { $0.registers != nil }) else { throw .notStopped(pid: process.pid) }
     // The diagnosis itself says which memory it needs; what it finds is for the reader of the file.

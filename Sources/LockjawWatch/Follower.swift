@@ -73,7 +73,10 @@ package final class Follower: Sendable {
 
   /// Runs until `processEnded`. The arena stays readable through its mapping even when its file is removed.
   package func run(_ arena: ArenaReader) {
-    guard let process = try? LiveProcess(pid: identity.pid) else { return finish(arena, nil) }
+    // Another process may have its number by now.
+    guard let process = try? LiveProcess(pid: identity.pid), process.identity == identity else {
+      return finish(arena, nil)
+    }
     let target = LiveTarget(process)
     var pass = FollowerPass(arena: arena, target: target, settings: settings)
     // The bell is armed only for a sleep, and after arming there is one more look: a wait that began in between is
@@ -83,7 +86,10 @@ package final class Follower: Sendable {
     while end == nil {
       let outcome = pass.look()
       for report in outcome.reports {
-        discover(Discovery(occasion: report.occasion, process: identity, arenaPath: arenaPath, report: report.report))
+        discover(
+          Discovery(
+            occasion: report.occasion, process: identity, arenaPath: arenaPath, arenaFile: arena.file,
+            report: report.report))
       }
       if outcome.restMilliseconds > 0 {
         if isArmed { arena.arm([]) }
@@ -119,11 +125,12 @@ package final class Follower: Sendable {
       profileLimit: settings.profileLimit)
     // What a dead process cannot tell is of interest only where something is to be told.
     if !diedBySignal { report.diagnostics = [] }
+    // The arena has the number that the process calls itself, which is another where it has a pid namespace of its own.
+    report.process.pid = identity.pid
     discover(
       Discovery(
-        occasion: .ended, process: identity, arenaPath: arenaPath, report: report,
-        // Opens the same file once more, also where its name is gone (proc(5)).
-        bytesPath: descriptor >= 0 ? "/proc/self/fd/\(descriptor)" : nil))
+        occasion: .ended, process: identity, arenaPath: arenaPath, arenaFile: arena.file, report: report,
+        arenaDescriptor: descriptor >= 0 ? descriptor : nil))
     if settings.removesArena, case .exited = arena.imageState { unlink(arenaPath) }
   }
 }

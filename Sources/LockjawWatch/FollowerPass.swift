@@ -50,11 +50,13 @@ struct FollowerPass {
   private var lastLookAround = Instant(nanoseconds: 0)
   /// A cycle was seen that is still being looked at.
   private var isOpen = false
+  private var suspense: Suspense
 
   init(arena: ArenaReader, target: LiveTarget, settings: Follower.Settings) {
     self.arena = arena
     self.target = target
     self.settings = settings
+    suspense = Suspense(stall: settings.stall)
     modulesGeneration = arena.modulesGeneration
   }
 
@@ -96,14 +98,16 @@ struct FollowerPass {
     }
     refreshModules()
     var whole = glance.interpreting(target, arena: arena, olderThan: settings.firstLook)
-      .findingHolders(target, arena: arena) { try? Snapshot.takeGently(pid: target.process.pid) }
+      .findingHolders(target, arena: arena) { target.snapshot() }
     if hasLasting(glance) { lookAround(&whole) }
     let examination = Examination(whole, arena: arena, target: target, stall: settings.stall, missed: heartbeats.missed)
     isOpen = examination.wasOvertaken
+    suspense.begin(examination)
     var isFresh = false
     var isRenewal = true
+    var replacing: [RawFinding] = []
     for finding in examination.diagnosis.findings where finding.kind.isReportable {
-      let key = key(finding, glance)
+      let key = key(finding, whole)
       // A thread that was kept from running may come to sleep, and be stuck there.
       if let beat = key.beat, finding.certainty == .suspect { heartbeats.doubt(beat) }
       let seen = firstSeen[key] ?? glance.now
@@ -115,7 +119,12 @@ struct FollowerPass {
         isOpen = true
         continue
       }
+      if suspense.holdsBack(finding, in: examination) {
+        nextDue = suspense.nextLook(examination).map { min($0, nextDue ?? $0) } ?? nextDue
+        continue
+      }
       if known == nil { isRenewal = false }
+      if replacesUnknown(key) { replacing.append(finding) }
       reported[key] = finding.certainty
       isFresh = true
     }
@@ -123,9 +132,10 @@ struct FollowerPass {
     guard isFresh else { return }
     let closed = examination.diagnosis.findings.first?.edges.map(\.since).max() ?? glance.now
     let detected = Instant.now.seconds(since: closed) * 1000
-    let report = Reporting(arena: arena, target: target, source: "live").report(
+    var report = Reporting(arena: arena, target: target, source: "live").report(
       examination, stacks: .involved, condition: "running", historyLimit: settings.historyLimit,
       profileLimit: settings.profileLimit, detectedAfterMilliseconds: detected)
+    for finding in replacing { report.noteReplacement(by: finding) }
     outcome.reports.append((.finding(isRenewal: isRenewal), report))
   }
 
@@ -170,10 +180,16 @@ struct FollowerPass {
     for thread in glance.threads where members.contains(thread.tid) {
       guard let wait = thread.wait else { continue }
       // A timed wait begins anew every time: its thread, not its number, is what stays.
-      waits.insert(
-        Examination.WaitKey(slot: thread.slot, sequence: Self.begins(finding.kind) ? 0 : wait.sequence))
+      let beginsAnew = wait.isRenewed || Self.begins(finding.kind)
+      waits.insert(Examination.WaitKey(slot: thread.slot, sequence: beginsAnew ? 0 : wait.sequence))
     }
     return Key(kind: finding.kind, waits: waits)
+  }
+
+  /// Of the same wait it was said before that its cause is unknown.
+  private func replacesUnknown(_ key: Key) -> Bool {
+    key.kind != .hangUnknown
+      && reported.keys.contains { $0.kind == .hangUnknown && !$0.waits.isDisjoint(with: key.waits) }
   }
 
   /// Kinds that are made of ever new waits.
@@ -186,7 +202,7 @@ struct FollowerPass {
     let beats = Set(heartbeats.missed.map { HeartbeatWatch.Beat($0) })
     func lasts(_ key: Key) -> Bool {
       if let beat = key.beat { return beats.contains(beat) }
-      return Self.begins(key.kind) || key.waits.isSubset(of: waits)
+      return key.waits.allSatisfy { $0.sequence == 0 || waits.contains($0) }
     }
     firstSeen = firstSeen.filter { lasts($0.key) }
     reported = reported.filter { lasts($0.key) }
@@ -230,6 +246,19 @@ struct FollowerPass {
       profileLimit: settings.profileLimit)
     outcome.reports.append((.requested(number: requests), report))
     arena.acknowledge(reports: requests)
+  }
+}
+
+extension Report {
+  /// Somebody may be looking at the earlier report: this one says that it is about the same hang.
+  mutating func noteReplacement(by raw: RawFinding) {
+    let waiters = Set(raw.edges.map(\.waiter))
+    for index in findings.indices
+    where findings[index].kind == raw.kind && Set(findings[index].edges.map(\.waiter)) == waiters {
+      findings[index].evidence.append(
+        "An earlier report said of these waits that their cause is unknown; it has been found since, and this one replaces it."
+      )
+    }
   }
 }
 

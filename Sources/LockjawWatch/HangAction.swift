@@ -25,10 +25,11 @@ package enum HangAction: Hashable, Sendable {
   /// Whether the action ends the process.
   package var ends: Bool { self == .abort || self == .kill }
 
-  /// Acts on the process `pid`, through a pidfd where the kernel has them, so that a reused pid is never hit.
+  /// Acts on the process that `identity` names, through a pidfd where the kernel has them, so that a reused pid is never
+  /// hit; without one only after a look that it still is that process.
   /// - Returns: a sentence for the user, or `nil` where there is nothing to say.
   func act(on identity: ProcessIdentity, pidfd: PidDescriptor?, verdict: FindingKind, reportPath: String?) -> String? {
-    let send: (Int32) -> Bool = { pidfd?.send($0) ?? (Glibc.kill(identity.pid, $0) == 0) }
+    let send: (Int32) -> Bool = { pidfd?.send($0) ?? (identity.isRunning && Glibc.kill(identity.pid, $0) == 0) }
     switch self {
     case .report:
       return nil

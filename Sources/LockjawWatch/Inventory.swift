@@ -32,11 +32,12 @@ package enum Inventory {
 
   /// - Parameter limit: most rows of `left`; each costs a diagnosis.
   package static func contents(_ directory: ArenaDirectory, stall: Double, limit: Int = 10) -> Contents {
-    var running: [ArenaDirectory.Entry] = []
+    var running: [(entry: ArenaDirectory.Entry, process: LiveProcess)] = []
     var gone: [(entry: ArenaDirectory.Entry, modified: Int)] = []
+    lazy var others = LiveProcess.inOtherPidNamespaces()
     for entry in directory.entries() {
-      if ArenaSearch.isAlive(entry.identity) {
-        running.append(entry)
+      if case .process(let process) = ArenaSearch.writer(of: entry, among: { others }) {
+        running.append((entry, process))
       } else {
         var status = stat()
         gone.append((entry, lstat(entry.path, &status) == 0 ? status.st_mtim.tv_sec : 0))
@@ -44,13 +45,15 @@ package enum Inventory {
     }
     gone.sort { ($0.modified, $0.entry.path) > ($1.modified, $1.entry.path) }
     return Contents(
-      running: running.map { row($0, stall: stall) }, left: gone.prefix(limit).map { row($0.entry, stall: stall) },
+      running: running.map { row($0.entry, of: $0.process, stall: stall) },
+      left: gone.prefix(limit).map { row($0.entry, of: nil, stall: stall) },
       olderCount: max(0, gone.count - limit))
   }
 
-  private static func row(_ entry: ArenaDirectory.Entry, stall: Double) -> Row {
+  private static func row(_ entry: ArenaDirectory.Entry, of process: LiveProcess?, stall: Double) -> Row {
     var row = Row(
-      pid: entry.identity.pid, command: "", condition: "gone", health: "", threads: 0, arenaPath: entry.path)
+      pid: process?.pid ?? entry.identity.pid, command: "", condition: "gone", health: "", threads: 0,
+      arenaPath: entry.path)
     let arena: ArenaReader
     do { arena = try ArenaReader(path: entry.path) } catch {
       row.condition = "unreadable"
@@ -66,7 +69,7 @@ package enum Inventory {
     }
     row.level = arena.level
     let single = SingleReport(stall: stall, historyLimit: 0)
-    if let process = try? LiveProcess(pid: entry.identity.pid), process.identity == entry.identity {
+    if let process, process.isAlive {
       row.condition = "running"
       if !process.executablePath.isEmpty, !arena.header.executable.isEmpty,
         process.executablePath != arena.header.executable

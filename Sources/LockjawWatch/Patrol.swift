@@ -32,9 +32,11 @@ struct Patrol {
     Instant(nanoseconds: moment.nanoseconds &+ UInt64(seconds * 1e9))
   }
 
+  var isDue: Bool { Instant.now >= next }
+
   /// Reports that are worth showing; none where it is not time yet.
   mutating func discoveries() -> [Discovery] {
-    guard Instant.now >= next else { return [] }
+    guard isDue else { return [] }
     defer { next = Self.later(.now, by: period) }
     record.begin()
     var found: [Discovery] = []
@@ -51,7 +53,7 @@ struct Patrol {
         found.append(
           Discovery(
             occasion: .finding(isRenewal: false), process: process.identity,
-            arenaPath: ArenaSearch.path(of: process) ?? "", report: report))
+            arenaPath: ArenaSearch.path(of: process) ?? "", arenaFile: nil, report: report))
       }
     }
     return found

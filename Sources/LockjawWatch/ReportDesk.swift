@@ -82,17 +82,19 @@ package final class ReportDesk: Sendable {
 
   /// The watchdog signal's report lies beside the arena, in both formats.
   private func request(_ discovery: Discovery, _ number: UInt32) -> String? {
-    let base = discovery.arenaPath.hasSuffix(".arena") ? String(discovery.arenaPath.dropLast(6)) : discovery.arenaPath
-    let path = "\(base).report-\(number)"
-    do {
-      try ReportFile.write(ReportDocument.encode(discovery.report), to: path + ".json")
-      try ReportFile.write(
-        TextReport.render(discovery.report, style: .plain, source: SourceFiles.line), to: path + ".txt")
+    guard let file = discovery.arenaFile else { return nil }
+    let arena = discovery.arenaPath
+    let ending = ".report-\(number)"
+    do throws(WatchError) {
+      _ = try ReportFile.write(
+        ReportDocument.encode(discovery.report), beside: arena, file, ending: ending + ".json")
+      return try ReportFile.write(
+        TextReport.render(discovery.report, style: .plain, source: SourceFiles.line), beside: arena, file,
+        ending: ending + ".txt")
     } catch {
       _ = ReportFile.writeAll("lockjaw: \(error)\n", to: 2)
       return nil
     }
-    return path + ".txt"
   }
 
   /// To standard error.
@@ -125,7 +127,10 @@ package final class ReportDesk: Sendable {
       try ReportFile.write(ReportDocument.encode(discovery.report), to: base + ".json")
       try ReportFile.write(
         TextReport.render(discovery.report, style: .plain, source: SourceFiles.line), to: base + ".txt")
-      try SparseCopy.copy(discovery.bytesPath ?? discovery.arenaPath, to: base + ".arena")
+      if !discovery.arenaPath.isEmpty {
+        try SparseCopy.copy(
+          discovery.arenaPath, discovery.arenaFile, open: discovery.arenaDescriptor, to: base + ".arena")
+      }
     } catch {
       _ = ReportFile.writeAll("lockjaw: \(error)\n", to: 2)
     }

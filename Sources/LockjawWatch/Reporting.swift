@@ -27,14 +27,24 @@ struct Reporting {
     }
     report.signature = Signature.of(report)
     report.timing["stacks"] = Instant.now.seconds(since: begin) * 1000
+    // Holders may have been looked for on a stopped process, more than once.
+    if let live = target as? LiveTarget { report.timing["pause"] = live.takeStandstill() }
     if let detectedAfterMilliseconds { report.timing["detect"] = detectedAfterMilliseconds }
     target.symbols().symbolizer.save()
     return report
   }
 
   private func process(_ condition: String) -> ProcessReport {
-    if let snapshot = (target as? SnapshotTarget)?.snapshot { return ProcessReport(snapshot, condition: condition) }
-    if let arena { return ProcessReport(arena, condition: condition) }
+    var recorded = arena.map { ProcessReport($0, condition: condition) }
+    if let snapshot = (target as? SnapshotTarget)?.snapshot {
+      var process = ProcessReport(snapshot, condition: condition)
+      // The kernel counts the start in hundredths of a second; live or from a core, it is to be the same second.
+      if let recorded { process.started = recorded.started }
+      return process
+    }
+    // Its own number for itself is no use here where it lives in another pid namespace.
+    if let live = target as? LiveTarget { recorded?.pid = live.process.pid }
+    if let recorded { return recorded }
     return ProcessReport(pid: 0, command: "", executable: "", condition: condition)
   }
 
@@ -49,6 +59,6 @@ struct Reporting {
         || finding.edges.contains { $0.type.isKernelObject }
     }
     if case .all = stacks { isNeeded = true }
-    return isNeeded ? try? Snapshot.takeGently(pid: live.process.pid) : nil
+    return isNeeded ? live.snapshot() : nil
   }
 }

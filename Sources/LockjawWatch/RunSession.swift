@@ -77,6 +77,7 @@ package final class RunSession {
     var patrol = Patrol(command: commandPID, stall: options.settings.stall)
     while true {
       let ended = wait(relay, watch, atMost: millisecondsUntilNextLook ?? patrol.millisecondsToGo())
+      if patrol.isDue { told.forgetOver() }
       for discovery in patrol.discoveries() { Self.publish(discovery, outlet) }
       for entry in watch.newArenas() { follow(entry) }
       for identity in ended { finish(identity, condition: "gone") }
@@ -110,10 +111,16 @@ package final class RunSession {
       _ = try LiveProcess(pid: commandPID)
       return nil
     } catch {
-      if case .zombie = error { return 10 }
-      // It lives, and hides (`hidepid`): its end comes by a signal; this is in case it does not.
-      return 500
+      return Self.restMilliseconds(after: error)
     }
+  }
+
+  /// How long to sleep where the command cannot be looked at.
+  static func restMilliseconds(after error: InspectError) -> Int32 {
+    // The snapshot that keeps it is over in milliseconds.
+    if case .zombie = error { return 10 }
+    // It lives, and hides (`hidepid`): its end comes by a signal; this is in case it does not.
+    return 500
   }
 
   /// How the command has ended, if it has. With a command that stops, lockjaw stops, and comes back from here later.
@@ -153,33 +160,44 @@ package final class RunSession {
       desk.say("lockjaw: process \(entry.identity.pid) is not covered: \(reason)")
       return
     }
+    // Its number here, which is not the file's where it lives in a pid namespace of its own.
+    let identity: ProcessIdentity
+    switch ArenaSearch.writer(of: entry) {
+    case .process(let process): identity = process.identity
+    // What it left is looked at once; no process of that number is taken for it.
+    case .gone: identity = entry.identity
+    case .hidden(let pid, let reason):
+      return desk.say("lockjaw: process \(pid) is not covered: it lives in another pid namespace, and \(reason)")
+    }
     _ = arena.claim(pid: getpid(), startTicks: ownStartTicks, isAlive: ArenaSearch.isAlive)
     // exec: the same process, a new image with an arena of its own.
-    if let older = followed[entry.identity] {
+    if let older = followed[identity] {
       // Images are counted within a directory: one that changed its user begins anew in that user's.
       let isElsewhere = ArenaDirectory.containing(older.arenaPath) != ArenaDirectory.containing(entry.path)
       guard isElsewhere || older.imageNumber < entry.imageNumber else { return }
-      finish(entry.identity, condition: "replaced by exec")
+      finish(identity, condition: "replaced by exec")
     }
-    let pidfd = PidDescriptor(pid: entry.identity.pid)
+    let pidfd = PidDescriptor(identity)
     let follower: Follower
-    do { follower = try makeFollower(entry) } catch {
+    do { follower = try makeFollower(entry, identity) } catch {
       // It has ended since, and its file went with it.
       if case .cannotOpen(_, ENOENT) = error { return }
       return desk.say("lockjaw: \(error)")
     }
     // A reader belongs to one thread: the follower's.
     nonisolated(unsafe) let reader = arena
-    guard let thread = BackgroundThread(named: "lj-\(entry.identity.pid)", { follower.run(reader) }) else {
-      return desk.say("lockjaw: no thread to follow process \(entry.identity.pid) with")
+    guard let thread = BackgroundThread(named: "lj-\(identity.pid)", { follower.run(reader) }) else {
+      return desk.say("lockjaw: no thread to follow process \(identity.pid) with")
     }
-    followed[entry.identity] = Followed(
+    followed[identity] = Followed(
       follower: follower, thread: thread, imageNumber: entry.imageNumber, pidfd: pidfd, arenaPath: entry.path)
   }
 
-  private func makeFollower(_ entry: ArenaDirectory.Entry) throws(ArenaError) -> Follower {
+  private func makeFollower(
+    _ entry: ArenaDirectory.Entry, _ identity: ProcessIdentity
+  ) throws(ArenaError) -> Follower {
     let outlet = outlet
-    return try Follower(arenaPath: entry.path, identity: entry.identity, settings: options.settings) { discovery in
+    return try Follower(arenaPath: entry.path, identity: identity, settings: options.settings) { discovery in
       Self.publish(discovery, outlet)
     }
   }
@@ -205,16 +223,18 @@ package final class RunSession {
     guard outlet.told.isNews(discovery) else { return }
     let path = outlet.desk.show(discovery)
     guard case .finding = discovery.occasion, discovery.isActionable else { return }
-    var concerned = [discovery.process]
-    if outlet.action.ends, !discovery.report.processes.isEmpty {
-      // Only what this session has started is this session's to end.
-      let started = Set(ProcessTable().descendants(of: outlet.command, limit: 4096) + [outlet.command])
-      concerned += discovery.report.processes.filter { started.contains($0.pid) }.map {
-        ProcessIdentity(pid: $0.pid, startTicks: 0)
+    var concerned = [(process: discovery.process, pidfd: PidDescriptor(discovery.process))]
+    if outlet.action.ends {
+      // Held first and asked after that: who is held cannot become another one meanwhile.
+      let others = discovery.report.processes.compactMap { other in
+        (try? LiveProcess(pid: other.pid)).map { (process: $0.identity, pidfd: PidDescriptor($0.identity)) }
       }
+      // Only what this session has started is this session's to end.
+      let started =
+        others.isEmpty ? [] : Set(ProcessTable().descendants(of: outlet.command, limit: 4096) + [outlet.command])
+      concerned += others.filter { started.contains($0.process.pid) }
     }
-    let pidfds = concerned.map { PidDescriptor(pid: $0.pid) }
-    for (process, pidfd) in zip(concerned, pidfds) {
+    for (process, pidfd) in concerned {
       let verdict = discovery.report.verdict
       if let said = outlet.action.act(on: process, pidfd: pidfd, verdict: verdict, reportPath: path) {
         // It speaks only of a process that it has reached: one that ended by itself was not ended by us.

@@ -46,7 +46,7 @@ package struct SingleReport {
 
   private func look(_ arena: ArenaReader, _ target: LiveTarget) -> Examination {
     let glance = Examination.glance(arena).interpreting(target, arena: arena, olderThan: 0)
-      .findingHolders(target, arena: arena) { try? Snapshot.takeGently(pid: target.process.pid) }
+      .findingHolders(target, arena: arena) { target.snapshot() }
       .lookingAround(target.process, target: target, arena: arena)
     return Examination(glance, arena: arena, target: target, stall: stall)
   }
@@ -109,7 +109,7 @@ package struct SingleReport {
 
   /// A core, with the arena that its process had, if any.
   package func of(_ core: CoreFile, arena: ArenaReader?) -> Report {
-    let target = SnapshotTarget(core: core, asksServers: asksServers)
+    let target = SnapshotTarget(core: core, asksServers: asksServers, hasArena: arena != nil)
     let glance =
       arena.map { arena in
         // Our own cores say when they were taken; of others the last that the process recorded is as near as can be.

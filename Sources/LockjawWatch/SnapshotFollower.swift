@@ -34,6 +34,9 @@ struct SnapshotFollower {
   private var record: SleepRecord
   /// Whole looks have one of their own: while it is used up, cheap ones go on, and date what begins meanwhile.
   private var wholeLooks: LookBudget
+  private var suspense: Suspense
+  /// Something was held back until then.
+  private var nextLook: Instant?
   private var reported: [Key: Certainty] = [:]
   /// The newest report; what is left to say at the end.
   private(set) var last: Report?
@@ -43,6 +46,7 @@ struct SnapshotFollower {
     self.settings = settings
     self.single = single
     record = SleepRecord(firstLook: settings.firstLook, stall: settings.stall)
+    suspense = Suspense(stall: settings.stall)
     wholeLooks = LookBudget(longestRest: max(settings.stall, 1))
   }
 
@@ -56,7 +60,8 @@ struct SnapshotFollower {
     let (sleepers, allInFutexWaits) = process.sleepers(limit: Self.threadLimit)
     record.note(sleepers, allInFutexWaits: allInFutexWaits, at: now)
     let rest = LookBudget.rest(after: LookBudget.processorSeconds - spentBefore)
-    let isDue = always || (wholeLooks.allows(at: now) && !record.due(at: now).isEmpty)
+    let isAwaited = nextLook.map { now >= $0 } ?? false
+    let isDue = always || (wholeLooks.allows(at: now) && (isAwaited || !record.due(at: now).isEmpty))
     let discoveries = isDue ? try wholeLook() : []
     let shortest = max(min(settings.firstLook, settings.stall) / 2, 0.05)
     return (discoveries, Int32(min(max(rest, shortest), 3600) * 1000))
@@ -77,12 +82,19 @@ struct SnapshotFollower {
       mayStop: !settings.withoutStopping)
     record.looked(at: taken.takenAt, signals: signalled(examination), after: after)
 
+    suspense.begin(examination)
+    nextLook = nil
     var isFresh = false
     var isRenewal = true
     var current: [Key: Certainty] = [:]
     for finding in examination.diagnosis.findings where finding.kind.isReportable {
       let key = key(finding)
       let known = reported[key]
+      // At the very first look somebody waits for an answer.
+      if known == nil, last != nil, suspense.holdsBack(finding, in: examination) {
+        nextLook = suspense.nextLook(examination) ?? later(settings.stall, than: examination.now)
+        continue
+      }
       current[key] = finding.certainty
       if let known, known.rank <= finding.certainty.rank { continue }
       if known == nil { isRenewal = false }
@@ -96,8 +108,13 @@ struct SnapshotFollower {
     guard isFresh else { return [] }
     return [
       Discovery(
-        occasion: .finding(isRenewal: isRenewal), process: process.identity, arenaPath: "", report: report)
+        occasion: .finding(isRenewal: isRenewal), process: process.identity, arenaPath: "", arenaFile: nil,
+        report: report)
     ]
+  }
+
+  private func later(_ seconds: Double, than moment: Instant) -> Instant {
+    Instant(nanoseconds: moment.nanoseconds &+ UInt64(min(seconds, 3600) * 1e9))
   }
 
   private func key(_ finding: RawFinding) -> Key {

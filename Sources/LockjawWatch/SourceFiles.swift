@@ -1,5 +1,6 @@
 import CLockjawNative
 import Glibc
+import LockjawArena
 
 /// Lines of source files, for quoting.
 package enum SourceFiles {
@@ -15,7 +16,8 @@ package enum SourceFiles {
   }
 
   private static func content(_ path: String) -> String? {
-    let fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+    // Debug information names it, whoever made that.
+    let fd = lj_open_regular(path)
     guard fd >= 0 else { return nil }
     defer { close(fd) }
     var status = stat()
@@ -32,14 +34,25 @@ package enum SourceFiles {
   }
 }
 
-/// Copies a sparse file and keeps it sparse.
+/// Copies an arena, which is sparse, and keeps it sparse.
 enum SparseCopy {
-  static func copy(_ source: String, to path: String) throws(WatchError) {
-    let from = open(source, O_RDONLY | O_CLOEXEC)
+  /// - Parameters:
+  ///   - source: perhaps in a directory of another user, who may have put anything there meanwhile.
+  ///   - file: the one that was read there, if one was.
+  ///   - descriptor: it again, open, where it may have no name any more.
+  /// - Throws: `arenaReplaced` where `source` is something else, `cannotWrite`.
+  static func copy(
+    _ source: String, _ file: FileIdentity?, open descriptor: Int32? = nil, to path: String
+  ) throws(WatchError) {
+    let from = descriptor.map { dup($0) } ?? open(source, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY)
     guard from >= 0 else { throw .cannotWrite(path: path, errno: errno) }
     defer { close(from) }
+    var status = stat()
+    guard fstat(from, &status) == 0, status.st_mode & S_IFMT == S_IFREG,
+      FileIdentity(status) == file ?? FileIdentity(status)
+    else { throw .arenaReplaced(path: source) }
     let aside = "\(path).\(getpid()).partial"
-    let to = open(aside, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+    let to = open(aside, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
     guard to >= 0 else { throw .cannotWrite(path: path, errno: errno) }
     var failure = copyExtents(from, to)
     close(to)

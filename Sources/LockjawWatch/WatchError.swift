@@ -13,6 +13,8 @@ package enum WatchError: Error, Hashable, Sendable, CustomStringConvertible {
   case commandNotExecutable(String, reason: String)
   case cannotStart(String, errno: Int32)
   case cannotWrite(path: String, errno: Int32)
+  /// Where an arena was read there is another file now, or none.
+  case arenaReplaced(path: String)
   case systemCall(String, errno: Int32)
 
   package var code: String {
@@ -26,6 +28,7 @@ package enum WatchError: Error, Hashable, Sendable, CustomStringConvertible {
     case .commandNotExecutable: "command-not-executable"
     case .cannotStart: "cannot-start"
     case .cannotWrite: "cannot-write"
+    case .arenaReplaced: "arena-replaced"
     case .systemCall: "system-call"
     }
   }
@@ -61,6 +64,9 @@ package enum WatchError: Error, Hashable, Sendable, CustomStringConvertible {
       "\(command): cannot be started (\(sentence(code)))"
     case .cannotWrite(let path, let code):
       "cannot write \(path): \(sentence(code))"
+    case .arenaReplaced(let path):
+      "\(path) is no longer the arena that was read, so nothing was copied from it nor written beside it: whoever may write "
+        + "into its directory has removed or replaced it"
     case .systemCall(let call, let code):
       "\(call) failed: \(sentence(code))"
     }

@@ -78,7 +78,7 @@ struct AttachCommand: ParsableCommand {
       desk.show(
         Discovery(
           occasion: .requested(number: arena.reportRequests), process: process.identity, arenaPath: path,
-          report: result))
+          arenaFile: arena.file, report: result))
       return
     }
     try present(result, report)

@@ -92,6 +92,12 @@ struct Comparison {
     if isFoundByFrames, edge.heldIn?.fileName != fileName {
       found.append("\(list(holders)) holds it in \(edge.heldIn?.function ?? "nowhere"), which is not in \(fileName)")
     }
+    if isFoundByFrames, let holder = holders.first, let release = truth.release(by: holder, of: wait) {
+      found += mismatch(of: edge.releasedAt, line: release.line, what: "\(holder) releases it").map { [$0] } ?? []
+      if edge.guardType != release.guardType {
+        found.append("\(holder)'s guard is a \(edge.guardType ?? "type without a name"), not a \(release.guardType)")
+      }
+    }
     // A guard that has a name is declared where the lock is taken.
     if let variable = edge.guard, let holder = holders.first, let line = truth.line(where: holder, acquiredFor: wait),
       variable.fileName != fileName || variable.line != line

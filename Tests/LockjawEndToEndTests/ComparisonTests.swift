@@ -63,6 +63,26 @@ import Testing
     #expect(found.contains { $0.contains(sentence) }, "found: \(found)")
   }
 
+  @Test("Of a holder that its frames name, the line and the type of the guard's end are held against the source")
+  func release() throws {
+    var truth = Self.truth
+    truth.releases = [.init(lock: "two", thread: "bob", guardType: "ReadGuard", line: 25)]
+    let released = Self.json.replacing(
+      "\"holder_evidence\": \"arena\",\n   \"waits_at\": {\"function\": \"f\", \"file\": \"/x/bank.c\"",
+      with: """
+        "holder_evidence": "landing-pad", "guard_type": "ReadGuard",
+        "held_in": {"function": "g", "file": "bank.c", "line": 21, "module": "bank", "offset": "0x1", "inlined": false},
+        "released_at": {"function": "g", "file": "bank.c", "line": 25, "module": "bank", "offset": "0x1", "inlined": false},
+        "waits_at": {"function": "f", "file": "/x/bank.c"
+        """)
+    try #require(released != Self.json)
+    #expect(try mismatches(of: released, with: truth) == [])
+    let elsewhere = released.replacing("\"line\": 25", with: "\"line\": 24")
+    #expect(try mismatches(of: elsewhere, with: truth) == ["bob releases it bank.c:24 in g, not bank.c:25"])
+    let otherType = released.replacing("ReadGuard", with: "Guard")
+    #expect(try mismatches(of: otherType, with: truth) == ["bob's guard is a Guard, not a ReadGuard"])
+  }
+
   @Test("A hang that is claimed and not stated is a false accusation; one that is only suspected is not")
   func falseAccusation() throws {
     let healthy = Truth(verdicts: ["healthy", "deadlock"], ending: .exit)

@@ -12,6 +12,17 @@ struct Debugger {
     FileManager.default.isExecutableFile(atPath: $0)
   }
 
+  /// Debian's, or the one that Swift toolchains bring.
+  static let lldb: String? = {
+    let path = ProcessInfo.processInfo.environment["PATH"] ?? ""
+    let beside = path.split(separator: ":").map { directory in
+      URL(filePath: "\(directory)/swiftc").resolvingSymlinksInPath().deletingLastPathComponent().path
+    }
+    let directories = ["/usr/bin"] + path.split(separator: ":").map(String.init) + beside
+    return directories.lazy.flatMap { directory in ["lldb", "lldb-14", "lldb-16"].map { "\(directory)/\($0)" } }
+      .first { FileManager.default.isExecutableFile(atPath: $0) }
+  }()
+
   /// The source lines on each thread's stack.
   static func stacks(of pid: pid_t, symbols: URL) async throws -> [pid_t: Set<Place>] {
     let gdb = try ChildProcess([

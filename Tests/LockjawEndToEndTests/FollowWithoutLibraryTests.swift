@@ -53,26 +53,70 @@ extension EndToEnd {
       #expect(program.poll() == nil)
     }
 
+    @Test(
+      "A lock whose holder only the frames tell is named once, when the program comes to hang, and then it is left alone",
+      arguments: ["rust/std_iflet", "rust/pl_iflet"])
+    func inlinedLater(key: String) async throws {
+      let source = try #require(Sample.sources.first { $0.key == key })
+      let sample = Sample(source: source, level: .optimised)
+      let truth = try sample.prepared()
+      let gate = place.path("gate")
+      try #require(mkfifo(gate, 0o600) == 0)
+      let program = try ChildProcess([sample.executable.path], environment: ["LOCKJAW_SAMPLE_GATE": gate])
+      let threads = ProcessThreads(pid: program.pid)
+      // Not yet: it waits in openat(2) for somebody to open the gate, as it may wait for its libraries before that, for less.
+      let clock = ContinuousClock()
+      var (counts, since) = (threads.contextSwitches(), clock.now)
+      let isHeldBack = try await firstValue(within: .seconds(20)) { () -> Bool? in
+        let call = try? String(contentsOfFile: "/proc/\(program.pid)/syscall", encoding: .utf8)
+        let now = threads.contextSwitches()
+        if now != counts || call?.hasPrefix("257 ") != true { (counts, since) = (now, clock.now) }
+        return clock.now - since > .milliseconds(200) ? true : nil
+      }
+      try #require(isHeldBack == true, "\(program.output)")
+      let before = threads.contextSwitches()
+      let session = try follow(program, stall: "2")
+      // Its first look, which stops the program, is behind it.
+      let isFollowed = try await firstValue(within: .seconds(20)) { threads.contextSwitches() != before ? true : nil }
+      try #require(isFollowed == true, "\(session.output)")
+      #expect(session.output.isEmpty, "\(session.output)")
+
+      // A look takes it out of its wait for an instant.
+      let opened = try await firstValue(within: .seconds(10)) { () -> Int32? in
+        let descriptor = open(gate, O_WRONLY | O_NONBLOCK)
+        return descriptor >= 0 ? descriptor : nil
+      }
+      close(try #require(opened, "nobody waits at the gate"))
+      let isReported = try await firstValue(within: .seconds(30)) { session.output.contains("Took:") ? true : nil }
+      try #require(isReported == true, "\(session.output)")
+      let line = try #require(truth.waits.first).line
+      #expect(session.output.hasPrefix("SELF-DEADLOCK (inferred): thread "), "\(session.output)")
+      #expect(session.output.contains("\(source.fileName):\(line)"), "\(session.output)")
+      #expect(try await comesToBeLeftAlone(threads), "the process was looked at again and again")
+      kill(session.pid, SIGTERM)
+      #expect(try await session.ending(within: .seconds(20)) == .exit(1), "\(session.output)")
+      #expect(session.output.components(separatedBy: "DEADLOCK (inferred)").count == 2, "\(session.output)")
+      #expect(program.poll() == nil)
+    }
+
+    /// Whether nobody stops the process any more: the first look and the stall's come within three seconds; then four are
+    /// quiet.
+    private func comesToBeLeftAlone(_ threads: ProcessThreads) async throws -> Bool {
+      let clock = ContinuousClock()
+      var (last, since) = (threads.contextSwitches(), clock.now)
+      return try await firstValue(within: .seconds(30)) { () -> Bool? in
+        let now = threads.contextSwitches()
+        if now != last { (last, since) = (now, clock.now) }
+        return clock.now - since > .seconds(4) ? true : nil
+      } ?? false
+    }
+
     @Test("Idle workers are left alone: once they were looked at, nobody is stopped again")
     func idle() async throws {
       let program = try await start("c/idle")
       let session = try follow(program, stall: "1")
-      func switches() -> [String] {
-        let tasks = "/proc/\(program.pid)/task"
-        return ((try? FileManager.default.contentsOfDirectory(atPath: tasks)) ?? []).sorted().flatMap { task in
-          let status = (try? String(contentsOfFile: "\(tasks)/\(task)/status", encoding: .utf8)) ?? ""
-          return status.split(separator: "\n").filter { $0.contains("ctxt_switches") }.map { "\(task) \($0)" }
-        }
-      }
-      // The attach's own look, the first look and the stall's come within three seconds; then three are quiet.
-      let clock = ContinuousClock()
-      var (last, since) = (switches(), clock.now)
-      let isQuiet = try await firstValue(within: .seconds(30)) { () -> Bool? in
-        let now = switches()
-        if now != last { (last, since) = (now, clock.now) }
-        return clock.now - since > .seconds(4) ? true : nil
-      }
-      #expect(isQuiet == true, "the process was looked at again and again")
+      let isLeftAlone = try await comesToBeLeftAlone(ProcessThreads(pid: program.pid))
+      #expect(isLeftAlone, "the process was looked at again and again")
       #expect(session.poll() == nil && session.output.isEmpty, "\(session.output)")
       kill(program.pid, SIGKILL)
       #expect(try await session.ending(within: .seconds(20)) == .exit(0), "\(session.output)")

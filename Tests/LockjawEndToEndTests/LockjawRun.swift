@@ -11,15 +11,17 @@ final class LockjawRun {
   let command: ChildProcess
 
   /// Starts the sample under lockjaw as a test system would: JSON into a file, hangs ended, two seconds of patience.
-  init(_ sample: Sample, onHang: String = "kill") throws {
+  ///
+  /// - Parameters:
+  ///   - stall: seconds; `nil` leaves the option out, as most users do.
+  ///   - launcher: a command that starts the sample in its turn.
+  init(_ sample: Sample, onHang: String = "kill", stall: String? = "2", by launcher: [String] = []) throws {
     arenas = try ScratchDirectory(in: "/dev/shm")
     results = try ScratchDirectory()
     reportFile = results.url.appending(path: "report.json")
     command = try ChildProcess(
-      [
-        Checkout.lockjaw.path, "run", "--format", "json", "--output", reportFile.path, "--on-hang", onHang, "--stall",
-        "2", "--", sample.executable.path,
-      ],
+      [Checkout.lockjaw.path, "run", "--format", "json", "--output", reportFile.path, "--on-hang", onHang]
+        + (stall.map { ["--stall", $0] } ?? []) + ["--"] + launcher + [sample.executable.path],
       environment: ["LOCKJAW_DIR": arenas.url.path, "SWIFT_BACKTRACE": "enable=no"])
   }
 
@@ -29,6 +31,9 @@ final class LockjawRun {
     guard let bytes = try? Data(contentsOf: reportFile) else { return nil }
     return try ReportDocument.decode(bytes)
   }
+
+  /// The program that lockjaw started, once it is there.
+  var program: pid_t? { ProcessThreads.children(of: command.pid).first }
 
   /// Waits for a report with a finding of one of these kinds.
   func report(of kinds: Set<String>, within limit: Duration) async throws -> ReportDocument? {

@@ -261,6 +261,24 @@ extension EndToEnd {
       try await tracer.stop()
     }
 
+    @Test(
+      "A thread of the kernel is answered with a sentence and 125, by attach and by dump",
+      .enabled(if: kernelThread != nil, "no thread of the kernel is visible: this is a container or a pid namespace"))
+    func refusedKernelThread() async throws {
+      let pid = try #require(Self.kernelThread)
+      for command in ["attach", "dump"] {
+        let result = try await lockjaw([command, "\(pid)"])
+        #expect(result.ending == .exit(125), "\(result.said)")
+        #expect(result.said.contains("\(pid) is a thread of the kernel, not a program"), "\(result.said)")
+      }
+    }
+
+    /// Some child of kthreadd, or that itself: it is pid 2, wherever threads of the kernel can be seen.
+    private static let kernelThread: pid_t? = {
+      let stat = try? String(contentsOfFile: "/proc/2/stat", encoding: .utf8)
+      return stat?.hasPrefix("2 (kthreadd)") == true ? 2 : nil
+    }()
+
     @Test("A file that cannot be written leaves nothing behind, and the process goes on")
     func unwritable() async throws {
       let plain = try ChildProcess(["/bin/sleep", "60"])

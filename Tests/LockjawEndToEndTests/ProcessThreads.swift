@@ -13,6 +13,8 @@ struct ProcessThreads {
     var name: String
     /// Asleep in a futex system call that has no time limit. One with a limit may be any of a thousand short attempts.
     var isInFutexWait: Bool
+    /// The same with a limit; or in the `restart_syscall` that a stop has made of it.
+    var isInTimedWait: Bool
     /// Asleep in a call that only another process can end: read, wait4, fcntl, flock.
     var isInKernelWait: Bool
     /// Asleep in whatever call.
@@ -25,17 +27,39 @@ struct ProcessThreads {
       guard let tid = pid_t(directory), let comm = read("\(tasks)/\(directory)/comm") else { return nil }
       // The call's number, then its six arguments; the fourth is the time limit's address.
       let call = read("\(tasks)/\(directory)/syscall")?.split(separator: " ") ?? []
-      let waits = call.count > 4 && call[0] == "\(futexSystemCall)" && call[4] == "0x0"
+      let isFutex = call.count > 4 && call[0] == "\(futexSystemCall)"
+      let waits = isFutex && call[4] == "0x0"
       return Entry(
         pid: pid, tid: tid, name: tid == pid && !isOneOfSeveral ? "main" : comm, isInFutexWait: waits,
+        isInTimedWait: (isFutex && !waits) || call.first == "\(restartSystemCall)",
         isInKernelWait: call.first.map { ["0", "61", "72", "73"].contains($0) } ?? false,
         isAsleep: call.count > 1)
     }
   }
 
   /// Whether each of `names` is a thread, and asleep in a futex wait without a time limit.
-  func areAllInFutexWait(_ names: Set<String>) -> Bool {
-    names.isSubset(of: Set(list().lazy.filter(\.isInFutexWait).map(\.name)))
+  /// - Parameter orTimed: with one as well, of a library that renews its sleeps.
+  func areAllInFutexWait(_ names: Set<String>, orTimed: Bool = false) -> Bool {
+    names.isSubset(of: Set(list().lazy.filter { $0.isInFutexWait || (orTimed && $0.isInTimedWait) }.map(\.name)))
+  }
+
+  /// How often each thread has left its processor, by itself and otherwise. A thread that sleeps on and is let alone counts
+  /// nothing; one that was stopped and let go has counted.
+  func contextSwitches() -> [String] {
+    let tasks = "/proc/\(pid)/task"
+    return ((try? FileManager.default.contentsOfDirectory(atPath: tasks)) ?? []).sorted().flatMap { task in
+      (read("\(tasks)/\(task)/status") ?? "").split(separator: "\n").filter { $0.contains("ctxt_switches") }
+        .map { "\(task) \($0)" }
+    }
+  }
+
+  /// How long the threads that are there were ready to run and had no processor (proc(5), schedstat).
+  func timeWithoutProcessor() -> Duration {
+    let tasks = "/proc/\(pid)/task"
+    let waits = ((try? FileManager.default.contentsOfDirectory(atPath: tasks)) ?? []).map { task in
+      read("\(tasks)/\(task)/schedstat")?.split(separator: " ").dropFirst().first.flatMap { Int64($0) } ?? 0
+    }
+    return .nanoseconds(waits.reduce(0, +))
   }
 
   /// The children of a process' first thread, in the order of their birth.
@@ -79,3 +103,5 @@ struct ProcessThreads {
 
 /// futex(2) on x86-64; Glibc gives the number as a macro that is not imported.
 private let futexSystemCall = 202
+/// restart_syscall(2), likewise.
+private let restartSystemCall = 219

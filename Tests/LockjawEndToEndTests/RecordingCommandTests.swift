@@ -61,7 +61,15 @@ extension EndToEnd {
       try FileManager.default.setAttributes([.posixPermissions: 0o777], ofItemAtPath: real)
       let link = place.path("link")
       try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: real)
-      for (path, reason) in [(real, "others may write into it"), (link, "it is a symbolic link")] {
+      var cases = [(real, "others may write into it"), (link, "it is a symbolic link")]
+      if geteuid() == 0 {
+        let others = place.path("others")
+        try FileManager.default.createDirectory(atPath: others, withIntermediateDirectories: true)
+        try FileManager.default.setAttributes(
+          [.posixPermissions: 0o700, .ownerAccountID: 12345], ofItemAtPath: others)
+        cases.append((others, "it belongs to user 12345, not to you"))
+      }
+      for (path, reason) in cases {
         let list = try lockjaw("list", path)
         #expect(try await list.ending(within: .seconds(20)) == .exit(0))
         #expect(list.output.contains("\(path) is refused by the shim: \(reason)"), "\(list.output)")
@@ -77,6 +85,36 @@ extension EndToEnd {
       ] {
         #expect(child.output.contains(said), "\(said) is not in\n\(child.output)")
       }
+    }
+
+    @Test("Threads that sync on each other's dispatch queues are waits with their callers, and no holder is made up")
+    func dispatchQueues() async throws {
+      let source = place.path("queues.swift")
+      try """
+      import Dispatch
+      let first = DispatchQueue(label: "first"), second = DispatchQueue(label: "second")
+      let ready = DispatchSemaphore(value: 0), go = DispatchSemaphore(value: 0)
+      first.async { ready.signal(); go.wait(); second.sync { print("never") } }
+      second.async { ready.signal(); go.wait(); first.sync { print("never") } }
+      ready.wait(); ready.wait(); go.signal(); go.signal()
+      let never = DispatchGroup()
+      never.enter()
+      never.wait()
+      """.write(toFile: source, atomically: true, encoding: .utf8)
+      let compiler = try ChildProcess(["/usr/bin/env", "swiftc", source, "-o", place.path("queues")])
+      #expect(try await compiler.ending(within: .seconds(120)) == .exit(0), "\(compiler.output)")
+      let program = try ChildProcess(
+        [place.path("queues")], environment: place.environment.merging(["LD_PRELOAD": Checkout.shim.path]) { $1 })
+      let deadline = ContinuousClock.now + .seconds(60)
+      var output = ""
+      while !output.contains("CAUSE UNKNOWN"), ContinuousClock.now < deadline {
+        let attach = try lockjaw("attach", "\(program.pid)", "--stall", "1")
+        _ = try await attach.ending(within: .seconds(60))
+        output = attach.output
+      }
+      #expect(output.contains("HANG, CAUSE UNKNOWN (suspect): 3 threads wait"), "\(output)")
+      #expect(output.contains("DispatchQueue.sync(") && output.contains("held by      not known"), "\(output)")
+      try await program.stop()
     }
   }
 }

@@ -28,6 +28,8 @@ struct ReportDocument: Decodable {
     var waitsAt: Frame?
     var heldSinceAt: Frame?
     var heldIn: Frame?
+    var releasedAt: Frame?
+    var guardType: String?
     var `guard`: Guard?
     /// `nil`: a core that dates nothing.
     var waitingForSeconds: Double?

@@ -188,10 +188,7 @@ extension EndToEnd {
 
       let unpack = try ChildProcess(["/usr/bin/zstd", "-q", "-d", file, "-o", place.path("mini")])
       #expect(try await unpack.ending(within: .seconds(20)) == .exit(0), "\(unpack.output)")
-      let names = ["/usr/bin/lldb", "/usr/bin/lldb-14", "/usr/bin/lldb-16"]
-      guard let lldb = names.first(where: { FileManager.default.isExecutableFile(atPath: $0) }) else {
-        try Test.cancel("lldb is not installed; the rest has been checked")
-      }
+      guard let lldb = Debugger.lldb else { try Test.cancel("no lldb is installed; the rest has been checked") }
       let debugger = try ChildProcess([lldb, "--batch", "-c", place.path("mini"), "-o", "thread list", "-o", "bt all"])
       #expect(try await debugger.ending(within: .seconds(60)) == .exit(0))
       #expect(debugger.output.contains("thread #3"), "\(debugger.output)")

@@ -24,7 +24,9 @@ extension EndToEnd {
       let isOfSeveral = truth.processCount > 1
       func entries() -> [ProcessThreads.Entry] { isOfSeveral ? threads.listWithChildren() : threads.list() }
       let hangs = try await firstValue(within: .seconds(30)) { () -> Bool? in
-        let asleep = entries().filter { $0.isInFutexWait || (isOfSeveral && $0.isInKernelWait) }
+        let asleep = entries().filter {
+          $0.isInFutexWait || (isOfSeveral && $0.isInKernelWait) || (truth.sleepsAreRenewed && $0.isInTimedWait)
+        }
         return names.isSubset(of: Set(asleep.map(\.name))) ? true : nil
       }
       try #require(hangs == true, "not all of \(names.sorted()) are asleep: \(entries())")

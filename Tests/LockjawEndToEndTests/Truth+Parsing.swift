@@ -33,7 +33,10 @@ extension Truth {
 
   private init(header: Statement, line: Int) throws(TruthError) {
     try header.require(
-      keys: ["verdict", "grows-from", "certainty", "threads", "bystanders", "ends", "frames", "edition", "processes"],
+      keys: [
+        "verdict", "grows-from", "certainty", "threads", "bystanders", "ends", "frames", "edition", "processes",
+        "sleeps",
+      ],
       line: line)
     let verdict = try header.value("verdict", line: line)
     verdicts = verdict == "any" ? [] : Set(verdict.split(separator: "|").map(String.init))
@@ -47,6 +50,11 @@ extension Truth {
     case "exit": ending = .exit
     case "SIGILL": ending = .signal(4)
     case let other?: throw TruthError(line: line, reason: "ends=\(other): known are exit and SIGILL")
+    }
+    switch header.options["sleeps"] {
+    case nil: sleepsAreRenewed = false
+    case "renewed": sleepsAreRenewed = true
+    case let other?: throw TruthError(line: line, reason: "sleeps=\(other): known is renewed")
     }
     switch header.options["frames"] {
     case nil: hasNativeLines = true
@@ -71,6 +79,12 @@ extension Truth {
             target: .lock(lock), thread: thread, mode: statement.options["mode"],
             behind: statement.options["behind"], line: line))
       }
+    case "releases":
+      try statement.require(keys: ["thread", "guard"], line: line)
+      let type = try statement.value("guard", line: line)
+      for (lock, thread) in try statement.objects(for: threads, line: line) {
+        releases.append(Release(lock: lock, thread: thread, guardType: type, line: line))
+      }
     case "joins", "awaits":
       try statement.require(keys: ["thread"], line: line)
       for (joined, thread) in try statement.objects(for: threads, line: line) {
@@ -83,13 +97,16 @@ extension Truth {
       try statement.require(keys: ["thread"], line: line)
       refusals += threads.map { Place(thread: $0, line: line) }
     default:
-      let known = "holds, waits, joins, awaits, bystander and refused"
+      let known = "holds, waits, releases, joins, awaits, bystander and refused"
       throw TruthError(line: line, reason: "unknown statement \(statement.verb ?? ""); known are \(known)")
     }
   }
 
   /// The header's numbers say again what the lines say, so that a line that is lost in an edit is noticed.
   private func checkCounts(line: Int) throws(TruthError) {
+    for release in releases where !holds.contains(where: { $0.lock == release.lock && $0.thread == release.thread }) {
+      throw TruthError(line: release.line, reason: "\(release.thread) does not hold \(release.lock)")
+    }
     let waiters = Set(waits.map(\.thread)).count
     if let threadCount, threadCount != waiters {
       throw TruthError(line: line, reason: "threads=\(threadCount), but \(waiters) threads wait")
@@ -97,8 +114,8 @@ extension Truth {
     if let bystanderCount, bystanderCount != bystanders.count {
       throw TruthError(line: line, reason: "bystanders=\(bystanderCount), but \(bystanders.count) are marked")
     }
-    // That nobody holds it is what a phantom lock is, and a lost wake-up.
-    let mayLackHolders = !verdicts.isDisjoint(with: ["phantom-lock", "lost-wakeup"])
+    // That nobody holds it is what a phantom lock is, and a lost wake-up; and nobody holds an event.
+    let mayLackHolders = !verdicts.isDisjoint(with: ["phantom-lock", "lost-wakeup", "hang-unknown"])
     for wait in waits where !mayLackHolders && holders(for: wait).isEmpty {
       throw TruthError(line: wait.line, reason: "nobody holds what \(wait.thread) waits for")
     }

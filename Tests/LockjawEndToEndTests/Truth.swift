@@ -30,6 +30,14 @@ struct Truth: Equatable, Sendable {
     var line: Int
   }
 
+  /// Where the guard of a hold would have ended, and what type it is of.
+  struct Release: Equatable, Sendable {
+    var lock: String
+    var thread: String
+    var guardType: String
+    var line: Int
+  }
+
   struct Place: Equatable, Sendable {
     var thread: String
     var line: Int
@@ -49,8 +57,11 @@ struct Truth: Equatable, Sendable {
   var ending = Ending.never
   /// The statements' lines are in the native stack. False for interpreted programs.
   var hasNativeLines = true
+  /// The library sleeps with a limit of its own, and again when that runs out.
+  var sleepsAreRenewed = false
   var holds: [Hold] = []
   var waits: [Wait] = []
+  var releases: [Release] = []
   var bystanders: [Place] = []
   /// Waits that the kernel or the library refused.
   var refusals: [Place] = []
@@ -68,6 +79,12 @@ struct Truth: Equatable, Sendable {
   func line(where thread: String, acquiredFor wait: Wait) -> Int? {
     guard case .lock(let lock) = wait.target else { return nil }
     return holds.first { $0.lock == lock && $0.thread == thread }?.line
+  }
+
+  /// Where the guard of what `thread` holds and `wait` is for would have ended.
+  func release(by thread: String, of wait: Wait) -> Release? {
+    guard case .lock(let lock) = wait.target else { return nil }
+    return releases.first { $0.lock == lock && $0.thread == thread }
   }
 }
 

@@ -48,6 +48,20 @@ import Testing
     #expect(truth.waits.map { truth.holders(for: $0) } == [["render"], ["reload"]])
   }
 
+  @Test("A release says of whose guard it is the end, and of what type that is")
+  func release() throws {
+    let truth = try Truth(
+      parsing: """
+        // lockjaw: verdict=self-deadlock threads=1
+        let a = x.read();  // lockjaw: holds x thread=a
+        x.write();  // lockjaw: waits x thread=a
+        }  // lockjaw: releases x thread=a guard=ReadGuard
+        """)
+    #expect(
+      truth.release(by: "a", of: truth.waits[0]) == .init(lock: "x", thread: "a", guardType: "ReadGuard", line: 4))
+    #expect(truth.release(by: "b", of: truth.waits[0]) == nil)
+  }
+
   @Test("What waits for a phantom lock waits for nobody")
   func phantom() throws {
     let truth = try Truth(
@@ -66,6 +80,8 @@ import Testing
       ("// lockjaw: verdict=a\n// lockjaw: holds x,y,z thread=a,b", 2, "3 objects for 2 threads"),
       ("// lockjaw: verdict=a\n// lockjaw: holds x", 2, "no thread="),
       ("// lockjaw: verdict=a threads=2\n// lockjaw: holds x thread=a; waits x thread=a", 1, "but 1 threads wait"),
+      ("// lockjaw: verdict=a\n// lockjaw: releases x thread=a", 2, "no guard="),
+      ("// lockjaw: verdict=a\n// lockjaw: releases x thread=a guard=G", 2, "a does not hold x"),
       ("// lockjaw: verdict=a bystanders=1", 1, "but 0 are marked"),
       ("// lockjaw: verdict=a\n// lockjaw: waits x thread=a", 2, "nobody holds what a waits for"),
       ("// lockjaw: verdict=a threads=two", 1, "threads=two is no number"),

@@ -104,7 +104,7 @@ extension EndToEnd {
       #expect(result.ending == .exit(0), "\(result.said)")
       #expect(result.said.hasPrefix("LONG HOLD (inferred): thread "), "\(result.said)")
       let words = unwrapped(result.said)
-      #expect(words.contains("\"fetcher\", which holds it, asleep in read on pipe:["), "\(result.said)")
+      #expect(words.contains("\"fetcher\", which holds it, is asleep in read on pipe:["), "\(result.said)")
       #expect(words.contains("is open in process \(program.pid) ("), "\(result.said)")
     }
 

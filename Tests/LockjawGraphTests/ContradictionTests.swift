@@ -74,15 +74,27 @@ import Testing
     #expect(cycle.evidence.filter { $0.contains("counts 3 readers inside") }.count == 1)
   }
 
-  @Test(
-    "A waiter that the kernel has doing something else is said to",
-    arguments: [KernelState.running, .systemCall(number: 0, name: "read")])
-  func kernel(state: KernelState) throws {
+  private static func unheld() -> Scene {
     var scene = Scene()
     scene.thread(1, waits: .read(0xa000, for: 20))
     scene.thread(2)
     scene.agree()
     scene.words[Address(0xa000)]?.isTaken = true
+    return scene
+  }
+
+  @Test("A waiter that runs has been woken and is about to have the lock: no hang")
+  func wokenWaiter() {
+    var scene = Self.unheld()
+    #expect(scene.diagnosis().verdict == .hangUnknown)
+    scene.kernel[ThreadID(1)] = .running
+    #expect(!scene.diagnosis().findings.contains { $0.kind.isHang })
+  }
+
+  @Test("A waiter that the kernel has doing something else is said to")
+  func kernel() throws {
+    var scene = Self.unheld()
+    let state = KernelState.systemCall(number: 0, name: "read")
     scene.kernel[ThreadID(1)] = state
     let finding = try #require(scene.diagnosis().findings.first)
     #expect(finding.kind == .hangUnknown)

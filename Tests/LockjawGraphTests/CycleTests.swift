@@ -216,13 +216,32 @@ import Testing
     let candidate = try #require(scene.graph.candidates().first)
     #expect(candidate.kind == .deadlock)
     #expect(candidate.isWeak)
-    #expect(scene.witnesses.judge(candidate).certainty == .inferred)
+    #expect(scene.witnesses.judge(candidate).certainty == .suspect)
     scene.strangersPosts = [Address(0xb0)]
     #expect(scene.graph.candidates().isEmpty, "A thread that has ended posted it as a stranger")
     scene.strangersPosts = []
     scene.thread(3)
     scene[3].permits = [permit(0xb0)]
     #expect(scene.graph.candidates().isEmpty)
+  }
+
+  @Test(
+    "Producers of a full queue that nobody has drained yet are a suspicion, and only once they have waited for the stall"
+  )
+  func boundedQueue() throws {
+    var scene = Scene()
+    // Both have put an item in, so each has a permit that the consumer will give back.
+    let permit = Permit(object: Address(0xe0), site: CallSite(address: Address(1)), takenTicks: 1, count: 1)
+    scene.thread(1, holds: [.mutex(0xa000)], waits: .on(.semaphore, .exclusive, 0xe0, for: 5))
+    scene.thread(2, waits: .mutex(0xa000, for: 5, owner: 1))
+    scene.thread(3)
+    scene[1].permits = [permit]
+    scene[2].permits = [permit]
+    scene.agree()
+    scene.alive = Set(tids(1, 2, 3))
+    #expect(!scene.diagnosis(stall: 10).findings.contains { $0.kind.isHang })
+    let finding = try #require(scene.diagnosis(stall: 4).findings.first { $0.kind == .deadlock })
+    #expect(finding.certainty == .suspect)
   }
 
   @Test("A chain of ten thousand waiters that ends in a cycle does not exhaust the stack")

@@ -46,7 +46,7 @@ import Testing
     scene.kernel[ThreadID(1)] = .running
     let finding = try #require(scene.diagnosis().findings.first)
     #expect(finding.kind == .contention)
-    #expect(finding.evidence == ["2 threads wait for 1 lock, the longest for 2.0 s."])
+    #expect(finding.evidence == ["2 threads wait for 1 lock, the longest for 2 s."])
   }
 
   @Test(

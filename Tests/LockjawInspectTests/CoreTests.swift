@@ -124,6 +124,55 @@ struct CoreTests {
     #expect(core.snapshot().threads.map(\.registers) == snapshot.threads.map(\.registers))
   }
 
+  @Test("A core of seventy thousand more segments than its minicore has, all of them written, is read whole")
+  func segmentsBeyondSixteenBits() throws {
+    let marked = try CoreProgram()
+    let (snapshot, path) = try marked.minicore()
+    let bytes = try ProcFile.bytes(path)
+    let few = Int(bytes[56]) | Int(bytes[57]) << 8
+    let extra = 70_000
+    let tableEnd = ELFHeader.byteCount + few * ELFHeader.programHeaderBytes
+    // The table grows; what lay behind it moves by whole pages, so that offsets stay aligned.
+    let shift = (extra * ELFHeader.programHeaderBytes + 4095) / 4096 * 4096
+    func word(_ at: Int) -> UInt64 { (0..<8).reduce(0) { $0 | UInt64(bytes[at + $1]) << (8 * UInt64($1)) } }
+    let content = UInt64(bytes.count + shift)
+    var out = LittleEndianBytes()
+    out.append(Array(bytes[..<40]))
+    out.append(UInt64(tableEnd + extra * ELFHeader.programHeaderBytes))  // e_shoff
+    out.append(Array(bytes[48..<56]))
+    out.append(UInt16(0xFFFF))  // PN_XNUM
+    out.append(Array(bytes[58..<ELFHeader.byteCount]))
+    for at in stride(from: ELFHeader.byteCount, to: tableEnd, by: ELFHeader.programHeaderBytes) {
+      out.append(Array(bytes[at..<at + 8]))
+      out.append(word(at + 8) + UInt64(shift))
+      out.append(Array(bytes[at + 16..<at + ELFHeader.programHeaderBytes]))
+    }
+    let base: UInt64 = 0x10_0000_0000  // nothing of a process is there
+    for index in 0..<UInt64(extra) {
+      out.append(ELFSegment.load)
+      out.append(UInt32(6))
+      for value in [content + index * 8, base + index * 8192, 0, 8, 4096, 1] { out.append(value) }
+    }
+    var section = Array(bytes[tableEnd..<tableEnd + ELFHeader.sectionHeaderBytes])
+    let count = UInt32(few + extra)
+    for index in 0..<4 { section[44 + index] = UInt8(truncatingIfNeeded: count >> (8 * UInt32(index))) }
+    out.append(section)
+    out.append([UInt8](repeating: 0, count: shift - extra * ELFHeader.programHeaderBytes))
+    out.append(Array(bytes[(tableEnd + ELFHeader.sectionHeaderBytes)...]))
+    for index in 0..<UInt64(extra) { out.append(index ^ 0x5EED_0000_0000) }
+
+    let stored = try store(out.bytes, "beyond", marked)
+    // binutils sees the same number.
+    #expect(try Command.succeed(["readelf", "-hW", stored]).contains("65535 (\(count))"))
+    let core = try CoreFile(path: stored)
+    #expect(core.diagnostics == [])
+    #expect(core.segments.count == Int(count))
+    #expect(core.snapshot().threads.map(\.registers) == snapshot.threads.map(\.registers))
+    for index: UInt64 in [0, 1, 65_534, 65_535, 65_536, UInt64(extra) - 1] {
+      #expect(core.memory.load(UInt64.self, at: Address(base + index * 8192)) == index ^ 0x5EED_0000_0000)
+    }
+  }
+
   @Test("What is no core says so", arguments: ["/etc/passwd", "/bin/ls", "/", "/dev/null", "/no/such/file"])
   func noCore(path: String) {
     #expect(!CoreFile.isCore(path: path))

@@ -1,3 +1,4 @@
+import CLockjawNative
 import Glibc
 import LockjawModel
 import LockjawTestPrograms
@@ -102,6 +103,40 @@ struct HostileCoreTests {
       #expect(found.count == expected || (count == good.count * 2 - 1 && found.count == 2))
       #expect(found.allSatisfy { $0.owner == "CORE" && $0.type == 7 && $0.count == 3 })
     }
+  }
+
+  @Test("Mappings that overlap are one: the list is read once, however often it names a place")
+  func overlapping() {
+    func entry(_ start: UInt64, _ end: UInt64, _ path: String) -> MemoryMapEntry {
+      MemoryMapEntry(
+        start: start, end: end, isReadable: true, isWritable: false, isExecutable: false, offset: 0, deviceMajor: 0,
+        deviceMinor: 0, inode: 1, path: path)
+    }
+    let listed = [entry(0x5000, 0x6000, "/c")] + (0..<1000).map { _ in entry(0x1000, 0x4000, "/a.arena") }
+    let disjoint = CoreMappedFiles.disjoint(listed + [entry(0x3000, 0x5000, "/b"), entry(0x4000, 0x5000, "/d")])
+    #expect(disjoint.map(\.path) == ["/a.arena", "/d", "/c"])
+    #expect(CoreMappedFiles.disjoint([]) == [])
+  }
+
+  @Test("Addresses that all lead to the same bytes of a core give no more pieces than the core has bytes")
+  func aliases() throws {
+    let path = directory.path + "/aliases"
+    let file = try PartialFile(path)
+    try file.append([UInt8](repeating: 7, count: 8192))
+    _ = try file.finish()
+    let fd = open(path, O_RDONLY | O_CLOEXEC)
+    defer { close(fd) }
+    let base = try #require(lj_guarded_map(fd, 8192, -1))
+    let segments = (0..<1000).map { place in
+      ELFSegment(
+        type: ELFSegment.load, flags: 4, offset: 0, virtualAddress: UInt64(place) << 20, fileSize: 8192,
+        memorySize: 8192)
+    }
+    let memory = CoreMemory(segments, CoreMapping(base: base, byteCount: 8192))
+    #expect(memory.pieces(from: Address(0), byteCount: .max).reduce(0) { $0 + $1.count } == 8192)
+    let one = memory.pieces(from: Address(3 << 20 | 4096), byteCount: 1 << 19)
+    #expect(one.map(\.address) == [Address(3 << 20 | 4096)] && one.map(\.count) == [4096])
+    #expect(memory.pieces(from: Address(3 << 20 | 8192), byteCount: 4096).isEmpty)
   }
 
   @Test("A minicore's own note survives any name, and lines that are damaged are left out")

@@ -225,10 +225,34 @@ struct SnapshotTests {
   func refusals() throws {
     #expect(throws: InspectError.ownProcess(pid: getpid())) { try Snapshot.take(pid: getpid()) }
     #expect(throws: InspectError.noSuchProcess(pid: Int32.max)) { try Snapshot.take(pid: Int32.max) }
-    if let second = try? LiveProcess(pid: 2), second.isKernelThread {
-      #expect(throws: InspectError.kernelThread(pid: 2)) { try Snapshot.take(pid: 2) }
-    }
   }
+
+  @Test("A thread of the kernel is told from a process by its name for it, with where to look instead")
+  func kernelThreadSentence() {
+    let error = InspectError.kernelThread(pid: 2)
+    #expect(error.code == "kernel-thread")
+    #expect(
+      error.description
+        == "2 is a thread of the kernel, not a program; its stack is in /proc/2/stack (root only).")
+  }
+
+  @Test(
+    "A thread of the kernel is refused as one",
+    .enabled(if: hasKernelThreads, "no thread of the kernel is visible: this is a container or a pid namespace"))
+  func kernelThread() throws {
+    #expect(try LiveProcess(pid: 2).isKernelThread)
+    #expect(throws: InspectError.kernelThread(pid: 2)) { try Snapshot.take(pid: 2) }
+    #expect(throws: InspectError.kernelThread(pid: 2)) { try Snapshot.takeWithoutStopping(pid: 2) }
+  }
+
+  /// Bit 21 of the flags in `/proc/2/stat` (the kernel's PF_KTHREAD), read without the code under test.
+  private static let hasKernelThreads: Bool = {
+    guard let stat = try? Command.succeed(["cat", "/proc/2/stat"]), let end = stat.lastIndex(of: ")") else {
+      return false
+    }
+    let fields = stat[stat.index(after: end)...].split(separator: " ")
+    return fields.count > 6 && (UInt64(fields[6]) ?? 0) & 0x20_0000 != 0
+  }()
 
   @Test("A tracer that is killed in the middle leaves its target running; until then others are told its name")
   func killedTracer() throws {

@@ -6,6 +6,8 @@ package struct NestingBuild: CustomStringConvertible, Sendable {
   package var name: String
   var source: String
   var flags: [String]
+  /// Of a Rust program without crates, where it is not PATH's.
+  var rustCompiler: String?
 
   package var description: String { name }
 
@@ -18,6 +20,16 @@ package struct NestingBuild: CustomStringConvertible, Sendable {
       flags: ["-C", "opt-level=3", "-C", "lto=fat", "-C", "codegen-units=1"]),
     NestingBuild(name: "std release, stripped", source: "nestings.rs", flags: ["-O", "-C", "strip=symbols"]),
   ]
+
+  /// The standard library of another release of Rust, where this machine has one.
+  package static let otherRust = otherRelease(source: "nestings.rs")
+
+  static func otherRelease(source: String) -> [NestingBuild] {
+    guard let compiler = OtherRust.compiler else { return [] }
+    return [("std release", ["-O"]), ("std panic=abort", ["-O", "-C", "panic=abort"])].map {
+      NestingBuild(name: "\($0.0), other rustc", source: source, flags: $0.1, rustCompiler: compiler)
+    }
+  }
 
   /// parking_lot 0.12.1 as Debian packages its source.
   package static let parkingLot: [NestingBuild] = [
@@ -40,9 +52,9 @@ package struct NestingBuild: CustomStringConvertible, Sendable {
   ]
 
   /// One of each family, and each of the ways a hold is found.
-  package static let shortForm = [rustStd[0], rustStd[1], rustStd[2], parkingLot[0], cpp[0], cpp[2]]
+  package static let shortForm = [rustStd[0], rustStd[1], rustStd[2], parkingLot[0], cpp[0], cpp[2]] + otherRust
 
-  package static let all = rustStd + parkingLot + cpp
+  package static let all = rustStd + otherRust + parkingLot + cpp
 
   /// Sources stand beside this file.
   static let sources = directory(of: #filePath) + "/Programs"
@@ -88,7 +100,7 @@ package struct NestingBuild: CustomStringConvertible, Sendable {
       ])
       return "\(directory.path)/target/release/nestings"
     } else {
-      try Command.succeed(["rustc", "--edition", "2021", "-o", path, file] + flags)
+      try Command.succeed([rustCompiler ?? "rustc", "--edition", "2021", "-o", path, file] + flags)
     }
     return path
   }

@@ -2,13 +2,16 @@ import LockjawTestPrograms
 
 extension NestingBuild {
   /// The programs of patterns, in every build whose frames differ.
-  package static let patterns = rustPatterns + cppPatterns + abseilPatterns + swiftPatterns
+  package static let patterns = rustPatterns + otherRustPatterns + cppPatterns + abseilPatterns + swiftPatterns
 
   /// Those that a test has time for: each language, and each of the ways a hold is found.
-  package static let patternsInShort = [
-    rustPatterns[0], rustPatterns[3], rustPatterns[6], cppPatterns[0], cppPatterns[1], abseilPatterns[1],
-    swiftPatterns[0],
-  ]
+  package static let patternsInShort =
+    [
+      rustPatterns[0], rustPatterns[3], rustPatterns[6], cppPatterns[0], cppPatterns[1], abseilPatterns[1],
+      swiftPatterns[0],
+    ] + otherRustPatterns
+
+  private static let otherRustPatterns = otherRelease(source: "patterns.rs")
 
   private static let rustPatterns =
     [

@@ -28,6 +28,9 @@ package struct PatternProgram {
     var lock: LockSemantics
     /// `nil`: no frame owns the hold.
     var mode: LockMode?
+    /// The thread itself owns it and lets go when it ends. Where its stack has a frame without unwind information, the run
+    /// forward from there goes to the end of the thread and may come upon that: nothing wrong, though no frame's.
+    var isKeptByThread: Bool
     var function: String
   }
 
@@ -45,7 +48,7 @@ package struct PatternProgram {
         truths.append(
           Truth(
             thread: words[1], lock: LockSemantics(kind, at: Address(address)), mode: LockMode(rawValue: words[4]),
-            function: words[5]))
+            isKeptByThread: words[4] == "kept", function: words[5]))
       } else if words.count == 4, let address = UInt64(words[2], radix: 16), let mode = LockMode(rawValue: words[3]) {
         awaits[words[1]] = SearchedThread.Awaited(
           lock: Address(address), mode: mode, isReacquisition: words[0] == "reacquires" ? nil : false)
@@ -96,7 +99,7 @@ package struct PatternProgram {
     _ table: inout Table
   ) {
     let strangers = found.holds.contains { hold in
-      snapshot.thread(hold.tid)?.name != truth.thread || hold.mode != truth.mode
+      snapshot.thread(hold.tid)?.name != truth.thread || (hold.mode != truth.mode && !truth.isKeptByThread)
     }
     if strangers {
       for hold in found.holds { table.tally.wrong[hold.rung, default: 0] += 1 }

@@ -192,6 +192,3 @@ func readPrefix(_ path: String, count: Int) throws -> [UInt8] {
   guard got > 0 else { throw HarnessError(description: "cannot read \(path): errno \(errno)") }
   return Array(bytes.prefix(got))
 }
-
-/// Debian's jemalloc, where it is installed.
-let jemallocPath: String? = ["/usr/lib/x86_64-linux-gnu/libjemalloc.so.2"].first { access($0, R_OK) == 0 }

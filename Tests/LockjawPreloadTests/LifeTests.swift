@@ -1,4 +1,5 @@
 import CLockjawABI
+import Glibc
 import Testing
 
 /// Fields of an arena file's header, read as a reader would: bytes of a file.
@@ -100,13 +101,18 @@ struct ArenaFile {
   }
 
   @Test(
-    "jemalloc preloaded before or after the shim", .enabled(if: jemallocPath != nil, "libjemalloc2 is not installed"))
-  func jemalloc() async throws {
-    let jemalloc = try #require(jemallocPath)
-    for preload in ["\(jemalloc) \(shimPath)", "\(shimPath) \(jemalloc)"] {
-      for mode in ["nothing", "crowd"] {
-        let outcome = try await runPreloaded("life.c", [mode], preload: preload)
-        #expect(outcome.status == 0 && outcome.output.hasSuffix("ok\n"), "\(preload): \(outcome)")
+    "Another allocator may be preloaded before or after the shim, at every level",
+    arguments: ["libjemalloc.so.2", "libtcmalloc_minimal.so.4"])
+  func allocators(name: String) async throws {
+    let allocator = "/usr/lib/x86_64-linux-gnu/\(name)"
+    try #require(access(allocator, R_OK) == 0, "Tools/install-packages test installs it")
+    for preload in ["\(allocator) \(shimPath)", "\(shimPath) \(allocator)"] {
+      for (mode, level) in [("nothing", "all"), ("crowd", "state"), ("crowd", "sites"), ("crowd", "all")] {
+        let outcome = try await runPreloaded(
+          "life.c", [mode], environment: ["LOCKJAW_RECORD": level, "LOCKJAW_RING": "256"], preload: preload)
+        #expect(
+          outcome.status == 0 && outcome.output.hasSuffix("ok\n") && outcome.errors == "",
+          "\(preload), \(mode), \(level): \(outcome)")
       }
     }
   }

@@ -212,6 +212,33 @@ import Testing
     #expect(names.contains("somebody-elses.file"))
   }
 
+  @Test("Evidence of dead processes is kept up to 256 MiB of it, the newest, however few files that are")
+  func evidenceIsBoundedInSize() async throws {
+    let scratch = try ScratchDirectory()
+    let program = try await Compiler.shared.executable("life.c", flags: ["-O0"])
+    let mebibytes = 40
+    for i in 0..<10 {
+      let path = "\(scratch.path)/lockjaw-\(4_194_304 + i)-1-0.arena"
+      let file = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0o600)
+      defer { close(file) }
+      // Taken, not written: what counts is what the file takes of the disk.
+      guard posix_fallocate(file, 0, mebibytes << 20) == 0 else {
+        try Test.cancel("no room for \(10 * mebibytes) MiB in \(scratch.path)")
+      }
+      var times = [timespec(tv_sec: 1000 + i, tv_nsec: 0), timespec(tv_sec: 1000 + i, tv_nsec: 0)]
+      #expect(utimensat(AT_FDCWD, path, &times, 0) == 0)
+    }
+    // Long, and nearly nothing on the disk.
+    let sparse = "\(scratch.path)/lockjaw-4194400-1-0.arena"
+    close(open(sparse, O_CREAT | O_WRONLY | O_CLOEXEC, 0o600))
+    #expect(truncate(sparse, 8 << 30) == 0)
+    let outcome = try run(program, ["nothing"], environment: ["LD_PRELOAD": shimPath, "LOCKJAW_DIR": scratch.path])
+    #expect(outcome.status == 0)
+    let kept = scratch.entries.filter { $0.hasPrefix("lockjaw-41943") }.sorted()
+    #expect(kept == (4..<10).map { "lockjaw-\(4_194_304 + $0)-1-0.arena" }, "six times \(mebibytes) MiB are 240")
+    #expect(scratch.entries.contains("lockjaw-4194400-1-0.arena"), "it takes no room")
+  }
+
   @Test("What a deadlocked process left outlasts any number of processes in which nobody waited")
   func evidenceOfWaits() async throws {
     let scratch = try ScratchDirectory()

@@ -28,7 +28,7 @@ struct FunctionNameTests {
       ("bank::main::{closure#3}", "bank::main::{closure}"),
       ("<bank::Account as core::ops::drop::Drop>::drop", "<bank::Account as core::ops::drop::Drop>::drop"),
       ("<alloc::vec::Vec<T,A> as core::ops::drop::Drop>::drop", "<alloc::vec::Vec as core::ops::drop::Drop>::drop"),
-      ("core::ptr::drop_in_place::<bank::Account>", "core::ptr::drop_in_place::"),
+      ("core::ptr::drop_in_place::<bank::Account>", "core::ptr::drop_in_place"),
       // Swift: argument labels, result types, specialisations, closures.
       ("bank.Account.transfer(to: bank.Account) -> ()", "bank.Account.transfer"),
       ("closure #2 @Sendable () -> () in bank.main() -> ()", "closure @Sendable in bank.main"),
@@ -38,6 +38,29 @@ struct FunctionNameTests {
     ])
   func normalised(name: String, expected: String) {
     #expect(FunctionName(name).normalised == expected)
+  }
+
+  @Test(
+    "Rust's two manglings of a function give one name",
+    arguments: [
+      // Legacy, v0: as rustc 1.95 has them in a program built both ways.
+      ("bank::Account::transfer::h0123456789abcdef", "<bank::Account>::transfer"),
+      ("std::sync::poison::mutex::Mutex<T>::lock", "<std::sync::poison::mutex::Mutex<u64>>::lock"),
+      ("<bank::Wrapper<T> as bank::Move>::shift", "<bank::Wrapper<&bank::Account> as bank::Move>::shift"),
+      ("bank::main::{{closure}}::{{closure}}", "bank::main::{closure#1}::{closure#0}"),
+      (
+        "std::thread::lifecycle::spawn_unchecked::{{closure}}",
+        "std::thread::lifecycle::spawn_unchecked::<bank::main::{closure#0}, ()>::{closure#1}"
+      ),
+      (
+        "std::sys::backtrace::__rust_begin_short_backtrace",
+        "std::sys::backtrace::__rust_begin_short_backtrace::<bank::main::{closure#0}, ()>"
+      ),
+      ("bank::audit::<impl bank::Audit for bank::Account>::audit", "<bank::Account as bank::Audit>::audit"),
+      ("bank::audit::<impl bank::Account>::audit", "<bank::Account>::audit"),
+    ])
+  func manglings(legacy: String, v0: String) {
+    #expect(FunctionName(legacy).normalised == FunctionName(v0).normalised)
   }
 
   @Test("A sentence names a function without its arguments")

@@ -93,6 +93,7 @@ struct RandomReport {
       evidence: pick([.arena, .ownerField, .lockWord, .landingPad, .forwardRun, .stack, .none]),
       waitsAt: maybe { $0.frame() },
       heldSinceAt: maybe { $0.frame() }, heldIn: maybe { $0.frame() }, releasedAt: maybe { $0.frame() },
+      guardType: maybe { $0.text() },
       guardVariable: maybe {
         GuardVariable(
           name: $0.text(), file: $0.maybe { $0.text() }, line: $0.maybe { $0.pick([0, 1, -1, .max, .min]) })

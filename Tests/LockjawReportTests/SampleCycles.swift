@@ -107,6 +107,7 @@ enum SampleCycles {
               waiter: tid(890), lock: "L1", mode: .write, holders: [tid(890)], evidence: .landingPad, waitsAt: write,
               heldSinceAt: read, heldIn: read,
               releasedAt: at("proxy::router::Router::learn", "src/router.rs", 63, module: "proxy"),
+              guardType: "RwLockReadGuard",
               guardVariable: GuardVariable(name: "routes", file: "/build/proxy/src/router.rs", line: 57),
               heldMode: .read, waitingForSeconds: 125)
           ], bystanders: [tid(891), tid(892)], evidence: ["The arena has no entry: this lock is taken without a call."])

@@ -87,6 +87,22 @@ struct DebugInformationTests {
       target.symbolizer.coverage.first { $0.module == "half" }?.shortage == .splitDebugInformationMissing)
   }
 
+  @Test("A package of split halves is not read, and the report says which one and why lines lack their calls")
+  func splitPackage() throws {
+    guard Self.isThere("dwp") else { try Test.cancel("dwp is not installed") }
+    // binutils' dwp of Debian 12 dies of DWARF 5.
+    let program = try Program(
+      .c, name: "half", flags: ["-O2", "-g", "-gdwarf-4", "-gsplit-dwarf"], source: Self.source)
+    try Command.succeed(["dwp", "-e", program.path, "-o", program.path + ".dwp"])
+    try Command.succeed(["sh", "-c", "rm '\(program.directory.path)'/*.dwo"])
+    let target = try Target(program, sleepers: 1)
+    #expect(try target.frames(ofThread: "half").outline.contains("settle"))
+    let said = try #require(target.symbolizer.diagnostics.first)
+    #expect(said.hasPrefix("half: split debug info in half.dwp is not read ("), "\(said)")
+    #expect(said.contains("inlined calls are not told from their callers"))
+    #expect(target.symbolizer.coverage.first { $0.module == "half" }?.shortage == .splitDebugInformationMissing)
+  }
+
   @Test("What a missing half leaves out is not kept in the cache: when the file comes, its names do")
   func splitHalfComesLater() throws {
     let program = try Program(

@@ -1,3 +1,4 @@
+import Glibc
 import LockjawInspect
 import LockjawModel
 import LockjawSymbols
@@ -8,11 +9,13 @@ private let guardsInCpp = """
   #include <cstdio>
   #include <mutex>
   #include <pthread.h>
+  #include <shared_mutex>
   #include <string>
   #include <thread>
   #include <unistd.h>
   struct Session { std::string name; std::unique_lock<std::mutex> lock; };
   static std::mutex plain, member, first, second, hand, other;
+  static std::shared_mutex readers;
   static int never() { for (;;) pause(); }
   static int scope() {
     std::lock_guard<std::mutex> accounts(plain); // LINE: plain
@@ -26,12 +29,16 @@ private let guardsInCpp = """
     std::scoped_lock pair(first, second); // LINE: second
     return never();
   }
+  static int shared() {
+    std::shared_lock<std::shared_mutex> catalogue(readers); // LINE: shared
+    return never() + catalogue.owns_lock();
+  }
   static int by_hand() {
     hand.lock();
     std::lock_guard<std::mutex> another(other);
     return never();
   }
-  static void start(const char *name, int (*body)(), std::mutex &lock) {
+  template <class Lock> static void start(const char *name, int (*body)(), Lock &lock) {
     std::thread thread(body);
     pthread_setname_np(thread.native_handle(), name);
     thread.detach();
@@ -42,6 +49,7 @@ private let guardsInCpp = """
     start("plain", scope, plain);
     start("member", session, member);
     start("second", both, second);
+    start("shared", shared, readers);
     start("hand", by_hand, hand);
     std::fflush(stdout);
     never();
@@ -100,6 +108,87 @@ private let guardsInRust = """
   }
   """
 
+private let guardsInAbseil = """
+  #include <absl/synchronization/mutex.h>
+  #include <cstdio>
+  #include <pthread.h>
+  #include <thread>
+  #include <unistd.h>
+  static absl::Mutex exclusive, reading, writing;
+  static int never() { for (;;) pause(); }
+  static int exclusively() {
+    absl::MutexLock ledger(&exclusive); // LINE: exclusive
+    return never();
+  }
+  static int reads() {
+    absl::ReaderMutexLock catalogue(&reading); // LINE: reading
+    return never();
+  }
+  static int writes() {
+    absl::WriterMutexLock update(&writing); // LINE: writing
+    return never();
+  }
+  static void start(const char *name, int (*body)(), absl::Mutex &lock) {
+    std::thread thread(body);
+    pthread_setname_np(thread.native_handle(), name);
+    thread.detach();
+    std::printf("%s %lx\\n", name, (unsigned long)&lock);
+  }
+  int main() {
+    std::puts("ready");
+    start("exclusive", exclusively, exclusive);
+    start("reading", reads, reading);
+    start("writing", writes, writing);
+    std::fflush(stdout);
+    never();
+  }
+  """
+
+private let guardsInParkingLot = """
+  use parking_lot::{Mutex, RwLock};
+  extern "C" { fn pause() -> i32; }
+  #[inline(never)]
+  fn never() -> usize {
+    loop {
+      let n = unsafe { pause() };
+      if n == 77 { return n as usize; }
+    }
+  }
+  fn exclusive(lock: &Mutex<Vec<u8>>) -> usize {
+    let ledger = lock.lock(); // LINE: exclusive
+    never() + ledger.len()
+  }
+  fn reading(lock: &RwLock<Vec<u8>>) -> usize {
+    let catalogue = lock.read(); // LINE: reading
+    never() + catalogue.len()
+  }
+  fn writing(lock: &RwLock<Vec<u8>>) -> usize {
+    let update = lock.write(); // LINE: writing
+    never() + update.len()
+  }
+  fn upgradable(lock: &RwLock<Vec<u8>>) -> usize {
+    let perhaps = lock.upgradable_read(); // LINE: upgradable
+    never() + perhaps.len()
+  }
+  fn start(name: &'static str, body: impl FnOnce() -> usize + Send + 'static) {
+    std::thread::Builder::new().name(name.to_string()).spawn(body).unwrap();
+  }
+  fn main() {
+    println!("ready");
+    let lock: &'static Mutex<Vec<u8>> = Box::leak(Box::new(Mutex::new(vec![1])));
+    println!("exclusive {:x}", unsafe { lock.raw() } as *const _ as usize);
+    start("exclusive", move || exclusive(lock));
+    let bodies: [(&str, fn(&RwLock<Vec<u8>>) -> usize); 3] =
+      [("reading", reading), ("writing", writing), ("upgradable", upgradable)];
+    for (name, body) in bodies {
+      let lock: &'static RwLock<Vec<u8>> = Box::leak(Box::new(RwLock::new(vec![1])));
+      println!("{name} {:x}", unsafe { lock.raw() } as *const _ as usize);
+      start(name, move || body(lock));
+    }
+    never();
+  }
+  """
+
 @Suite("Guard variables")
 struct GuardVariableTests {
   /// The guards that the program's threads have by name, each for the lock the program says it holds.
@@ -129,11 +218,60 @@ struct GuardVariableTests {
     arguments: [["-g"], ["-g", "-gsplit-dwarf"], ["-g", "-gdwarf-4", "-gsplit-dwarf"]])
   func cpp(flags: [String]) throws {
     let program = try Program(.cpp, name: "guards", flags: flags + ["-O0"], source: guardsInCpp)
-    let guards = try guards(program, threads: 4)
-    #expect(guards.mapValues(\.name) == ["plain": "accounts", "member": "current", "second": "pair"])
+    let guards = try guards(program, threads: 5)
+    #expect(guards.mapValues(\.name) == Self.namesInCpp)
     for (name, guardVariable) in guards {
       #expect(guardVariable.file == program.sourcePath)
       #expect(guardVariable.line == program.line(name))
+    }
+  }
+
+  private static let namesInCpp = ["plain": "accounts", "member": "current", "second": "pair", "shared": "catalogue"]
+
+  @Test("Optimised C++: a guard that still has a place is named as in the source, and none by another's name")
+  func optimisedCpp() throws {
+    let program = try Program(.cpp, name: "guards", flags: ["-g", "-O2"], source: guardsInCpp)
+    let guards = try guards(program, threads: 5)
+    for (name, guardVariable) in guards {
+      #expect(guardVariable.name == Self.namesInCpp[name])
+      #expect(guardVariable.file == program.sourcePath && guardVariable.line == program.line(name))
+    }
+    // It is in memory beside a name, and whether it owns the lock is asked at the end of its scope.
+    #expect(guards["member"] != nil, "\(guards.keys)")
+  }
+
+  @Test(
+    "abseil: its guards are named, those for reading too",
+    .enabled(
+      if: access("/usr/include/absl/synchronization/mutex.h", R_OK) == 0,
+      "libabsl-dev is not installed; Tools/install-packages test"), arguments: ["-O0", "-O2"])
+  func abseil(optimisation: String) throws {
+    let libraries = try Command.succeed(["pkg-config", "--libs", "absl_synchronization"])
+      .split { $0.isWhitespace }.map { String($0) }
+    let program = try Program(
+      .cpp, name: "guards", flags: ["-g", optimisation] + libraries, source: guardsInAbseil)
+    let guards = try guards(program, threads: 3)
+    let names = ["exclusive": "ledger", "reading": "catalogue", "writing": "update"]
+    // g++ keeps no place for them where it knows the lock anyhow.
+    if optimisation == "-O0" { #expect(guards.count == names.count) }
+    for (name, guardVariable) in guards {
+      #expect(guardVariable.name == names[name])
+      #expect(guardVariable.file == program.sourcePath && guardVariable.line == program.line(name))
+    }
+  }
+
+  @Test(
+    "parking_lot: its guards are named, those for reading and those that may be made writers too", arguments: [0, 3])
+  func parkingLot(optimisation: Int) throws {
+    let program = try Program(
+      cargo: "guards", dependency: "parking_lot = \"0.12\"", optimisation: optimisation, source: guardsInParkingLot)
+    let guards = try guards(program, threads: 4)
+    let names = ["exclusive": "ledger", "reading": "catalogue", "writing": "update", "upgradable": "perhaps"]
+    // rustc keeps most in optimised programs.
+    #expect(optimisation == 0 ? guards.count == names.count : guards.count >= 2, "\(guards.keys)")
+    for (name, guardVariable) in guards {
+      #expect(guardVariable.name == names[name])
+      #expect(guardVariable.file == program.sourcePath && guardVariable.line == program.line(name))
     }
   }
 

@@ -4,8 +4,9 @@ import Glibc
 package final class TemporaryDirectory: Sendable {
   package let path: String
 
-  package init() throws {
-    var template = Array("/tmp/lockjaw-test-XXXXXX".utf8CString)
+  /// - Parameter parent: where arenas belong, for one of these.
+  package init(in parent: String = "/tmp") throws {
+    var template = Array("\(parent)/lockjaw-test-XXXXXX".utf8CString)
     guard let made = mkdtemp(&template) else { throw CommandFailure(description: "mkdtemp failed: \(errno)") }
     path = String(cString: made)
   }

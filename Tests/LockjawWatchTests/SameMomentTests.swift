@@ -62,15 +62,6 @@ struct SameMomentTests {
 
   private var single: SingleReport { SingleReport(wantsAllStacks: true) }
 
-  /// What may differ: where it was read, what became of the process, and how long the work took.
-  private func comparable(_ report: Report) -> Report {
-    var report = report
-    report.source = ""
-    report.process.condition = ""
-    report.timing = [:]
-    return report
-  }
-
   @Test("get the same report to the byte, from a minicore")
   func minicore() throws {
     let path = program.directory.path + "/mini"
@@ -82,27 +73,8 @@ struct SameMomentTests {
     #expect(live.findings.first?.certainty == .inferred)
     #expect(live.threads.count == 6)
     #expect(live.threads.contains { $0.state.hasPrefix("asleep in read on pipe:") })
-    #expect(ReportDocument.encode(comparable(live)) == ReportDocument.encode(comparable(core)))
-    #expect(TextReport.render(comparable(live)) == TextReport.render(comparable(core)))
-  }
-
-  /// Of what the kernel keeps no record in a core: names, how long threads slept, what descriptors are.
-  private func withoutWhatCoresLack(_ report: Report) -> Report {
-    var report = comparable(report)
-    report.process.command = ""
-    report.process.started = ""
-    report.diagnostics = []
-    report.threads = report.threads.sorted { $0.tid < $1.tid }
-    for index in report.threads.indices {
-      report.threads[index].name = ""
-      if report.threads[index].state.contains("asleep in read") { report.threads[index].state = "asleep in read" }
-    }
-    for index in report.findings.indices {
-      report.findings[index].summary = ""
-      report.findings[index].evidence = []
-      for edge in report.findings[index].edges.indices { report.findings[index].edges[edge].waitingForSeconds = 0 }
-    }
-    return report
+    #expect(ReportDocument.encode(live.comparable) == ReportDocument.encode(core.comparable))
+    #expect(TextReport.render(live.comparable) == TextReport.render(core.comparable))
   }
 
   @Test("get the same report from the kernel's core, but for what the kernel does not record")
@@ -118,6 +90,18 @@ struct SameMomentTests {
     #expect(core.signature == live.signature)
     #expect(core.process.condition == "ended by signal 6 (SIGABRT)")
     #expect(
-      ReportDocument.encode(withoutWhatCoresLack(live)) == ReportDocument.encode(withoutWhatCoresLack(core)))
+      ReportDocument.encode(live.withoutWhatCoresLack) == ReportDocument.encode(core.withoutWhatCoresLack))
+  }
+  @Test("get the same report from gcore's core, but for what it does not record; the program goes on")
+  func gcore() throws {
+    let live = SingleReport(stall: 0, wantsAllStacks: true).of(snapshot, of: process)
+    let path = program.directory.path + "/gcore"
+    try Command.succeed(["gcore", "-o", path, "\(running.pid)"])
+    #expect(process.isAlive)
+    let core = single.of(try CoreFile(path: "\(path).\(running.pid)"), arena: nil)
+    #expect(core.verdict == .deadlock)
+    #expect(core.signature == live.signature)
+    #expect(
+      ReportDocument.encode(live.withoutWhatCoresLack) == ReportDocument.encode(core.withoutWhatCoresLack))
   }
 }

@@ -1,3 +1,4 @@
+import LockjawInspect
 import LockjawModel
 import Synchronization
 import Testing
@@ -19,12 +20,12 @@ struct ToldCyclesTests {
     report.processes = [other]
     return Discovery(
       occasion: .finding(isRenewal: false), process: ProcessIdentity(pid: pid, startTicks: 7), arenaPath: "",
-      report: report)
+      arenaFile: nil, report: report)
   }
 
   @Test("One that is found from both of its processes is news once")
   func once() {
-    let told = ToldCycles { _ in 7 }
+    let told = ToldCycles(startTicks: { _ in 7 }, stillness: { _ in nil })
     #expect(told.isNews(Self.discovery(from: 1)))
     #expect(!told.isNews(Self.discovery(from: 2)))
   }
@@ -32,16 +33,37 @@ struct ToldCyclesTests {
   @Test("One of threads that have got the numbers of ended ones is another")
   func reused() {
     let start = Atomic<UInt64>(7)
-    let told = ToldCycles { _ in start.load(ordering: .relaxed) }
+    let told = ToldCycles(startTicks: { _ in start.load(ordering: .relaxed) }, stillness: { _ in nil })
     #expect(told.isNews(Self.discovery()))
     start.store(8, ordering: .relaxed)
     #expect(told.isNews(Self.discovery()))
     #expect(!told.isNews(Self.discovery()))
   }
 
+  @Test(
+    "The same threads are news again once one of them has gone on; a look that makes it run for an instant is nothing")
+  func anew() {
+    let asleep = Stillness(switches: 5, call: "73 0x3 0x2")
+    let afterLook = Stillness(switches: 7, call: "73 0x3 0x2")
+    let now = Mutex<[Stillness?]>([asleep])
+    // The last state stays; those before it are each met once.
+    let told = ToldCycles(
+      startTicks: { _ in 7 },
+      stillness: { _ in now.withLock { $0.count > 1 ? $0.removeFirst() : $0[0] } })
+    #expect(told.isNews(Self.discovery()))
+    told.forgetOver()
+    #expect(!told.isNews(Self.discovery()))
+    now.withLock { $0 = [nil, afterLook] }
+    told.forgetOver()
+    #expect(!told.isNews(Self.discovery()))
+    now.withLock { $0 = [nil] }
+    told.forgetOver()
+    #expect(told.isNews(Self.discovery()))
+  }
+
   @Test("One that has become more certain is told again, since it may be acted on only then")
   func moreCertain() {
-    let told = ToldCycles { _ in 7 }
+    let told = ToldCycles(startTicks: { _ in 7 }, stillness: { _ in nil })
     #expect(told.isNews(Self.discovery(.suspect)))
     #expect(told.isNews(Self.discovery(.inferred)))
     #expect(!told.isNews(Self.discovery(.suspect)))

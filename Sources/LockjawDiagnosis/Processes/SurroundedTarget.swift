@@ -31,6 +31,7 @@ final class SurroundedTarget: Target {
     // What it did when it was stopped: a stop makes another call of some of them.
     return one.snapshot?.activity(of: thread) ?? one.process.activity(of: thread)
   }
+  func mayBeFromBeforeFork(_ thread: ThreadID) -> Bool { target.mayBeFromBeforeFork(thread) }
   var isStopped: Bool { target.isStopped }
   func sharedMappings() -> SharedMappings? { target.sharedMappings() }
   func processorUse(of thread: ThreadID) -> ProcessorUse? {

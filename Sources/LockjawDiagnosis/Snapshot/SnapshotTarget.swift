@@ -13,17 +13,21 @@ package final class SnapshotTarget: Target {
   private let made: TargetSymbols
   /// The process itself, where it still runs: for what a snapshot does not have.
   private let process: LiveProcess?
+  /// Its threads by the numbers that the snapshot has.
+  private let threads: ThreadsByOwnNumbers?
   package let isStopped: Bool
 
   /// - Parameters:
   ///   - memory: all that can be read besides the snapshot's own copies: the live process, or the core.
   ///   - files: opens the modules; looked up below the process' root, or on this machine for a core.
   ///   - asksServers: see `LiveTarget`.
+  ///   - hasArena: whether an arena dates the waits, to the nanosecond.
   package init(
     _ snapshot: Snapshot, memory: any MemoryReader, files: ModuleFiles, condition: String, diagnostics: [String] = [],
-    process: LiveProcess? = nil, asksServers: Bool = false
+    process: LiveProcess? = nil, asksServers: Bool = false, hasArena: Bool = false
   ) {
     self.process = process
+    threads = process.map { ThreadsByOwnNumbers($0) }
     isStopped = snapshot.process.isStopped
     self.snapshot = snapshot
     // What the core leaves out of a module, or a process that has ended meanwhile took along, its file may have.
@@ -32,7 +36,7 @@ package final class SnapshotTarget: Target {
     ])
     self.condition = condition
     let isDated = snapshot.threads.contains { $0.sleptNanoseconds != nil }
-    self.diagnostics = diagnostics + [isDated ? Self.lowerBounds : Self.undated]
+    self.diagnostics = diagnostics + (hasArena ? [] : [isDated ? Self.lowerBounds : Self.undated])
     made = TargetSymbols(
       unwinder: StackUnwinder(modules: snapshot.modules, files: files),
       symbolizer: Symbolizer(
@@ -57,11 +61,11 @@ package final class SnapshotTarget: Target {
       asksServers: asksServers)
   }
 
-  package convenience init(core: CoreFile, asksServers: Bool = false) {
+  package convenience init(core: CoreFile, asksServers: Bool = false, hasArena: Bool = false) {
     let files = ModuleFiles(root: .host)
     self.init(
       core.snapshot(files: files), memory: core.memory, files: files, condition: "gone", diagnostics: core.diagnostics,
-      asksServers: asksServers)
+      asksServers: asksServers, hasArena: hasArena)
   }
 
   package var modules: [Module] { snapshot.modules }
@@ -71,15 +75,20 @@ package final class SnapshotTarget: Target {
     Dictionary(snapshot.threads.map { ($0.tid, $0.kernelState) }, uniquingKeysWith: { first, _ in first })
   }
   package func activity(of thread: ThreadID) -> String? { snapshot.activity(of: thread) }
-  package func processorUse(of thread: ThreadID) -> ProcessorUse? { process?.processorUse(of: thread) }
+  /// A core does not say whether its process was forked; that the number is older than the process' own is reason enough
+  /// for a doubt.
+  package func mayBeFromBeforeFork(_ thread: ThreadID) -> Bool {
+    threads?.mayBeFromBeforeFork(thread) ?? (thread.rawValue < snapshot.process.identity.pid)
+  }
+  package func processorUse(of thread: ThreadID) -> ProcessorUse? { threads?.processorUse(of: thread) }
   package func sharedMappings() -> SharedMappings? { process.map { SharedMappings($0) } }
-  package func elaboration(of thread: ThreadID) -> [String] { process?.elaboration(of: thread) ?? [] }
+  package func elaboration(of thread: ThreadID) -> [String] { threads?.elaboration(of: thread) ?? [] }
   package func threadName(_ thread: ThreadID) -> String? {
     snapshot.thread(thread).flatMap { $0.name.isEmpty ? nil : $0.name }
   }
   package func isAlive(_ thread: ThreadID) -> Bool? {
     // One that began later may own a lock whose word was read later still.
-    snapshot.thread(thread) != nil || (process?.thread(thread).map { !$0.hasEnded } ?? false)
+    snapshot.thread(thread) != nil || (threads?.thread(thread).map { !$0.hasEnded } ?? false)
   }
   package func symbols() -> TargetSymbols { made }
 }
@@ -95,10 +104,12 @@ extension SnapshotTarget {
   /// in the same call, with the same frames below it. The futex alone does not tell, where each thread has one of its own
   /// for whatever it waits for.
   func isAsleepAsBefore(_ thread: ThreadID) -> Bool {
-    guard let process, let before = snapshot.thread(thread), before.blockingCall != nil, let stack = before.stack else {
+    guard let process, let threads, let before = snapshot.thread(thread), before.blockingCall != nil,
+      let stack = before.stack
+    else {
       return false
     }
-    switch process.kernelState(of: thread) {
+    switch threads.kernelState(of: thread) {
     case before.kernelState: break
     // What the snapshot's stop makes of a call with a time limit.
     case .systemCall(Self.restart, _): break

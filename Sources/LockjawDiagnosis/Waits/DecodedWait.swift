@@ -30,6 +30,8 @@ package struct DecodedWait: Hashable, Sendable {
   package var mode: LockMode
   package var library: LockLibrary
   package var hasTimeLimit: Bool
+  /// The time limit is the library's own: when it runs out, the thread goes to sleep for the same thing again.
+  package var isRenewed = false
   package var basis: Basis
   /// Of a join: the thread that is waited for.
   package var joined: ThreadID?

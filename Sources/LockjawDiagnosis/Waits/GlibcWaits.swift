@@ -44,7 +44,7 @@ extension WaitDecoder {
     case .below(let distance): distance
     case .aligned(let even, let odd): futex.word.rawValue % 8 == 0 ? even : odd
     case .readersOrPhase(let phase): futex.expected & Self.readersWait != 0 ? 0 : phase
-    case .parkingRecord, .abseilRecord, .ownWord: 0
+    case .parkingRecord, .abseilRecord, .ownWord, .atomic: 0
     }
   }
 

@@ -72,6 +72,7 @@ package struct WaitDecoder {
           "Thread \(thread.tid) sleeps in \(name), but its record near \(word) is not laid out as in abseil's releases of "
             + "2020 to 2023, so the lock is not known.")
     case .ownWord: return rustPark(thread, frame)
+    case .atomic: return libcxxWait(thread, frame)
     }
   }
 

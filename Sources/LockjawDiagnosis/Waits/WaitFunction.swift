@@ -19,6 +19,8 @@ struct WaitFunction: Sendable {
     case abseilRecord
     /// Not on any lock: on a word of the waiter's own.
     case ownWord
+    /// On an atomic's value, or on libc++'s table of waiters.
+    case atomic
   }
 
   let library: LockLibrary
@@ -120,6 +122,11 @@ struct WaitFunction: Sendable {
     .init(.libstdcxx, .barrier, .signal, .below(0), "std::latch", "", ["wait", "arrive_and_wait"]),
   ]
 
+  /// `std::__1`, or what a vendor has for it (`__ndk1`, `__Cr`).
+  private static let libcxx: [WaitFunction] = [
+    .init(.libcxx, .futex, .signal, .atomic, "std::__", "", ["__libcpp_atomic_wait"])
+  ]
+
   /// Exported and internal names of glibc 2.31 to 2.41, without their leading underscores, of C11's threads as well.
   private static let glibc: [WaitFunction] = [
     .init(
@@ -165,7 +172,7 @@ struct WaitFunction: Sendable {
       ]),
   ]
 
-  static let all = rust + parkingLot + abseil + swift + libstdcxx + glibc
+  static let all = rust + parkingLot + abseil + swift + libstdcxx + libcxx + glibc
 }
 
 /// A demangled name reduced to what tells a function: its path without template and call arguments.

@@ -19,6 +19,7 @@ package enum LibraryWord {
     case .musl: return musl(type, address, memory)
     case .abseil: return abseil(type, address, memory)
     case .libstdcxx: return libstdcxx(type, address, memory)
+    case .libcxx: return memory.load(UInt32.self, at: address).map { LibcxxWord.atomic($0, at: address) }
     case .unknown:
       var word = GlibcWord.decode(type == .piFutex ? .piFutex : .futex, at: address) { memory.bytes(at: $0, count: $1) }
       word?.library = .unknown

@@ -89,6 +89,8 @@ struct Processor: ~Copyable {
   private(set) var callCount = 0
   /// Where the frame's own call returns to; `nil` while the frame itself runs.
   var topReturn: UInt64? { callCount > 0 ? calls[0].returnAddress : nil }
+  /// The same, all of them; valid until the next call or return.
+  var openCalls: UnsafeBufferPointer<Call> { UnsafeBufferPointer(start: calls, count: callCount) }
   /// How often the frame has come to each of its own calls.
   private var circles = CircleWatch()
   /// A landing pad does not circle, however much it drops.

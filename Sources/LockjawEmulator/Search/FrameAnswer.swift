@@ -73,8 +73,9 @@ struct FrameAnswer: Hashable {
           holds.append(
             FoundHold(
               tid: thread.tid, frame: index, mode: mode ?? .read, rung: part.rung, strength: part.strength,
-              releasedAt: Address(event.pc),
-              scopeEndsAt: Address(event.ownPC), scopeEndIsReturnAddress: event.ownPC != event.pc))
+              releasedAt: Address(event.pc), releasedAtIsReturnAddress: event.isReturnAddress,
+              releaseCallers: event.callers.map { Address($0) }, scopeEndsAt: Address(event.ownPC),
+              scopeEndIsReturnAddress: event.ownPCIsReturnAddress))
           // A frame is asked for one hold of a lock: a second release may follow an acquire that was not seen.
           break events
         }

@@ -227,7 +227,7 @@ struct FrameRun: ~Copyable {
   private mutating func note(_ operation: LockOperation, _ address: UInt64) {
     guard let lock = processor.watch.lock(at: address), !processor.watch.locks[lock].isWatchedInMemory else { return }
     let back = processor.raw(processor.registers[Processor.rsp], 8)
-    processor.watch.note(operation, lock: lock, pc: back, ownPC: processor.topReturn ?? back)
+    processor.watch.note(operation, lock: lock, pc: back, isReturnAddress: true, calls: processor.openCalls)
   }
 
   /// futex(2): of the operations only those that hand the lock itself over say something.
@@ -237,11 +237,13 @@ struct FrameRun: ~Copyable {
     else { return }
     let operation = processor.registers[Processor.rdx] & 0x7F
     let back = processor.raw(processor.registers[Processor.rsp], 8)
-    let ownPC = processor.topReturn ?? back
-    if operation == 7 { processor.watch.note(.release(.exclusive), lock: lock, pc: back, ownPC: ownPC) }  // UNLOCK_PI
-    if operation == 6 || operation == 13 {  // LOCK_PI, LOCK_PI2
-      processor.watch.note(.acquire(.exclusive), lock: lock, pc: back, ownPC: ownPC)
+    let meaning: LockOperation
+    switch operation {
+    case 7: meaning = .release(.exclusive)  // UNLOCK_PI
+    case 6, 13: meaning = .acquire(.exclusive)  // LOCK_PI, LOCK_PI2
+    default: return
     }
+    processor.watch.note(meaning, lock: lock, pc: back, isReturnAddress: true, calls: processor.openCalls)
   }
 
   /// Memory that no process has and that begins zeroed. When it is used up, the same again: the run is on its own copy.

@@ -83,10 +83,13 @@ package struct FoundHold: Hashable, Sendable {
   package var mode: LockMode
   package var rung: Rung
   package var strength: Strength
-  /// The instruction that would release the lock, which may be in a function that the frame calls.
+  /// The instruction that would release the lock, which may be in a function that the frame calls. Of a function of the
+  /// C library it is where that returns to.
   package var releasedAt: Address
-  /// The same in the frame's own code: its line is where the guard's scope ends. `isReturnAddress` tells whether it lies
-  /// behind a call.
+  package var releasedAtIsReturnAddress = false
+  /// Return addresses of the calls from the frame to `releasedAt`, innermost first.
+  package var releaseCallers: [Address] = []
+  /// The same in the frame's own code: its line is where the guard's scope ends.
   package var scopeEndsAt: Address
   package var scopeEndIsReturnAddress: Bool
 }

@@ -72,6 +72,15 @@ package final class HolderSearch {
       end: next > frame.sp.rawValue ? next : .max, fsBase: thread.fsBase)
   }
 
+  /// Whether the thread was stopped in the program's own code, between two calls. What that frame would release cannot be
+  /// asked: landing pads belong to calls, and a run forward begins at a return.
+  package func isBetweenCalls(_ thread: SearchedThread) -> Bool {
+    guard let innermost = thread.frames.first, !innermost.isReturnAddress,
+      let module = modules.last(where: { $0.module.start <= innermost.pc }), module.module.contains(innermost.pc)
+    else { return false }
+    return !module.isRuntime
+  }
+
   private func module(_ pc: Address) -> LoadedModule? {
     let call = Address(pc.rawValue &- 1)
     return modules.last { $0.module.start <= call }.flatMap { $0.module.contains(call) ? $0 : nil }

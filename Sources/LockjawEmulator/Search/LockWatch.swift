@@ -6,10 +6,14 @@ struct LockWatch {
     /// Index among the locks that are watched.
     var lock: Int
     var operation: LockOperation
-    /// Of the instruction.
+    /// Of the instruction; of a function that was not run, where it returns to.
     var pc: UInt64
-    /// In the frame under examination itself: `pc`, or where the frame's own call that leads there returns to.
-    var ownPC: UInt64
+    var isReturnAddress: Bool
+    /// Where the calls that lead from the frame under examination to `pc` return to, innermost first.
+    var callers: [UInt64]
+    /// In the frame itself: `pc`, or where the frame's own call that leads there returns to.
+    var ownPC: UInt64 { callers.last ?? pc }
+    var ownPCIsReturnAddress: Bool { isReturnAddress || !callers.isEmpty }
   }
 
   private(set) var locks: [LockSemantics] = []
@@ -48,24 +52,35 @@ struct LockWatch {
   func mayReach(_ address: UInt64) -> Bool { address &- reachLow < reachSpan }
 
   /// Notes what `access` means for the lock it touches, if any.
-  /// - Parameter word: what stands there.
+  /// - Parameters:
+  ///   - word: what stands there.
+  ///   - calls: those that have not returned, the frame's own first.
   /// - Returns: what stands there for the run.
   mutating func observe(
-    _ access: LockAccess, at address: UInt64, width: Int, word: UInt64, pc: UInt64, ownPC: UInt64
+    _ access: LockAccess, at address: UInt64, width: Int, word: UInt64, pc: UInt64,
+    calls: UnsafeBufferPointer<Processor.Call>
   ) -> UInt64 {
     guard let range = range(touchedBy: address, width) else { return word }
     let offset = Int(truncatingIfNeeded: address &- range.start)
     let (operation, presented) = locks[range.lock].meaning(
       of: access, offset: offset, width: width, word: word, isRepeated: lastLoads[range.lock] == pc)
     lastLoads[range.lock] = access == .load ? pc : 0
-    note(operation, lock: range.lock, pc: pc, ownPC: ownPC)
+    note(operation, lock: range.lock, pc: pc, isReturnAddress: false, calls: calls)
     return presented ?? word
   }
 
-  mutating func note(_ operation: LockOperation, lock: Int, pc: UInt64, ownPC: UInt64) {
+  /// - Parameter calls: those that have not returned, the frame's own first.
+  mutating func note(
+    _ operation: LockOperation, lock: Int, pc: UInt64, isReturnAddress: Bool,
+    calls: UnsafeBufferPointer<Processor.Call>
+  ) {
     guard operation != .neutral, counts[lock] < Self.eventLimit else { return }
     counts[lock] += 1
-    events.append(Event(lock: lock, operation: operation, pc: pc, ownPC: ownPC))
+    var callers = calls.reversed().map(\.returnAddress)
+    // The call of the function that was not run is one of them.
+    if isReturnAddress, callers.first == pc { callers.removeFirst() }
+    events.append(
+      Event(lock: lock, operation: operation, pc: pc, isReturnAddress: isReturnAddress, callers: callers))
   }
 
   /// The lock at exactly this address: for functions that are given a lock.

@@ -7,11 +7,11 @@ extension CoreFile {
   package func snapshot(files: ModuleFiles = ModuleFiles()) -> Snapshot {
     let threads = statuses.map { status in
       let kept = note?.threads[status.tid]
+      let activity = ThreadActivity(status.registers, callNumber: status.callNumber).asFutexCall(memory)
       return Snapshot.Thread(
         tid: ThreadID(status.tid), name: kept?.name ?? "", registers: status.registers, stack: nil,
-        callNumber: status.callNumber,
-        sleptNanoseconds: kept?.sleptNanoseconds,
-        kernelState: ThreadActivity(status.registers, callNumber: status.callNumber).kernelState, missing: nil)
+        callNumber: status.callNumber, sleptNanoseconds: kept?.sleptNanoseconds, kernelState: activity.kernelState,
+        futexWait: activity.futexWait, missing: nil)
     }
     let unstoppable = (note?.threadIDs ?? []).compactMap { tid -> Snapshot.Thread? in
       guard let thread = note?.threads[tid], let missing = thread.missing else { return nil }
@@ -91,17 +91,18 @@ extension CoreFile {
   /// say which part of it is code: those in the core, else those of the file that is there now.
   private func markCodeByHeaders(_ entries: inout [MemoryMapEntry]) {
     let known = Set(entries.lazy.filter(\.isExecutable).map(\.path))
-    var headers: [String: [ELFSegment]] = [:]
-    for entry in entries where !known.contains(entry.path) && entry.offset == 0 && headers[entry.path] == nil {
-      headers[entry.path] =
+    /// Where in each file pages of code begin.
+    var code: [String: Set<UInt64>] = [:]
+    for entry in entries where !known.contains(entry.path) && entry.offset == 0 && code[entry.path] == nil {
+      let segments =
         LoadedImage(at: Address(entry.start), memory: memory)?.segments
         ?? (entry.path.hasPrefix("/") ? try? ELFFile(path: entry.path) : nil)?.segments ?? []
+      code[entry.path] = Set(
+        segments.lazy.filter { $0.type == ELFSegment.load && $0.isExecutable }.map { $0.offset & ~4095 })
     }
     for index in entries.indices {
-      guard let segments = headers[entries[index].path] else { continue }
-      entries[index].isExecutable = segments.contains {
-        $0.type == ELFSegment.load && $0.isExecutable && $0.offset & ~4095 == entries[index].offset
-      }
+      guard let pages = code[entries[index].path] else { continue }
+      entries[index].isExecutable = pages.contains(entries[index].offset)
     }
   }
 

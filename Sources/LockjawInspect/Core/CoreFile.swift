@@ -16,7 +16,7 @@ package final class CoreFile {
   let statuses: [CoreThreadStatus]
   let processName: CoreProcessName?
   let auxiliary: CoreAuxiliaryVector
-  /// Files that were mapped, by rising address.
+  /// Files that were mapped, by rising address; none overlaps another.
   let mappedFiles: [MemoryMapEntry]
   /// What only our own minicores have.
   let note: SnapshotNote?
@@ -62,7 +62,7 @@ package final class CoreFile {
     statuses = content.statuses
     processName = content.processName
     auxiliary = content.auxiliary ?? CoreAuxiliaryVector([])
-    mappedFiles = content.mappedFiles.sorted { $0.start < $1.start }
+    mappedFiles = CoreMappedFiles.disjoint(content.mappedFiles)
     note = content.note
     let signal = content.signalNumber ?? content.statuses.first.map { Int32($0.signal) }
     self.signal = signal.flatMap { Self.endingSignals.contains($0) ? $0 : nil }

@@ -15,6 +15,8 @@ package struct CoreMemory: MemoryReader {
   /// By rising start; what overlaps an earlier one has been cut.
   let regions: [Region]
   private let mapping: CoreMapping
+  /// Of the core's file: the ranges of one that lies may together be any length.
+  package var fileByteCount: Int { mapping.byteCount }
 
   init(_ segments: [ELFSegment], _ mapping: CoreMapping) {
     self.mapping = mapping
@@ -37,14 +39,9 @@ package struct CoreMemory: MemoryReader {
   }
 
   package func read(_ address: Address, into buffer: UnsafeMutableRawBufferPointer) -> Int {
-    var low = 0
-    var high = regions.count
-    while low < high {
-      let middle = (low + high) / 2
-      if regions[middle].start <= address.rawValue { low = middle + 1 } else { high = middle }
-    }
-    guard low > 0 else { return 0 }
-    let region = regions[low - 1]
+    let following = firstRegion(after: address.rawValue)
+    guard following > 0 else { return 0 }
+    let region = regions[following - 1]
     let within = address.rawValue - region.start
     guard within < region.count else { return 0 }
     let count = Int(min(UInt64(buffer.count), region.count - within))
@@ -53,6 +50,17 @@ package struct CoreMemory: MemoryReader {
       buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + count]))
     }
     return count
+  }
+
+  /// The first that begins above `address`.
+  private func firstRegion(after address: UInt64) -> Int {
+    var low = 0
+    var high = regions.count
+    while low < high {
+      let middle = (low + high) / 2
+      if regions[middle].start <= address { low = middle + 1 } else { high = middle }
+    }
+    return low
   }
 }
 
@@ -77,16 +85,21 @@ final class CoreMapping: @unchecked Sendable {
 }
 
 extension CoreMemory {
-  /// The parts of a range that the core has, by rising address, each at most 1 MiB.
+  /// The parts of a range that the core has, by rising address, each at most 1 MiB; no more of them than its file has
+  /// bytes, whatever its headers say.
   package func pieces(from start: Address, byteCount: UInt64) -> [(address: Address, count: Int)] {
     let (end, overflow) = start.rawValue.addingReportingOverflow(byteCount)
     guard !overflow else { return [] }
     var result: [(address: Address, count: Int)] = []
-    for region in regions where region.start < end && region.start + region.count > start.rawValue {
+    var left = UInt64(fileByteCount)
+    for region in regions[max(firstRegion(after: start.rawValue) - 1, 0)...] {
+      guard region.start < end else { break }
+      guard region.start + region.count > start.rawValue else { continue }
       var at = max(region.start, start.rawValue)
       let last = min(region.start + region.count, end)
-      while at < last {
-        let count = min(last - at, 1 << 20)
+      while at < last, left > 0 {
+        let count = min(last - at, 1 << 20, left)
+        left -= count
         result.append((Address(at), Int(count)))
         at += count
       }

@@ -146,6 +146,16 @@ enum CoreMappedFiles {
     return entries
   }
 
+  /// By rising start, without those that begin inside an earlier one: no address belongs to two mappings, and a list that
+  /// says so would have its bytes read once for each.
+  static func disjoint(_ entries: [MemoryMapEntry]) -> [MemoryMapEntry] {
+    var result = [MemoryMapEntry]()
+    for entry in entries.sorted(by: { $0.start < $1.start }) where entry.start >= result.last?.end ?? 0 {
+      result.append(entry)
+    }
+    return result
+  }
+
   static func encode(_ entries: [MemoryMapEntry]) -> [UInt8] {
     let page: UInt64 = 4096
     var out = LittleEndianBytes()

@@ -37,6 +37,7 @@ package struct Minicore {
     for stack in snapshot.threads.compactMap(\.stack) { pages.insert(stack.base, count: UInt64(stack.bytes.count)) }
     if let vdso = snapshot.vdso { pages.insert(vdso.base, count: UInt64(vdso.bytes.count)) }
     for thread in snapshot.threads {
+      if let entry = thread.futexVectorEntry { pages.insert(entry, count: 24) }
       guard let word = thread.sleptOn?.rawValue, word > Self.reachBelowWord else { continue }
       pages.insert(Address(word - Self.reachBelowWord), count: Self.reachBelowWord + 256)
     }

@@ -22,8 +22,10 @@ package final class ELFFile: @unchecked Sendable {
   /// - Throws: `system` where the file cannot be opened or mapped, `notAnELFFile` where it is something else or
   ///   damaged.
   package convenience init(path: String) throws(InspectError) {
-    let fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
-    guard fd >= 0 else { throw .system(call: "open", subject: path, errno: errno) }
+    // A core or an arena may have named it.
+    let fd = lj_open_regular(path)
+    if fd == -ENODEV { throw .notAnELFFile(path: path, reason: "it is not a regular file") }
+    guard fd >= 0 else { throw .system(call: "open", subject: path, errno: -fd) }
     defer { close(fd) }
     try self.init(descriptor: fd, path: path)
   }

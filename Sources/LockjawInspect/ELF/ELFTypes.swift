@@ -87,10 +87,13 @@ struct ELFHeader {
     }
   }
 
+  /// A core has one for each mapping, and `vm.max_map_count` is set to 262,144 and more for databases.
+  private static let mostSegments = 1 << 20
+
   /// Program headers; those that do not lie in `bytes` are left out.
   func segments(_ bytes: ELFBytes) -> [ELFSegment] {
     var result = [ELFSegment]()
-    for index in 0..<min(programHeaderCount, 1 << 16) {
+    for index in 0..<min(programHeaderCount, Self.mostSegments) {
       let (at, overflow) = programHeaderOffset.addingReportingOverflow(UInt64(index * Self.programHeaderBytes))
       guard !overflow, bytes.contains(at, Self.programHeaderBytes) else { break }
       result.append(

@@ -23,10 +23,13 @@ package struct LoadedImage: Sendable {
     self.segments = segments
     bias = start.rawValue &- (first.virtualAddress &- first.offset) & ~4095
     var found = ""
+    // A hostile header names the same notes dozens of times.
+    var room: UInt64 = 1 << 16
     for note in segments where note.type == ELFSegment.note && found.isEmpty {
-      guard note.memorySize > 0, note.memorySize <= 1 << 16,
+      guard note.memorySize > 0, note.memorySize <= room,
         let content = memory.bytes(at: Address(bias &+ note.virtualAddress), count: Int(note.memorySize))
       else { continue }
+      room -= note.memorySize
       head = content
       found = head.withUnsafeBytes { raw in
         raw.baseAddress.map { ELFBytes(base: $0, count: raw.count).buildID(inNotesAt: 0, size: UInt64(raw.count)) }

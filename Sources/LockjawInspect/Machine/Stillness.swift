@@ -14,9 +14,15 @@ package struct Stillness: Hashable, Sendable {
 }
 
 extension LiveProcess {
+  /// The same of a thread of any process.
+  package static func stillness(of thread: ThreadID) -> Stillness? { stillness(task: "/proc/\(thread)") }
+
   /// `nil` where the thread does not sleep in a system call, or the kernel will not say.
   package func stillness(of thread: ThreadID) -> Stillness? {
-    let task = "\(directory)/task/\(thread)"
+    Self.stillness(task: "\(directory)/task/\(thread)")
+  }
+
+  private static func stillness(task: String) -> Stillness? {
     guard let call = try? ProcFile.bytes("\(task)/syscall", atMost: 4096), let first = call.first,
       (0x30...0x39).contains(first), let status = try? ProcFile.text("\(task)/status")
     else { return nil }
@@ -62,7 +68,7 @@ extension LiveProcess {
       guard let number = fields.first.flatMap({ Int($0) }), fields.count == 2 else { continue }
       sleepers[thread] = Sleeper(
         stillness: stillness, place: String(fields[1]),
-        isInFutexWait: number == ThreadActivity.futex || number == ThreadActivity.restart)
+        isInFutexWait: ThreadActivity.isFutexCall(number) || number == ThreadActivity.restart)
     }
     let allInFutexWaits =
       !threads.isEmpty && sleepers.count == threads.count && sleepers.values.allSatisfy(\.isInFutexWait)

@@ -12,10 +12,15 @@ struct ActivityDescription {
     case .thirtyTwoBit: return "is in a system call of a 32-bit program"
     case .stoppedOrFaulting: return taskState == "D" ? "waits for a page from disk" : "runs"
     case .systemCall(let number, let arguments):
-      if let word = activity.futexWord { return "asleep in a futex wait on \(word)" }
+      if let word = activity.futexWord { return Self.asleep(on: word) }
+      if let count = activity.futexVectorCount, count > 1 {
+        return "asleep until any of \(count) futex words is woken (futex_waitv)"
+      }
       return systemCall(number, arguments)
     }
   }
+
+  static func asleep(on word: Address) -> String { "asleep in a futex wait on \(word)" }
 
   /// A stopped thread sleeps in its stop, whatever call it was in before.
   static func stop(_ taskState: Character) -> String? {

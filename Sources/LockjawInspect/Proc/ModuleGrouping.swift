@@ -10,6 +10,8 @@ enum ModuleGrouping {
     var result = [Module]()
     let entries = map.entries
     var isTaken = [Bool](repeating: false, count: entries.count)
+    // Images whose headers in a hostile core say that each reaches over all the others would make this quadratic.
+    var skipsLeft = entries.count * mostSkipsPerEntry
     for index in entries.indices where !isTaken[index] {
       let first = entries[index]
       guard isFile(first) || first.path == "[vdso]" else { continue }
@@ -23,7 +25,8 @@ enum ModuleGrouping {
           entry.deviceMinor == first.deviceMinor, entry.path == first.path
         else {
           // Within an image's reach lie its zero pages, and, where segments are far apart, even other files.
-          if loaded == nil { break }
+          if loaded == nil || skipsLeft == 0 { break }
+          skipsLeft -= 1
           continue
         }
         if loaded == nil, entry.offset == 0 { break }
@@ -40,6 +43,9 @@ enum ModuleGrouping {
     }
     return result
   }
+
+  /// Mappings of others inside an image's reach: a handful, for most images none.
+  private static let mostSkipsPerEntry = 16
 
   private static func isFile(_ entry: MemoryMapEntry) -> Bool {
     entry.inode != 0 && entry.path.hasPrefix("/")

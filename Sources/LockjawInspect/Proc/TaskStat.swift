@@ -9,6 +9,9 @@ struct TaskStat: Hashable {
   /// Set in `flags` for the kernel's own threads (PF_KTHREAD, include/linux/sched.h).
   private static let kernelThreadFlag: UInt64 = 0x0020_0000
   var isKernelThread: Bool { flags & Self.kernelThreadFlag != 0 }
+  /// PF_FORKNOEXEC, "Forked but didn't exec" (include/linux/sched.h): its memory began as a copy of another's.
+  private static let forkedFlag: UInt64 = 0x40
+  var isForkedCopy: Bool { flags & Self.forkedFlag != 0 }
   /// Zombie or dead: it has neither address space nor registers.
   var hasEnded: Bool { state == "Z" || state == "X" || state == "x" }
 

@@ -136,6 +136,40 @@ extension WaitPrograms {
     }
     """#
 
+  static let libcxxSource = #"""
+    #include <atomic>
+    #include <cstdio>
+    #include <latch>
+    #include <semaphore>
+    #include <thread>
+    #include <unistd.h>
+
+    static std::atomic<int> number{7};
+    static std::atomic<bool> boolean{false};
+    static std::atomic_flag flag;
+    static std::latch latch{5};
+    static std::counting_semaphore<9> semaphore{0};
+
+    template <class Body> static void start(const char *label, const void *address, Body body) {
+      std::atomic<int> tid{0};
+      std::thread([&tid, body] { tid = gettid(); body(); }).detach();
+      while (!tid) usleep(100);
+      std::printf("%s futex signal %lx %d\n", label, (long)address, tid.load());
+    }
+
+    int main() {
+      alarm(120);
+      start("int", &number, [] { number.wait(7); });
+      start("bool", nullptr, [] { boolean.wait(false); });
+      start("flag", nullptr, [] { flag.wait(false); });
+      start("latch", nullptr, [] { latch.wait(); });
+      start("semaphore", nullptr, [] { semaphore.acquire(); });
+      std::puts("end");
+      std::fflush(stdout);
+      for (;;) pause();
+    }
+    """#
+
   /// A class has two words before its first stored property.
   static let swiftSource = #"""
     import Glibc

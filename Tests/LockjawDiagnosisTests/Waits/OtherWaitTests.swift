@@ -1,3 +1,4 @@
+import LockjawInspect
 import LockjawModel
 import LockjawTestPrograms
 import Testing
@@ -92,6 +93,50 @@ import Testing
     let guarded = try scene.decoded("guard")
     #expect(guarded.library == .libstdcxx && guarded.type == .staticGuard && guarded.mode == .exclusive)
     #expect(try scene.word("guard")?.description == "being initialised, with waiters")
+  }
+
+  @Test(
+    "libc++'s waits for atomics have no time limit, whatever each of their sleeps has; of 32 bits, they name the atomic",
+    .enabled(if: WaitPrograms.hasLibcxx, "libc++ or its headers are not there; Tools/install-packages test"),
+    arguments: [["-O0", "-g"], ["-O2"], ["-O2", "-s"]])
+  func libcxx(flags: [String]) throws {
+    let path = try WaitPrograms.c(
+      (["libcxx"] + flags).joined(),
+      compiler: ["clang++", "-std=c++20", "-pthread", "-nostdinc++", "-isystem", WaitPrograms.libcxxHeaders] + flags,
+      source: WaitPrograms.libcxxSource, file: "cpp",
+      libraries: ["-nostdlib++", "-l:libc++.so.1", "-l:libc++abi.so.1"])
+    let scene = try WaitScene([path])
+    #expect(scene.truths.count == 5)
+    try expectNoMistakes(scene, library: .libcxx)
+    for label in scene.truths.keys.sorted() {
+      let wait = try scene.decoded(label)
+      #expect(
+        try scene.sleeper(label).futex.hasTimeLimit, "\(label): libc++ does not sleep for a while at a time any more")
+      #expect(!wait.hasTimeLimit && wait.isRenewed && wait.basis == .function, "\(wait)")
+      #expect((wait.lock != nil) == (label == "int"), "\(wait)")
+    }
+    #expect(try scene.word("int")?.description == "std::atomic of 32 bits, value 7")
+    if flags.contains("-g") {
+      #expect(try scene.decoded("latch").evidence.contains("in std::latch"))
+      #expect(try scene.decoded("semaphore").evidence.contains("in std::counting_semaphore::acquire"))
+    }
+  }
+
+  @Test("Where what a libc++ wait is for has changed, the thread is about to go on, and its sleep is no endless wait")
+  func libcxxIsOver() {
+    let word = Address(0x1000)
+    func decoded(value: UInt8) -> DecodedWait {
+      WaitDecoder(memory: MemoryImage(base: word, bytes: [value, 0, 0, 0])).decode(
+        SleepingThread(
+          tid: ThreadID(7), futex: FutexWait(word: word, operation: 128, expected: 1, hasTimeLimit: true),
+          stack: [
+            Frame(
+              function: "std::__1::__libcpp_atomic_wait(void const volatile*, int)", module: "libc++.so.1", offset: 0)
+          ], stackPointer: Address(0x2000)))
+    }
+    #expect(decoded(value: 1).isRenewed && !decoded(value: 1).hasTimeLimit)
+    #expect(!decoded(value: 2).isRenewed && decoded(value: 2).hasTimeLimit)
+    #expect(decoded(value: 2).evidence.contains("about to look again"))
   }
 
   @Test(

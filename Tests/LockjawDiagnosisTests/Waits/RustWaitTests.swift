@@ -1,4 +1,5 @@
 import LockjawModel
+import LockjawTestPrograms
 import Testing
 
 @testable import LockjawDiagnosis
@@ -28,10 +29,10 @@ import Testing
 
   @Test(
     "So are those of another release of Rust",
-    .enabled(if: WaitPrograms.otherRustc != nil, "LOCKJAW_OTHER_RUSTC names none"),
+    .enabled(if: OtherRust.compiler != nil, "there is no second rustc; Tools/install-packages test"),
     arguments: WaitPrograms.Build.allCases)
   func otherRelease(build: WaitPrograms.Build) throws {
-    let compiler = try #require(WaitPrograms.otherRustc)
+    let compiler = try #require(OtherRust.compiler)
     let scene = try WaitScene([WaitPrograms.rust(build, compiler: compiler)])
     // A Once of 1.63 parks its waiters; stripped, that is any parked thread.
     #expect(

@@ -9,15 +9,15 @@ enum WaitPrograms {
   }
 
   static let directory = Result { try TemporaryDirectory() }
-  /// An older or newer rustc than the one in PATH, to test another version's layouts: a path.
-  static let otherRustc = getenv("LOCKJAW_OTHER_RUSTC").map { String(cString: $0) }
 
-  static func rust(_ build: Build, compiler: String = "rustc") throws -> String {
+  /// - Parameter compiler: another one than PATH's.
+  static func rust(_ build: Build, compiler: String? = nil) throws -> String {
     let path = try directory.get().path
-    let name = "\(path)/std-\(build.rawValue)-\(compiler.split(separator: "/").last ?? "rustc")"
+    let name = "\(path)/std-\(build.rawValue)" + (compiler == nil ? "" : "-other")
     try Program.write(rustStdSource, to: "\(name).rs")
     let flags = build == .debug ? ["-g"] : ["-O"]
-    try Command.succeed([compiler, "--edition", "2021", "--crate-name", "waits", "-o", name, "\(name).rs"] + flags)
+    try Command.succeed(
+      [compiler ?? "rustc", "--edition", "2021", "--crate-name", "waits", "-o", name, "\(name).rs"] + flags)
     if build == .stripped { try Command.succeed(["strip", name]) }
     return name
   }
@@ -59,6 +59,12 @@ enum WaitPrograms {
     if strip { try Command.succeed(["strip", path]) }
     return path
   }
+
+  /// Where Tools/install-packages unpacks them.
+  static let libcxxHeaders =
+    "/usr/local/lib/lockjaw-headers/libc++-14-dev/usr/lib/llvm-14/include/c++/v1"
+  static let hasLibcxx =
+    has("clang++") && exists(libcxxHeaders) && exists("/usr/lib/x86_64-linux-gnu/libc++.so.1")
 
   /// Whether a tool or file a test needs is there; where it is not, the test is skipped with the reason it states.
   static func has(_ command: String) -> Bool { (try? Command.run(["which", command]).status == 0) ?? false }

@@ -368,7 +368,7 @@ fn main() {
     n += start("closure", move |r| closure(l, r)());
     let (l, _) = rwlock("forgets", "none", "-");
     n += start("forgets", move |r| forgets(l, r));
-    let (l, _) = rwlock("keeps", "none", "-");
+    let (l, _) = rwlock("keeps", "kept", "-");
     n += start("keeps", move |r| thread_local_guard(l, r));
     let l = mutex("self", "exclusive", "self_deadlock_outer");
     let at = word(l, |bytes| { let _guard = got!(l.lock()); bytes() });

@@ -3,6 +3,7 @@
 #include <sched.h>
 #include <semaphore.h>
 #include <spawn.h>
+#include <sys/time.h>
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t inherited = PTHREAD_MUTEX_INITIALIZER;
@@ -224,6 +225,51 @@ static void children_of_many_threads(void) {
   CHECK_EQUAL(arena->losses[LJ_LOSS_FOREIGN], 0);
 }
 
+// A handler that forks in the middle of a lock operation: in the child, which gets its own arena in the handler, the
+// operation goes on where it was, and writes to where the parent's slot was. A timer finds every place sooner or later.
+static volatile int forked, ended_badly;
+static void fork_in_handler(int signal) {
+  (void)signal;
+  static pthread_mutex_t in_handler = PTHREAD_MUTEX_INITIALIZER;
+  pid_t child = fork();
+  if (child == 0) {
+    pthread_mutex_lock(&in_handler);
+    pthread_mutex_unlock(&in_handler);
+    forked = -1;
+    return;
+  }
+  int status = -1;
+  while (waitpid(child, &status, 0) != child);
+  if (status != 0) ended_badly = status;
+  forked++;
+}
+
+static void children_of_interrupted_operations(void) {
+  enum { CHILDREN = 40 };
+  static pthread_mutex_t locks[3] = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER};
+  signal(SIGALRM, fork_in_handler);
+  while (forked >= 0 && forked < CHILDREN) {
+    int before = forked;
+    struct itimerval soon = {.it_value = {.tv_usec = 50 + before * 7}};
+    CHECK_EQUAL(setitimer(ITIMER_REAL, &soon, NULL), 0);
+    while (forked == before) {
+      for (int i = 0; i < 3; i++) pthread_mutex_lock(&locks[i]);
+      for (int i = 0; i < 3; i++) pthread_mutex_unlock(&locks[i]);
+    }
+  }
+  if (forked < 0) {
+    // The child: its own records are about its own locks, the parent's about the parent's.
+    for (int i = 0; i < 3; i++) pthread_mutex_lock(&locks[i]);
+    open_arena();
+    CHECK_EQUAL(arena->pid, getpid());
+    for (int i = 0; i < 3; i++) CHECK_EQUAL(holds(my_slot(), &locks[i]), 1);
+    _exit(0);
+  }
+  signal(SIGALRM, SIG_DFL);
+  CHECK_EQUAL(ended_badly, 0);
+  CHECK_EQUAL(my_slot()->held_count, 0);
+}
+
 static void exec_again(char *self) {
   char *arguments[] = {self, "after-exec", NULL};
   execv("/proc/self/exe", arguments);
@@ -252,5 +298,6 @@ int main(int argc, char **argv) {
   a_killed_child_leaves_evidence();
   locks_held_over_a_fork(); // registers handlers for the rest of this program's life
   children_of_many_threads();
+  children_of_interrupted_operations();
   exec_again(argv[0]);
 }

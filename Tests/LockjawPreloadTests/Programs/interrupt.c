@@ -315,6 +315,57 @@ static void a_storm_of_handlers_leaves_the_list_right(void) {
   CHECK_EQUAL(me->held_lost, 0);
 }
 
+// A thread's first operations get it a slot, a ring and tables. A handler that jumps out from the middle of that must
+// leave none of it half got: what the thread does afterwards is all recorded.
+enum { JUMPING_THREADS = 60, JUMPING_LOCKS = 400 };
+static __thread sigjmp_buf back;
+static __thread volatile sig_atomic_t may_jump;
+
+static void jump_out_once(int signal) {
+  (void)signal;
+  if (!may_jump) return;
+  may_jump = 0;
+  siglongjmp(back, 1);
+}
+
+static void lock_each(pthread_mutex_t *locks) {
+  for (int i = 0; i < JUMPING_LOCKS; i++) {
+    pthread_mutex_lock(&locks[i]);
+    pthread_mutex_unlock(&locks[i]);
+  }
+}
+
+static void *jump_out_of_first_operations(void *unused) {
+  // Those that are left by the jump may stay locked.
+  pthread_mutex_t *left = calloc(JUMPING_LOCKS, sizeof *left), *locks = calloc(JUMPING_LOCKS, sizeof *locks);
+  if (sigsetjmp(back, 1) == 0) {
+    may_jump = 1;
+    lock_each(left);
+    may_jump = 0;
+  }
+  lock_each(locks);
+  free(locks);
+  free(left);
+  return unused;
+}
+
+static uint64_t losses(void) {
+  uint64_t sum = 0;
+  for (int cause = 0; cause < LJ_LOSS_COUNT; cause++) sum += lj_load_relaxed64(&arena->losses[cause]);
+  return sum;
+}
+
+static void a_jump_out_of_first_operations_loses_nothing(void) {
+  set_handler(SIGUSR1, jump_out_once, 0);
+  uint64_t before = losses();
+  for (int i = 0; i < JUMPING_THREADS; i++) {
+    pthread_t thread;
+    CHECK_EQUAL(pthread_create(&thread, NULL, jump_out_of_first_operations, NULL), 0);
+    while (pthread_tryjoin_np(thread, NULL) != 0) pthread_kill(thread, SIGUSR1);
+  }
+  CHECK_EQUAL(losses(), before);
+}
+
 int main(void) {
   open_arena();
   sem_init(&entered, 0, 0);
@@ -329,5 +380,6 @@ int main(void) {
   a_new_wait_replaces_one_left_by_longjmp();
   an_interrupted_wait_is_over();
   a_storm_of_handlers_leaves_the_list_right();
+  a_jump_out_of_first_operations_loses_nothing();
   return done();
 }

@@ -2,7 +2,7 @@
 //
 //   levels sites           several threads, every kind of object, known numbers of operations
 //   levels many            more locks than a thread's tables have rows
-//   levels ring N          one thread, N pairs of a lock
+//   levels ring N          one thread, N pairs of a lock, and when: a line "span BEGIN END", CLOCK_MONOTONIC in nanoseconds
 //   levels switch          waits for the level to be raised from outside between two rounds
 //   levels lives           threads one after the other in the same slot
 //   levels handler         a signal handler locks while the thread does
@@ -133,6 +133,22 @@ static void pairs(long count) {
   }
 }
 
+static uint64_t monotonic_ns(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+// The pairs, in two halves with a pause between them: long enough for a wrong rate to show.
+static void dated_pairs(long count) {
+  struct timespec pause = {.tv_nsec = 50000000};
+  uint64_t begin = monotonic_ns();
+  pairs(count / 2);
+  nanosleep(&pause, NULL);
+  pairs(count - count / 2);
+  printf("span %" PRIu64 " %" PRIu64 "\n", begin, monotonic_ns());
+}
+
 // At the level it was started with, then at the one that somebody sets in between.
 static void *two_rounds(void *unused) {
   const lj_collector_page *page = (const lj_collector_page *)((const char *)arena + LJ_COLLECTOR_OFFSET);
@@ -216,7 +232,7 @@ int main(int count, char **arguments) {
   printf("mutex %" PRIxPTR " tid %d\n", (uintptr_t)&mutex, gettid());
   if (!strcmp(mode, "sites")) exact_counts();
   else if (!strcmp(mode, "many")) many_locks();
-  else if (!strcmp(mode, "ring")) pairs(atol(arguments[2]));
+  else if (!strcmp(mode, "ring")) dated_pairs(atol(arguments[2]));
   else if (!strcmp(mode, "switch")) two_rounds(NULL);
   else if (!strcmp(mode, "handler")) handlers();
   else if (!strcmp(mode, "cond")) conditions();

@@ -115,9 +115,11 @@ static void vanished_threads_are_swept(void) {
 
 static pthread_mutex_t passed = PTHREAD_MUTEX_INITIALIZER;
 static pthread_rwlock_t passed_rwlock = PTHREAD_RWLOCK_INITIALIZER;
+static pthread_spinlock_t passed_spinlock;
 static void *take_and_wait(void *unused) {
   pthread_mutex_lock(&passed);
   pthread_rwlock_rdlock(&passed_rwlock);
+  pthread_spin_lock(&passed_spinlock);
   while (sem_wait(&gate) != 0);
   // What the other thread released is off the list at this thread's next operation.
   lock_once(NULL);
@@ -129,6 +131,7 @@ static void *take_and_wait(void *unused) {
 
 static void releases_by_others_are_attributed(void) {
   sem_init(&gate, 0, 0);
+  pthread_spin_init(&passed_spinlock, PTHREAD_PROCESS_PRIVATE);
   uint32_t before = arena->foreign_releases;
   worker w;
   start(&w, take_and_wait, NULL);
@@ -143,6 +146,10 @@ static void releases_by_others_are_attributed(void) {
   CHECK_EQUAL(pthread_rwlock_unlock(&passed_rwlock), 0);
   CHECK_EQUAL(holds(slot, &passed_rwlock), 0);
   CHECK_EQUAL(arena->foreign_releases, before + 2);
+  CHECK_EQUAL(holds(slot, (void *)&passed_spinlock), 1);
+  pthread_spin_unlock(&passed_spinlock);
+  CHECK_EQUAL(holds(slot, (void *)&passed_spinlock), 0);
+  CHECK_EQUAL(arena->foreign_releases, before + 3);
   CHECK_EQUAL(my_slot()->held_count, 0);
   sem_post(&gate);
   join(&w);

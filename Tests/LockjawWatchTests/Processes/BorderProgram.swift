@@ -84,8 +84,14 @@ enum BorderProgram {
       if (fd < 0) _exit(2);
       return fd;
     }
+    static void lock_by_process(int fd) {
+      struct flock all = {.l_type = F_WRLCK};
+      if (fcntl(fd, F_SETLKW, &all) != 0) _exit(2);
+    }
     static void lock(int fd) {
-      if (is("ofd")) {
+      if (is("posix-holder")) {
+        lock_by_process(fd);
+      } else if (is("ofd")) {
         struct flock all = {.l_type = F_WRLCK};
         if (fcntl(fd, F_OFD_SETLKW, &all) != 0) _exit(2);
       } else if (flock(fd, LOCK_EX) != 0) _exit(2);
@@ -110,7 +116,33 @@ enum BorderProgram {
       lock(second);
       _exit(0);
     }
-    static struct { pthread_mutex_t mutex; int taken; } *board;
+    static struct { pthread_mutex_t mutex, mutexes[2]; pthread_rwlock_t rwlocks[2]; } *board;
+    static void make_board(void) {
+      board = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+      if (board == MAP_FAILED) _exit(2);
+      pthread_mutexattr_t shared;
+      pthread_mutexattr_init(&shared);
+      pthread_mutexattr_setpshared(&shared, PTHREAD_PROCESS_SHARED);
+      pthread_mutex_init(&board->mutex, &shared);
+      pthread_rwlockattr_t shared_rw;
+      pthread_rwlockattr_init(&shared_rw);
+      pthread_rwlockattr_setpshared(&shared_rw, PTHREAD_PROCESS_SHARED);
+      for (int i = 0; i < 2; i++) {
+        pthread_mutex_init(&board->mutexes[i], &shared);
+        pthread_rwlock_init(&board->rwlocks[i], &shared_rw);
+      }
+    }
+    static void lock_shared(int i) {
+      if (is("shared-mutexes")) pthread_mutex_lock(&board->mutexes[i]);
+      else pthread_rwlock_wrlock(&board->rwlocks[i]);
+    }
+    static void lock_both_shared(int first, int in, int out) {
+      lock_shared(first);
+      meet(in, out);
+      ready();
+      lock_shared(1 - first);
+      _exit(0);
+    }
     int main(int count, char **arguments) {
       if (count < 3) return 2;
       mode = arguments[1];
@@ -164,7 +196,25 @@ enum BorderProgram {
         if (!(two = child())) { int a = opened("a"), b = opened("b"); lock_both(b, a, back[0], ends[1]); }
         printf("%d %d\\n", one, two); fflush(stdout);
         waitpid(one, &status, 0);
-      } else if (is("flock-holder")) {
+      } else if (is("flock-and-posix")) {
+        /* The kernel refuses a cycle of fcntl's locks alone (EDEADLK), and does not see this one. */
+        if (!(one = child())) {
+          int a = opened("a"), b = opened("b");
+          lock_by_process(a); meet(ends[0], back[1]); ready(); lock(b); _exit(0);
+        }
+        if (!(two = child())) {
+          int a = opened("a"), b = opened("b");
+          lock(b); meet(back[0], ends[1]); ready(); lock_by_process(a); _exit(0);
+        }
+        printf("%d %d\\n", one, two); fflush(stdout);
+        waitpid(one, &status, 0);
+      } else if (is("shared-mutexes") || is("shared-rwlocks")) {
+        make_board();
+        if (!(one = child())) lock_both_shared(0, ends[0], back[1]);
+        if (!(two = child())) lock_both_shared(1, back[0], ends[1]);
+        printf("%d %d\\n", one, two); fflush(stdout);
+        waitpid(one, &status, 0);
+      } else if (is("flock-holder") || is("posix-holder")) {
         int held = opened("held");
         lock(held);
         if (!(one = child())) {
@@ -178,11 +228,7 @@ enum BorderProgram {
         struct timespec long_time = {1000, 0};
         nanosleep(&long_time, NULL);
       } else if (is("shared-holder")) {
-        board = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-        pthread_mutexattr_t shared;
-        pthread_mutexattr_init(&shared);
-        pthread_mutexattr_setpshared(&shared, PTHREAD_PROCESS_SHARED);
-        pthread_mutex_init(&board->mutex, &shared);
+        make_board();
         pthread_mutex_lock(&board->mutex);
         if (!(one = child())) { ready(); pthread_mutex_lock(&board->mutex); _exit(0); }
         printf("%d %d\\n", getpid(), one); fflush(stdout); ready();

@@ -4,7 +4,8 @@
 //
 // `mutex`: every thread takes the same mutex for WORK steps of work (a step is a processor's cycle or so), and works
 // outside of it as long.
-// `read`: every thread reads under the same rwlock; nobody writes. Prints acquisitions per second, all threads together.
+// `read`: every thread reads under the same rwlock; nobody writes. Prints acquisitions per second, all threads together,
+// and what the thread that got the fewest had of an equal share.
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <stdatomic.h>
@@ -61,13 +62,14 @@ int main(int argc, char **argv) {
   for (intptr_t i = 0; i < threads; i++) pthread_create(&ids[i], NULL, worker, (void *)i);
   nanosleep(&pause, NULL);
   atomic_store(&ends, 1);
-  uint64_t acquisitions = 0;
+  uint64_t acquisitions = 0, fewest = UINT64_MAX;
   for (int i = 0; i < threads; i++) {
     pthread_join(ids[i], NULL);
     acquisitions += counts[i].acquisitions;
+    if (counts[i].acquisitions < fewest) fewest = counts[i].acquisitions;
   }
   clock_gettime(CLOCK_MONOTONIC, &end);
   double seconds = (double)(end.tv_sec - begin.tv_sec) + (double)(end.tv_nsec - begin.tv_nsec) / 1e9;
-  printf("%.0f\n", (double)acquisitions / seconds);
+  printf("%.0f %.3f\n", (double)acquisitions / seconds, acquisitions ? (double)fewest * threads / (double)acquisitions : 0);
   return 0;
 }
