@@ -47,13 +47,15 @@ let package = Package(
     .target(name: "LockjawModel"),
     .target(name: "LockjawArena", dependencies: ["CLockjawABI", "CLockjawNative", "LockjawModel"]),
     .target(name: "LockjawGraph", dependencies: ["LockjawModel"]),
+    .target(name: "LockjawHistory", dependencies: ["LockjawModel"]),
     .target(name: "LockjawInspect", dependencies: ["CLockjawNative", "LockjawModel"]),
     .target(name: "LockjawSymbols", dependencies: ["CLockjawNative", "LockjawModel", "LockjawInspect"]),
     .target(name: "LockjawEmulator", dependencies: ["LockjawModel", "LockjawInspect", "LockjawSymbols"]),
     .target(
       name: "LockjawDiagnosis",
       dependencies: [
-        "LockjawModel", "LockjawArena", "LockjawGraph", "LockjawInspect", "LockjawSymbols", "LockjawEmulator",
+        "LockjawModel", "LockjawArena", "LockjawGraph", "LockjawHistory", "LockjawInspect", "LockjawSymbols",
+        "LockjawEmulator",
       ]),
     .target(name: "LockjawReport", dependencies: ["LockjawModel"]),
     .target(
@@ -79,6 +81,7 @@ let package = Package(
     .executableTarget(name: "holder-bench", dependencies: ["LockjawNestings"], path: "Tests/LockjawHolderBench"),
     .testTarget(name: "LockjawArenaTests", dependencies: ["CLockjawABI", "LockjawArena"]),
     .testTarget(name: "LockjawGraphTests", dependencies: ["LockjawGraph", "LockjawModel"]),
+    .testTarget(name: "LockjawHistoryTests", dependencies: ["LockjawHistory", "LockjawModel"]),
     .testTarget(
       name: "LockjawInspectTests", dependencies: ["CLockjawNative", "LockjawInspect", "LockjawTestPrograms"]),
     .testTarget(

@@ -243,6 +243,12 @@ LJ_EXPORT void lockjaw_v1_heartbeat(const char *name, unsigned within_ms) {
   __atomic_store_n(&beat->last_ns, lj_monotonic_ns(), __ATOMIC_RELAXED);
   __atomic_store_n(&beat->tid, slot->tid, __ATOMIC_RELAXED);
   __atomic_fetch_add(&beat->beats, 1, __ATOMIC_RELAXED);
+  uint32_t before = beat->within_ms;
   // Release: pairs with the reader's acquire load, so that a new limit is not held against an old beat.
   lj_store_release32(&beat->within_ms, within_ms);
+  if (LJ_LIKELY(before == within_ms)) return;
+  // A collector that sleeps has no such time limit in mind. Full fence: its partner is the one after the collector has
+  // armed the bell; one of the two sees what the other has written.
+  lj_fence_full();
+  lj_ring_bell(~0u);
 }

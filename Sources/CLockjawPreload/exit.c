@@ -1,4 +1,4 @@
-// The end of a process that ends well: its arena says so and the file goes. One that dies by a signal leaves its file
+// The end of a process that ends well: its arena says so and the file goes, unless LOCKJAW_KEEP asks for it. One that dies by a signal leaves its file
 // as evidence.
 #define _GNU_SOURCE
 #include "exit.h"
@@ -35,7 +35,7 @@ void lj_image_ends(int code) {
     lj_process.header->exit_code = (uint32_t)code;
     lj_store_release32(&lj_process.header->image_state, LJ_IMAGE_EXITED);
   }
-  lj_remove_file();
+  if (!lj_process.settings.keep) lj_remove_file();
 }
 
 static void lj_on_exit(int code, void *unused) {

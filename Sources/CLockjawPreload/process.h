@@ -22,6 +22,7 @@ typedef struct lj_settings {
   uint32_t ring_mode;       // LJ_RING_*
   bool clock_is_monotonic;  // LOCKJAW_CLOCK: operations are dated by CLOCK_MONOTONIC whatever the processor promises
   bool log;
+  bool keep; // the arena outlives also a process that ends well
 } lj_settings;
 
 // Memory in place of a parent's mappings (chunks.c).

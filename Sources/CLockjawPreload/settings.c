@@ -104,6 +104,8 @@ void lj_read_settings(void) {
   lj_take_setting("LOCKJAW_SESSION", settings->session, sizeof settings->session);
   lj_find_helper(settings->helper, sizeof settings->helper);
   const char *log = getenv("LOCKJAW_LOG"), *level = getenv("LOCKJAW_RECORD");
+  const char *keep = getenv("LOCKJAW_KEEP");
+  settings->keep = keep && keep[0] && !lj_equal(keep, "0");
   settings->log = log && log[0] && !lj_equal(log, "0");
   lj_read_level(level, getenv("LOCKJAW_RING"), getenv("LOCKJAW_RING_MODE"));
   lj_read_clock(getenv("LOCKJAW_CLOCK"));

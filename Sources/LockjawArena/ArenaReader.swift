@@ -217,6 +217,9 @@ extension ArenaReader {
   func load<T: BitwiseCopyable>(_ type: T.Type, at offset: Int) -> T? { mapping.load(type, at: offset) }
   func collectorWord(_ field: Int) -> UnsafeMutableRawPointer? { mapping.collectorWord(field) }
 
+  /// Whether any thread ever had a ring, a table of sites or a name of its own for a lock.
+  package var hasHistory: Bool { publishedHistoryBytes > 0 }
+
   /// Bytes of the arena's history that have been handed out to slots.
   var publishedHistoryBytes: Int {
     count(MemoryLayout<lj_arena_header>.offset(of: \lj_arena_header.history_units)!, header.historyCapacity)

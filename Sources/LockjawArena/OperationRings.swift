@@ -9,10 +9,17 @@ extension ArenaReader {
   package func operations(
     byteLimit: Int = 64 << 20
   ) -> (histories: [RecordedHistory], clock: TickClock?) {
+    operations(inSlots: 0..<slotCount, byteLimit: byteLimit)
+  }
+
+  /// The same for some slots; those that are not there, or have no ring, are passed over.
+  package func operations(
+    inSlots slots: some Sequence<Int>, byteLimit: Int = 64 << 20
+  ) -> (histories: [RecordedHistory], clock: TickClock?) {
     var budget = HistoryBudget(min(publishedHistoryBytes, byteLimit))
     var histories: [RecordedHistory] = []
     var points: [TickClock.Point] = []
-    for slot in 0..<slotCount {
+    for slot in slots {
       guard let read = ring(inSlot: slot, within: &budget) else { continue }
       histories.append(read.history)
       points += read.points

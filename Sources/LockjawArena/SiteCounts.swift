@@ -5,7 +5,10 @@ extension ArenaReader {
   /// What was done where, over all threads, ended ones included. In no order.
   ///
   /// Rows are read while their threads count on: each is true at some moment during the call.
-  package func siteCounts() -> [SiteCount] {
+  ///
+  /// - Parameter limit: most pairs of lock and site that are told apart; what comes beyond is counted by its site alone, and
+  ///   what finds no place even there is left out. A hostile arena of 2 GiB of rows is so read with bounded memory.
+  package func siteCounts(limit: Int = 1 << 20) -> [SiteCount] {
     struct Key: Hashable {
       var object: UInt64
       var site: UInt64
@@ -15,8 +18,13 @@ extension ArenaReader {
     var budget = HistoryBudget(publishedHistoryBytes)
     for slot in 0..<slotCount {
       for count in siteCounts(inSlot: slot, within: &budget) {
-        let key = Key(
+        var count = count
+        var key = Key(
           object: count.object?.rawValue ?? 0, site: count.site.address.rawValue, purpose: count.purpose)
+        if merged[key] == nil, merged.count >= limit {
+          (count.object, key.object) = (nil, 0)
+          if merged[key] == nil, merged.count >= 2 * limit { continue }
+        }
         if merged[key] == nil { merged[key] = count } else { merged[key]?.add(count) }
       }
     }

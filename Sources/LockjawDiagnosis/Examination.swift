@@ -89,17 +89,26 @@ package struct Examination {
   ///   - arena: `nil` for a process that was not started with the shim. A snapshot is one moment, so there its one pass
   ///     is also the second.
   ///   - stall: seconds after which a wait is a finding.
-  package init(_ glance: Glance, arena: ArenaReader?, target: any Target, stall: Double) {
-    let whole = Examination(whole: glance, arena: arena, target: target, stall: stall)
+  ///   - missed: heartbeats that did not come; those of `arena` that are late at the first pass where it is left out.
+  package init(
+    _ glance: Glance, arena: ArenaReader?, target: any Target, stall: Double, missed: [Heartbeat]? = nil
+  ) {
+    // A gone process beats no more, and when it ended nobody knows.
+    let missed =
+      missed
+      ?? (target.condition == "gone" ? [] : arena?.heartbeats().filter { $0.lateness(at: glance.now) != nil } ?? [])
+    let whole = Examination(whole: glance, arena: arena, target: target, stall: stall, missed)
     // Other processes that have nothing to do with what was found have no place in the report either.
     if let surroundings = glance.surroundings, !whole.diagnosis.findings.contains(where: surroundings.touches) {
-      self = Examination(whole: glance.alone, arena: arena, target: target, stall: stall)
+      self = Examination(whole: glance.alone, arena: arena, target: target, stall: stall, missed)
     } else {
       self = whole
     }
   }
 
-  private init(whole glance: Glance, arena: ArenaReader?, target: any Target, stall: Double) {
+  private init(
+    whole glance: Glance, arena: ArenaReader?, target: any Target, stall: Double, _ missed: [Heartbeat]
+  ) {
     let memory = target.memory
     let asked: any Target = glance.surroundings.map { SurroundedTarget(target, $0) } ?? target
     surroundings = glance.surroundings
@@ -171,6 +180,7 @@ package struct Examination {
     confirmed = confirmed.keeping { finding in
       finding.kind != .hangUnknown || !finding.edges.contains { process.isShared($0.object) }
     }
+    confirmed = confirmed.adding(missed, of: graph) { target.isAlive($0) == false ? .gone : target.kernelState(of: $0) }
     self.diagnosis = asked.isStopped ? confirmed.ofStopped() : confirmed.weighingHolders(asked.processorUse(of:))
   }
 

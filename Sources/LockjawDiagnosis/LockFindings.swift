@@ -29,11 +29,17 @@ extension Examination {
     var findings: [Address: RawFinding] = [:]
     // All words have been read again by now, and who sleeps is asked after that.
     var starving: [LockLook] = []
+    var free: [LockLook] = []
     for look in looks {
       let facts = look.facts(arena, process)
       let address = look.word.address
       if glance.words[address] != nil || !look.word.isTaken {
         findings[address] = facts.finding(now: glance.now, firstLook: firstLook)
+        if let finding = findings[address], finding.kind == .lostWakeup, finding.certainty == .suspect {
+          free.append(look)
+          findings[address] = nil
+          continue
+        }
       }
       guard findings[address] == nil, look.word.isTaken else { continue }
       // What the rest of the rule rules out need not be watched.
@@ -45,7 +51,30 @@ extension Examination {
         changing.contains(look.word.address)
       }
     }
+    // Readers that come and go leave a lock free at every other look, and a writer behind them asleep.
+    let lasting = free.filter { $0.hasWaited(for: stall, at: glance.now) }
+    let touched = touched(lasting.map(\.word), process.target)
+    for look in lasting where !touched.contains(look.word.address) {
+      findings[look.word.address] = look.facts(arena, process).finding(now: glance.now, firstLook: firstLook)
+    }
     return looks.compactMap { findings[$0.word.address] }
+  }
+
+  /// Looks at the words of free locks again and again, for some milliseconds.
+  /// - Returns: those that did not stay as they were.
+  private static func touched(_ words: [LockWord], _ target: any Target) -> Set<Address> {
+    guard !words.isEmpty else { return [] }
+    var touched: Set<Address> = []
+    let begin = Instant.now
+    repeat {
+      for word in words where !touched.contains(word.address) {
+        let now = LibraryWord.decode(
+          word.library, word.type, at: word.address, memory: target.memory, isSleptOn: true)
+        if now?.description != word.description { touched.insert(word.address) }
+      }
+      usleep(200)
+    } while touched.count < words.count && Instant.now.seconds(since: begin) < handoverSeconds
+    return touched
   }
 
   /// Looks at words and arena again and again, for some milliseconds, until somebody else has each lock.
@@ -120,6 +149,11 @@ private struct LockLook {
       before.afterwards = LockFacts.SecondLook(
         word: again, stillWaiting: process.oneAsleepAsBefore(asleep.map(\.tid), target), everybodySleeps: false)
     }
+  }
+
+  /// Whether somebody has waited for this long.
+  func hasWaited(for seconds: Double, at now: Instant) -> Bool {
+    asleep.contains { $0.wait.map { now.seconds(since: $0.since) >= seconds } ?? false }
   }
 
   /// A snapshot is one moment, and reading it twice is no second look: a lock that is handed on is free for moments. Only

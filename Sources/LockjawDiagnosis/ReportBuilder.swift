@@ -1,5 +1,6 @@
 import LockjawArena
 import LockjawGraph
+import LockjawHistory
 import LockjawInspect
 import LockjawModel
 
@@ -20,16 +21,18 @@ package struct ReportBuilder {
   let examination: Examination
   let process: ProcessReport
   let source: String
-  private let stackReader: StackReader
+  let stackReader: StackReader
   /// Of other processes whose threads or locks a finding names, by their place in `Surroundings`.
   private let otherReaders: [Int: StackReader]
   private let snapshot: Snapshot?
-  private let byThread: [ThreadID: ThreadState]
+  let byThread: [ThreadID: ThreadState]
+  /// Slots of threads that neither wait nor hold, where the report is to tell more of such.
+  let idleSlots: [ThreadID: Int]
   /// Short names of locks, in the order in which the findings mention them.
   private let lockIDs: [Address: String]
   private let lockOrder: [(address: Address, type: LockType)]
   /// As the program calls them.
-  private let ownNames: [Address: String]
+  let ownNames: [Address: String]
   private static let fewThreads = 64
 
   /// - Parameter snapshot: registers and stacks of threads that do not wait, where they were taken.
@@ -46,6 +49,7 @@ package struct ReportBuilder {
     stackReader = StackReader(arena: arena, target: target, snapshot: snapshot)
     otherReaders = examination.surroundings?.readers(for: examination.diagnosis.findings) ?? [:]
     byThread = Dictionary(examination.threads.map { ($0.tid, $0) }, uniquingKeysWith: { first, _ in first })
+    idleSlots = Self.idleSlots(arena, examination)
 
     var ids: [Address: String] = [:]
     var order: [(Address, LockType)] = []
@@ -66,9 +70,21 @@ package struct ReportBuilder {
     lockOrder = order
   }
 
-  /// - Parameter historyLimit: contended waits of the past to show.
-  package func report(stacks: Stacks, historyLimit: Int = 0) -> Report {
-    let threads = threadReports(stacks)
+  /// Where breadcrumbs and operations are of threads that have nothing to do with a lock now.
+  private static func idleSlots(_ arena: ArenaReader?, _ examination: Examination) -> [ThreadID: Int] {
+    let isAsked = examination.diagnosis.findings.contains { $0.heartbeat != nil } || arena?.level == .all
+    guard let arena, isAsked else { return [:] }
+    return Dictionary(
+      arena.threads(includingIdle: true).map { ($0.tid, $0.slot) }, uniquingKeysWith: { first, _ in first })
+  }
+
+  /// - Parameters:
+  ///   - historyLimit: contended waits of the past to show, and operations of each thread.
+  ///   - profileLimit: classes of locks to show of what was counted.
+  package func report(stacks: Stacks, historyLimit: Int = 0, profileLimit: Int = 0) -> Report {
+    var threads = threadReports(stacks)
+    addFlightRecords(to: &threads, limit: historyLimit)
+    let profile = profile(profileLimit)
     let stackOf = Dictionary(threads.map { ($0.tid, $0.stack) }, uniquingKeysWith: { first, _ in first })
     let findings = examination.diagnosis.findings.map { finding($0, stackOf) }
     let history = history(historyLimit)
@@ -80,25 +96,13 @@ package struct ReportBuilder {
     return Report(
       verdict: examination.diagnosis.verdict, signature: "", process: process, findings: findings, locks: locks,
       threads: threads, processes: examination.surroundings?.reports(of: threads, locks) ?? [], history: history,
-      modules: stackReader.coverage,
+      profile: profile, modules: stackReader.coverage,
       diagnostics: target.diagnostics + (arena?.quietness.map { [$0] } ?? []) + stackReader.diagnostics
         + runtimeLimits + otherReaders.sorted { $0.key < $1.key }.flatMap(\.value.diagnostics) + unlisted(threads)
-        + missedHeartbeats + unseen(threads)
+        + unseen(threads)
         + (arena == nil ? TimedWaits.sentence(examination.threads).map { [$0] } ?? [] : []),
       losses: losses, timing: timing,
       source: source)
-  }
-
-  /// A gone process beats no more, and when it ended nobody knows.
-  private var missedHeartbeats: [String] {
-    guard let arena, target.condition != "gone" else { return [] }
-    return arena.heartbeats().compactMap { beat in
-      guard beat.lateness(at: examination.now) != nil else { return nil }
-      let name = name(of: beat.thread)
-      let ago = Elapsed.words((examination.now.seconds(since: beat.last) * 10).rounded() / 10)
-      return "Heartbeat \"\(beat.name)\" is missed: it is due every \(beat.withinMilliseconds) ms, and the last came "
-        + "\(ago) ago from thread \(beat.thread)\(name.isEmpty ? "" : " \"\(name)\"")."
-    }
   }
 
   // MARK: - Findings
@@ -106,7 +110,8 @@ package struct ReportBuilder {
   private func finding(_ raw: RawFinding, _ stackOf: [ThreadID: [Frame]]) -> Finding {
     Finding(
       kind: raw.kind, certainty: raw.certainty, summary: "", edges: raw.edges.map { edge($0, stackOf) },
-      bystanders: raw.bystanders, evidence: raw.evidence + culpritSentence(raw) + refusals(raw) + grounds(raw))
+      bystanders: raw.bystanders, evidence: raw.evidence + culpritSentence(raw) + refusals(raw) + grounds(raw),
+      heartbeat: raw.heartbeat?.missed(at: examination.now))
   }
 
   /// "Thread 4242 "loader", which holds it, is asleep in read (fd 3: pipe:[991])."
@@ -281,7 +286,8 @@ package struct ReportBuilder {
   private func threadReport(_ tid: ThreadID) -> ThreadReport {
     guard let thread = byThread[tid] else {
       return ThreadReport(
-        tid: tid, name: name(of: tid), state: activity(tid), stack: reader(of: tid).stack(of: tid))
+        tid: tid, name: name(of: tid), state: activity(tid), stack: reader(of: tid).stack(of: tid),
+        breadcrumb: idleSlots[tid].flatMap { arena?.breadcrumb(inSlot: $0)?.text })
     }
     if case .exitedHolding = thread.phase {
       return ThreadReport(
@@ -333,26 +339,6 @@ package struct ReportBuilder {
     case .running: "runs"
     case .gone: "has ended"
     case .unknown(let reason): "does something unknown (\(reason))"
-    }
-  }
-
-  // MARK: - History
-
-  private func history(_ limit: Int) -> [HistoryEntry] {
-    guard limit > 0, let arena else { return [] }
-    let entries = arena.history(limit: limit)
-    // Of a dead process "now" is the last thing it recorded: how long ago that was is nobody's business.
-    let end =
-      target.condition == "gone"
-      ? entries.map { $0.wait.begin.nanoseconds &+ $0.wait.durationNanoseconds }.max().map { Instant(nanoseconds: $0) }
-        ?? examination.now
-      : examination.now
-    return entries.map { entry in
-      let wait = entry.wait
-      return HistoryEntry(
-        thread: entry.tid, threadName: entry.threadName, lock: wait.object, type: wait.type, mode: wait.mode,
-        site: stackReader.frame(at: wait.site), beganSecondsAgo: end.seconds(since: wait.begin),
-        durationSeconds: Double(wait.durationNanoseconds) / 1e9, outcome: wait.outcome)
     }
   }
 }

@@ -16,11 +16,15 @@ package struct RawFinding: Hashable, Sendable {
   package var culpritState: KernelState?
   /// Sentences: what each witness said, and why the certainty is not higher.
   package var evidence: [String]
+  /// Of a missed heartbeat.
+  package var heartbeat: Heartbeat?
 
   package init(
     kind: FindingKind, certainty: Certainty, edges: [CandidateEdge], members: [ThreadID],
-    bystanders: [ThreadID] = [], culprit: ThreadID? = nil, culpritState: KernelState? = nil, evidence: [String]
+    bystanders: [ThreadID] = [], culprit: ThreadID? = nil, culpritState: KernelState? = nil, evidence: [String],
+    heartbeat: Heartbeat? = nil
   ) {
+    self.heartbeat = heartbeat
     self.kind = kind
     self.certainty = certainty
     self.edges = edges
@@ -79,7 +83,7 @@ package struct Diagnosis: Hashable, Sendable {
   package func ofStopped() -> Diagnosis {
     keeping { finding in
       switch finding.kind {
-      case .hangUnknown, .lostWakeup, .livelock, .longHold, .hostStarved: false
+      case .hangUnknown, .lostWakeup, .livelock, .missedHeartbeat, .longHold, .hostStarved: false
       default: true
       }
     }

@@ -14,7 +14,8 @@ import LockjawModel
 ///     found. Only *suspect*: a guard that was forgotten, or lives in an object that no frame owns, looks the same.
 /// W4. *Lost wake-up.* The word says free, and a waiter without a time limit has slept on for longer than a first
 ///     look. It must be free at both of two looks, with the waiter in the same wait: a lock that is handed from one
-///     to the next is free for moments. *Inferred* where nobody else is awake, else *suspect*.
+///     to the next is free for moments. *Inferred* where nobody else is awake. Else *suspect*, and only where no waiter has
+///     been woken: then the wake-up is on its way. (Who asks also watches such a lock, for longer than a look.)
 /// W5. *Livelock.* All waiters of a lock have time limits, and each has run out of time again and again, at once beginning
 ///     the next wait: while the word says free; or while the lock is passed on among others, so that somebody always
 ///     has it and these never get it. Only *suspect*: what a thread does between two waits nobody records.
@@ -119,7 +120,7 @@ extension LockFacts {
     guard word.type != .once else { return nil }
     guard let secondLook, let again = secondLook.word, !again.isTaken, again.impossibility == nil else { return nil }
     let lasting = asleep.filter { !$0.hasTimeLimit && secondLook.stillWaiting.contains($0.thread) }
-    guard !lasting.isEmpty else { return nil }
+    guard !lasting.isEmpty, secondLook.everybodySleeps || !waiters.contains(where: \.isWoken) else { return nil }
     var evidence = [
       wordSays, "kernel: \(count(lasting)) for it all the same, and did so at two looks.",
     ]

@@ -8,13 +8,14 @@ import LockjawModel
 /// S3. Where the watcher itself came late by more than it watched, its own view is of a starved host: the finding is
 ///     *suspect*, whatever it is.
 /// S4. The watch is short and the wait was long: never more than *inferred*.
+/// S5. A heartbeat whose thread was ready to run and not let is *suspect*: it is missed, and nothing hangs.
 extension RawFinding {
   private static let mostlyDelayed = 0.5
   private static let hardlyRan = 0.25
 
   /// The finding in the light of what its culprit got of the processors.
   package func weighed(with use: ProcessorUse) -> RawFinding {
-    guard kind == .longHold, let culprit, use.watchedNanoseconds > 0 else { return self }
+    guard kind == .longHold || kind == .missedHeartbeat, let culprit, use.watchedNanoseconds > 0 else { return self }
     var weighed = self
     let watched = Double(use.watchedNanoseconds)
     let delayed = Double(use.delayedNanoseconds) / watched
@@ -25,7 +26,8 @@ extension RawFinding {
         + "ready for a processor for \(words(use.delayedNanoseconds)); it has used \(words(use.totalNanoseconds)) of processor "
         + "time in all.")
     if delayed >= Self.mostlyDelayed || isHeldBack, ran <= Self.hardlyRan {
-      weighed.kind = .hostStarved
+      // A heartbeat is missed whoever is to blame.
+      if kind == .longHold { weighed.kind = .hostStarved } else { weighed.certainty = .suspect }
       if let percent = use.hostPressurePercent {
         weighed.evidence.append(
           "kernel: in the last 10 s some thread of this machine waited for a processor \(Int(percent.rounded())) % of the time."
@@ -59,9 +61,12 @@ extension Diagnosis {
   /// The same with long holds weighed by what their holders got of the processors.
   /// - Parameter use: watches a thread; asked only of holders that the kernel says are running.
   package func weighingHolders(_ use: (ThreadID) -> ProcessorUse?) -> Diagnosis {
-    guard findings.contains(where: { $0.kind == .longHold && $0.culpritState == .running }) else { return self }
+    func isWeighed(_ finding: RawFinding) -> Bool {
+      (finding.kind == .longHold || finding.kind == .missedHeartbeat) && finding.culpritState == .running
+    }
+    guard findings.contains(where: isWeighed) else { return self }
     let weighed = findings.map { finding in
-      guard finding.kind == .longHold, finding.culpritState == .running, let culprit = finding.culprit,
+      guard isWeighed(finding), let culprit = finding.culprit,
         let use = use(culprit)
       else { return finding }
       return finding.weighed(with: use)

@@ -100,7 +100,7 @@ package struct SiteCount: Hashable, Sendable {
 
 /// One lock operation of the history at level `all`.
 package struct RecordedOperation: Hashable, Sendable {
-  package enum Kind: UInt8, Hashable, Sendable {
+  package enum Kind: UInt8, Hashable, Sendable, CaseIterable {
     case acquire, release
     /// The release before it was refused: the thread still has the lock.
     case releaseFailed

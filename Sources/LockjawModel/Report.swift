@@ -10,6 +10,7 @@ package enum FindingKind: String, Hashable, Sendable, CaseIterable, Comparable {
   case lostWakeup = "lost-wakeup"
   case timedCycle = "timed-cycle"
   case livelock
+  case missedHeartbeat = "missed-heartbeat"
   case longHold = "long-hold"
   case hangUnknown = "hang-unknown"
   case hostStarved = "host-starved"
@@ -24,7 +25,7 @@ package enum FindingKind: String, Hashable, Sendable, CaseIterable, Comparable {
   package var isHang: Bool {
     switch self {
     case .deadlock, .selfDeadlock, .upgradeDeadlock, .recursiveReadDeadlock, .joinCycle, .orphanedLock, .phantomLock,
-      .lostWakeup, .livelock, .hangUnknown:
+      .lostWakeup, .livelock, .missedHeartbeat, .hangUnknown:
       true
     case .timedCycle, .longHold, .hostStarved, .contention, .idle, .healthy: false
     }
@@ -147,10 +148,13 @@ package struct Finding: Hashable, Sendable {
   package var bystanders: [ThreadID]
   /// Why the certainty is not higher; what each witness said. Sentences.
   package var evidence: [String]
+  /// Of a missed heartbeat.
+  package var heartbeat: MissedHeartbeat?
   package init(
     kind: FindingKind, certainty: Certainty, summary: String, edges: [Edge], bystanders: [ThreadID] = [],
-    evidence: [String] = []
+    evidence: [String] = [], heartbeat: MissedHeartbeat? = nil
   ) {
+    self.heartbeat = heartbeat
     self.kind = kind
     self.certainty = certainty
     self.summary = summary
@@ -201,12 +205,15 @@ package struct ThreadReport: Hashable, Sendable {
   package var waitsFor: String?
   /// What it works on, in the program's own words.
   package var breadcrumb: String?
+  /// Its newest operations, where the process records them.
+  package var flightRecord: FlightRecord?
   /// Pid of the process it belongs to, where that is one of `Report.processes` and not the report's own.
   package var process: Int32?
   package init(
     tid: ThreadID, name: String, state: String, stack: [Frame], holds: [String] = [], waitsFor: String? = nil,
-    process: Int32? = nil, breadcrumb: String? = nil
+    process: Int32? = nil, breadcrumb: String? = nil, flightRecord: FlightRecord? = nil
   ) {
+    self.flightRecord = flightRecord
     self.breadcrumb = breadcrumb
     self.process = process
     self.tid = tid
@@ -280,6 +287,8 @@ package struct Report: Hashable, Sendable {
   package var locks: [LockReport]
   package var threads: [ThreadReport]
   package var history: [HistoryEntry]
+  /// What was counted, where the process counts.
+  package var profile: Profile?
   /// Of each module that a frame of this report lies in.
   package var modules: [ModuleCoverage]
   package var diagnostics: [String]
@@ -291,7 +300,7 @@ package struct Report: Hashable, Sendable {
   package var source: String
   package init(
     verdict: FindingKind, signature: String, process: ProcessReport, findings: [Finding], locks: [LockReport],
-    threads: [ThreadReport], processes: [ProcessReport] = [], history: [HistoryEntry] = [],
+    threads: [ThreadReport], processes: [ProcessReport] = [], history: [HistoryEntry] = [], profile: Profile? = nil,
     modules: [ModuleCoverage] = [], diagnostics: [String] = [],
     losses: [String: UInt64] = [:], timing: [String: Double] = [:], source: String
   ) {
@@ -303,6 +312,7 @@ package struct Report: Hashable, Sendable {
     self.locks = locks
     self.threads = threads
     self.history = history
+    self.profile = profile
     self.modules = modules
     self.diagnostics = diagnostics
     self.losses = losses

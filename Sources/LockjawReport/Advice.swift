@@ -24,6 +24,7 @@ struct Advice {
       case .phantomLock: phantomLock
       case .lostWakeup: lostWakeup
       case .livelock: livelock
+      case .missedHeartbeat: missedHeartbeat
       case .longHold: longHold
       case .hostStarved: hostStarved
       case .contention: contention
@@ -39,7 +40,9 @@ struct Advice {
 
   /// A cycle of threads stays until the process ends; nothing the operator does to a thread frees it.
   private var restart: [String] {
-    guard finding.kind.isHang, finding.kind != .hangUnknown, finding.certainty != .suspect else { return [] }
+    guard finding.kind.isHang, finding.kind != .hangUnknown, finding.kind != .missedHeartbeat,
+      finding.certainty != .suspect
+    else { return [] }
     guard index.report.source == "live" else { return [] }
     let others = index.report.processes.map { " or \($0.pid)" }.joined()
     return [
@@ -203,6 +206,26 @@ struct Advice {
     [
       "Threads wait, give up and try again, and never get through: look at what they do when the deadline passes, and let one of them win (a random pause, one order)."
     ]
+  }
+
+  // MARK: - Loops that are not heard of
+
+  private var missedHeartbeat: [String] {
+    guard let beat = finding.heartbeat else { return [] }
+    let thread = index.shortName(beat.thread)
+    var steps: [String] = []
+    if let edge = first, let holder = edge.holders.first, holder != edge.waiter {
+      steps.append("Look at what \(index.name(holder)) does, which has \(index.lockInBrief(edge.lock)).")
+    } else {
+      let stack = index.thread(beat.thread)?.stack ?? []
+      let place = stack.first { !$0.isPlumbing }.map { ", in \(ReportIndex.subject($0))\(spot($0))" } ?? ""
+      steps.append("Look at what \(thread) does\(place)\(stack.isEmpty ? "" : "; its stack is above").")
+    }
+    guard index.report.source == "live" else { return steps }
+    steps.append(
+      "Where several threads beat for one loop, as in a pool, \(thread) is only the one that did so last: "
+        + "`lockjaw attach --all-stacks \(index.report.process.pid)` shows all of them.")
+    return steps
   }
 
   // MARK: - Slow, not stuck

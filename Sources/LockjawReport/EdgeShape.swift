@@ -18,13 +18,13 @@ enum EdgeShape: Hashable {
 }
 
 extension Finding {
-  /// Waiters and holders, each once: a cycle in its order; of a star the holders first, whose stacks explain it.
+  /// Who missed a heartbeat, then waiters and holders, each once: a cycle in its order; of a star the holders first, whose stacks explain it.
   var involved: [ThreadID] {
     var seen: Set<ThreadID> = []
     let inOrder =
       EdgeShape(edges) == .cycle
       ? edges.flatMap { [$0.waiter] + $0.holders } : edges.flatMap(\.holders) + edges.map(\.waiter)
-    return inOrder.filter { seen.insert($0).inserted }
+    return ((heartbeat.map { [$0.thread] } ?? []) + inOrder).filter { seen.insert($0).inserted }
   }
   var waiters: [ThreadID] {
     var seen: Set<ThreadID> = []

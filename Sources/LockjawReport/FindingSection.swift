@@ -34,6 +34,14 @@ struct FindingSection {
     if let longest = finding.longestWaitSeconds {
       fact(finding.kind.isHang ? "stuck for" : "longest wait", [Elapsed.words(longest)], on: &page)
     }
+    if let beat = finding.heartbeat {
+      fact(
+        "last beat",
+        [
+          "\(Elapsed.words(beat.lastSecondsAgo)) ago, due every \(Elapsed.words(beat.withinSeconds)); it was number \(beat.count)."
+        ],
+        on: &page)
+    }
     if Wording.isClaim(finding.kind) {
       fact("certainty", [Wording.explanation(finding.certainty, of: finding.kind)] + finding.evidence, on: &page)
     } else if !finding.evidence.isEmpty {

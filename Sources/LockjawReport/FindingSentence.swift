@@ -22,6 +22,7 @@ struct FindingSentence {
     case .lostWakeup: gathered(", whose word says free: the wake-up was lost")
     case .livelock:
       gathered(", giving up and trying again, and never \(finding.waiters.count == 1 ? "gets" : "get") it")
+    case .missedHeartbeat: missedHeartbeat
     case .longHold: longHold
     case .contention: gathered(heldByClause(first) + "; " + contentionLimit)
     case .hangUnknown: hangUnknown
@@ -106,6 +107,19 @@ struct FindingSentence {
     let clauses = edges.prefix(4).map { "\(index.shortName($0.waiter)) \(waitClause($0))" }
     return "threads \(subjects) wait for one another until a deadline ends it, so it does not last but may repeat: "
       + clauses.joined(separator: ", ")
+  }
+
+  // MARK: - Heartbeats
+
+  /// What the thread does is half of it: "asleep in poll" is another bug than a lock.
+  private var missedHeartbeat: String {
+    guard let beat = finding.heartbeat else { return "a heartbeat did not come" }
+    let subject =
+      "\"\(Printable.shortened(beat.name, to: 64))\" is due every \(Elapsed.words(beat.withinSeconds)), and the last came "
+      + "\(Elapsed.words(beat.lastSecondsAgo)) ago from thread \(index.name(beat.thread))"
+    if let edge = first { return subject + ", which \(waitClause(edge))" + heldByClause(edge) }
+    let state = index.thread(beat.thread)?.state ?? ""
+    return subject + (state.isEmpty ? "" : ", which \(Predicate.words(Printable.escaped(state)))")
   }
 
   // MARK: - Waiters around one lock

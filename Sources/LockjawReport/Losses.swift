@@ -31,6 +31,11 @@ package enum Losses {
     case "no-memory":
       return
         "\(one ? "1 page" : "\(count) pages") of the arena could not be allocated (is its file system full?): what belonged there was not recorded."
+    case "uncounted": return "\(were) not counted: their threads' tables of locks and call sites were full."
+    case "no-ring": return "\(were) not kept: no memory could be had for their threads' rings."
+    case "annotations":
+      return
+        "\(one ? "1 name, breadcrumb or heartbeat" : "\(count) names, breadcrumbs or heartbeats") of the program's own found no place."
     case "vanished-pages":
       return
         "\(one ? "1 page" : "\(count) pages") of the arena could not be read: its file was cut while it was looked at."

@@ -59,20 +59,20 @@ extension ReportDocument {
 }
 
 /// Gives model types their JSON reading without making the model depend on a serialisation.
-private struct Decoded<Value: JSONReadable>: Decodable {
+struct Decoded<Value: JSONReadable>: Decodable {
   let value: Value
   init(from decoder: any Decoder) throws {
     value = try Value.read(Fields(try decoder.container(keyedBy: Value.Field.self)))
   }
 }
 
-private protocol JSONReadable {
+protocol JSONReadable {
   associatedtype Field: CodingKey
   static func read(_ fields: Fields<Field>) throws -> Self
 }
 
 /// The fields of one object.
-private struct Fields<Key: CodingKey> {
+struct Fields<Key: CodingKey> {
   let container: KeyedDecodingContainer<Key>
   init(_ container: KeyedDecodingContainer<Key>) { self.container = container }
 
@@ -116,20 +116,21 @@ private struct Fields<Key: CodingKey> {
     guard let value = Choice(rawValue: text) else { throw corrupted(key, "\"\(text)\" is not one of the known words") }
     return value
   }
-  private func corrupted(_ key: Key, _ what: String) -> DecodingError {
+  func corrupted(_ key: Key, _ what: String) -> DecodingError {
     .dataCorruptedError(forKey: key, in: container, debugDescription: what)
   }
 }
 
 extension Report: JSONReadable {
-  fileprivate static func read(_ fields: Fields<DocumentField>) throws -> Report {
+  static func read(_ fields: Fields<DocumentField>) throws -> Report {
     let schema = try fields.text(.schema)
     guard schema == Report.schema else { throw ReportDocumentError.otherSchema(schema) }
     let timing = try fields.container.decodeIfPresent([String: Double?].self, forKey: .timing) ?? [:]
     return Report(
       verdict: try fields.choice(.verdict), signature: try fields.text(.signature), process: try fields.one(.process),
       findings: try fields.many(.findings), locks: try fields.many(.locks), threads: try fields.many(.threads),
-      processes: try fields.many(.processes), history: try fields.many(.history), modules: try fields.many(.modules),
+      processes: try fields.many(.processes), history: try fields.many(.history),
+      profile: try fields.oneIfKnown(.profile), modules: try fields.many(.modules),
       diagnostics: try fields.texts(.diagnostics),
       losses: try fields.container.decodeIfPresent([String: UInt64].self, forKey: .losses) ?? [:],
       timing: timing.mapValues { $0 ?? .nan }, source: try fields.textIfKnown(.source) ?? "")
@@ -137,7 +138,7 @@ extension Report: JSONReadable {
 }
 
 extension ProcessReport: JSONReadable {
-  fileprivate static func read(_ fields: Fields<ProcessField>) throws -> ProcessReport {
+  static func read(_ fields: Fields<ProcessField>) throws -> ProcessReport {
     ProcessReport(
       pid: try fields.number(.pid), command: try fields.text(.command),
       executable: try fields.textIfKnown(.executable) ?? "", buildID: try fields.textIfKnown(.buildID) ?? "",
@@ -146,16 +147,25 @@ extension ProcessReport: JSONReadable {
 }
 
 extension Finding: JSONReadable {
-  fileprivate static func read(_ fields: Fields<FindingField>) throws -> Finding {
+  static func read(_ fields: Fields<FindingField>) throws -> Finding {
     Finding(
       kind: try fields.choice(.kind), certainty: try fields.choice(.certainty), summary: try fields.text(.summary),
       edges: try fields.many(.edges), bystanders: try fields.threadIDs(.bystanders),
-      evidence: try fields.texts(.evidence))
+      evidence: try fields.texts(.evidence), heartbeat: try fields.oneIfKnown(.heartbeat))
+  }
+}
+
+extension MissedHeartbeat: JSONReadable {
+  static func read(_ fields: Fields<HeartbeatField>) throws -> MissedHeartbeat {
+    MissedHeartbeat(
+      name: try fields.text(.name), thread: ThreadID(try fields.number(.thread)),
+      withinSeconds: try fields.seconds(.withinSeconds), lastSecondsAgo: try fields.seconds(.lastSecondsAgo),
+      count: try fields.number(.beats))
   }
 }
 
 extension Edge: JSONReadable {
-  fileprivate static func read(_ fields: Fields<EdgeField>) throws -> Edge {
+  static func read(_ fields: Fields<EdgeField>) throws -> Edge {
     Edge(
       waiter: ThreadID(try fields.number(.waiter)), lock: try fields.text(.lock), mode: try fields.choice(.mode),
       holders: try fields.threadIDs(.holders), evidence: try fields.choice(.holderEvidence),
@@ -167,7 +177,7 @@ extension Edge: JSONReadable {
 }
 
 extension GuardVariable: JSONReadable {
-  fileprivate static func read(_ fields: Fields<GuardField>) throws -> GuardVariable {
+  static func read(_ fields: Fields<GuardField>) throws -> GuardVariable {
     GuardVariable(
       name: try fields.text(.name), file: try fields.textIfKnown(.file),
       line: try fields.container.decodeIfPresent(Int.self, forKey: .line))
@@ -175,7 +185,7 @@ extension GuardVariable: JSONReadable {
 }
 
 extension LockReport: JSONReadable {
-  fileprivate static func read(_ fields: Fields<LockField>) throws -> LockReport {
+  static func read(_ fields: Fields<LockField>) throws -> LockReport {
     LockReport(
       id: try fields.text(.id), address: Address(try fields.hexadecimal(.address)), type: try fields.choice(.type),
       library: try fields.text(.library), name: try fields.textIfKnown(.name), state: try fields.text(.state),
@@ -185,17 +195,38 @@ extension LockReport: JSONReadable {
 }
 
 extension ThreadReport: JSONReadable {
-  fileprivate static func read(_ fields: Fields<ThreadField>) throws -> ThreadReport {
+  static func read(_ fields: Fields<ThreadField>) throws -> ThreadReport {
     ThreadReport(
       tid: ThreadID(try fields.number(.tid)), name: try fields.text(.name), state: try fields.text(.state),
       stack: try fields.many(.stack), holds: try fields.texts(.holds), waitsFor: try fields.textIfKnown(.waitsFor),
       process: try fields.container.decodeIfPresent(Int32.self, forKey: .process),
-      breadcrumb: try fields.textIfKnown(.breadcrumb))
+      breadcrumb: try fields.textIfKnown(.breadcrumb), flightRecord: try flightRecord(fields))
+  }
+
+  private static func flightRecord(_ fields: Fields<ThreadField>) throws -> FlightRecord? {
+    guard fields.container.contains(.operations) else { return nil }
+    return FlightRecord(
+      operations: try fields.many(.operations), olderInRing: try fields.number(.operationsOlder),
+      lost: try fields.number(.operationsLost))
+  }
+}
+
+extension OperationEntry: JSONReadable {
+  static func read(_ fields: Fields<OperationField>) throws -> OperationEntry {
+    let word = try fields.text(.operation)
+    guard let kind = RecordedOperation.Kind(word: word) else {
+      throw fields.corrupted(.operation, "\"\(word)\" is not one of the known words")
+    }
+    return OperationEntry(
+      kind: kind, lock: Address(try fields.hexadecimal(.lock)), type: try fields.choice(.type),
+      mode: try fields.choice(.mode), site: try fields.oneIfKnown(.site), secondsAgo: try fields.seconds(.secondsAgo),
+      isContended: try fields.container.decode(Bool.self, forKey: .contended),
+      outcome: try fields.choiceIfKnown(.outcome))
   }
 }
 
 extension HistoryEntry: JSONReadable {
-  fileprivate static func read(_ fields: Fields<HistoryField>) throws -> HistoryEntry {
+  static func read(_ fields: Fields<HistoryField>) throws -> HistoryEntry {
     HistoryEntry(
       thread: ThreadID(try fields.number(.thread)), threadName: try fields.text(.threadName),
       lock: Address(try fields.hexadecimal(.lock)), type: try fields.choice(.type), mode: try fields.choice(.mode),
@@ -205,7 +236,7 @@ extension HistoryEntry: JSONReadable {
 }
 
 extension ModuleCoverage: JSONReadable {
-  fileprivate static func read(_ fields: Fields<ModuleField>) throws -> ModuleCoverage {
+  static func read(_ fields: Fields<ModuleField>) throws -> ModuleCoverage {
     ModuleCoverage(
       module: try fields.text(.module), path: try fields.text(.path), buildID: try fields.textIfKnown(.buildID) ?? "",
       addresses: try fields.number(.addresses), withLine: try fields.number(.withLine),
@@ -214,7 +245,7 @@ extension ModuleCoverage: JSONReadable {
 }
 
 extension Frame: JSONReadable {
-  fileprivate static func read(_ fields: Fields<FrameField>) throws -> Frame {
+  static func read(_ fields: Fields<FrameField>) throws -> Frame {
     Frame(
       function: try fields.textIfKnown(.function), file: try fields.textIfKnown(.file),
       line: try fields.container.decodeIfPresent(Int.self, forKey: .line), module: try fields.text(.module),

@@ -9,14 +9,19 @@ import LockjawModel
 ///     schema, verdict, signature, +source
 ///     process   pid, command, +executable, build_id?, started?, +condition
 ///     +processes?  the same of other processes that findings lead to; `process` in a lock or thread is one of their pids
-///     findings  kind, certainty, summary, edges, bystanders: [tid], +evidence: [sentence]
+///     findings  kind, certainty, summary, edges, bystanders: [tid], +evidence: [sentence], +heartbeat?
+///       heartbeat  name, thread: tid, within_seconds, last_seconds_ago, beats: of a missed-heartbeat
 ///       edges   waiter: tid, lock: id, mode, holders: [tid], holder_evidence, +held_mode?,
 ///               waits_at: FRAME or null, held_since_at?, held_in?, released_at?: FRAME, +guard_type?, +guard?: name, file?, line?,
 ///               waiting_for_seconds
 ///     locks     id, address, type, library, name?, state, initialised_at?: FRAME, +process?: pid
-///     threads   tid, name, state, stack: [FRAME], holds: [id], waits_for: id or null, +breadcrumb?, +process?: pid
+///     threads   tid, name, state, stack: [FRAME], holds: [id], waits_for: id or null, +breadcrumb?, +process?: pid,
+///               +operations?: the newest at level `all`, newest first; +operations_older?: how many more the ring has,
+///               +operations_lost?: how many of the slot's threads were overwritten or not written
+///       operations  operation, lock: address, type, mode, site?: FRAME, seconds_ago or null, contended, outcome?
 ///     +history  thread, thread_name, lock: address, type, mode, site?: FRAME, began_seconds_ago, duration_seconds,
 ///               outcome; newest first
+///     +profile? level, locks, signals, notes: [sentence]; at levels `sites` and `all` (ReportDocument+Profile.swift)
 ///     +modules? module, path, build_id?, addresses, with_line, function_only, unnamed, shortage?: how far the symbols of
 ///               each module went, over the distinct addresses of this report
 ///     diagnostics: [sentence], losses: {cause: count}, timing: {step: milliseconds}
@@ -45,6 +50,7 @@ package enum ReportDocument {
       object.put(DocumentField.locks) { $0.array(report.locks) { $0.lock($1) } }
       object.put(DocumentField.threads) { $0.array(report.threads) { $0.thread($1) } }
       object.put(DocumentField.history) { $0.array(report.history) { $0.historyEntry($1) } }
+      if let profile = report.profile { object.put(DocumentField.profile) { $0.profile(profile) } }
       if !report.modules.isEmpty {
         object.put(DocumentField.modules) { $0.array(report.modules) { $0.module($1) } }
       }
@@ -91,6 +97,17 @@ extension JSONWriter {
       object.put(FindingField.edges) { $0.array(finding.edges) { $0.edge($1) } }
       object.put(FindingField.bystanders) { $0.array(finding.bystanders, inline: true) { $0.number($1.rawValue) } }
       object.put(FindingField.evidence) { $0.array(finding.evidence) { $0.string($1) } }
+      if let heartbeat = finding.heartbeat { object.put(FindingField.heartbeat) { $0.heartbeat(heartbeat) } }
+    }
+  }
+
+  fileprivate mutating func heartbeat(_ heartbeat: MissedHeartbeat) {
+    object { object in
+      object.put(HeartbeatField.name, heartbeat.name)
+      object.put(HeartbeatField.thread, heartbeat.thread.rawValue)
+      object.put(HeartbeatField.withinSeconds, heartbeat.withinSeconds)
+      object.put(HeartbeatField.lastSecondsAgo, heartbeat.lastSecondsAgo)
+      object.put(HeartbeatField.beats, heartbeat.count)
     }
   }
 
@@ -148,6 +165,24 @@ extension JSONWriter {
       }
       object.putIfKnown(ThreadField.breadcrumb, thread.breadcrumb)
       if let process = thread.process { object.put(ThreadField.process, process) }
+      if let record = thread.flightRecord {
+        object.put(ThreadField.operations) { $0.array(record.operations) { $0.operation($1) } }
+        object.put(ThreadField.operationsOlder, record.olderInRing)
+        object.put(ThreadField.operationsLost, record.lost)
+      }
+    }
+  }
+
+  fileprivate mutating func operation(_ entry: OperationEntry) {
+    object { object in
+      object.put(OperationField.operation, entry.kind.word)
+      object.put(OperationField.lock, entry.lock.description)
+      object.put(OperationField.type, entry.type.rawValue)
+      object.put(OperationField.mode, entry.mode.rawValue)
+      object.putIfKnown(OperationField.site, entry.site)
+      object.put(OperationField.secondsAgo, entry.secondsAgo)
+      object.put(OperationField.contended, entry.isContended)
+      object.putIfKnown(OperationField.outcome, entry.outcome?.rawValue)
     }
   }
 
@@ -178,7 +213,7 @@ extension JSONWriter {
     }
   }
 
-  fileprivate mutating func frame(_ frame: Frame) {
+  mutating func frame(_ frame: Frame) {
     object(inline: true) { object in
       object.put(FrameField.function) { writer in
         if let function = frame.function { writer.string(function) } else { writer.null() }
@@ -192,7 +227,7 @@ extension JSONWriter {
     }
   }
 
-  fileprivate mutating func putIfKnown(_ key: some RawRepresentable<String>, _ frame: Frame?) {
+  mutating func putIfKnown(_ key: some RawRepresentable<String>, _ frame: Frame?) {
     if let frame { put(key) { $0.frame(frame) } }
   }
 }

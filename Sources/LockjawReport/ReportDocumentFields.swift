@@ -1,7 +1,8 @@
 /// The names of the schema's fields: the writer and the reader take them from here, so that they cannot differ.
 
 enum DocumentField: String, CodingKey {
-  case schema, verdict, signature, source, process, processes, findings, locks, threads, history, modules, diagnostics,
+  case schema, verdict, signature, source, process, processes, findings, locks, threads, history, profile, modules,
+    diagnostics,
     losses, timing
 }
 
@@ -11,7 +12,13 @@ enum ProcessField: String, CodingKey {
 }
 
 enum FindingField: String, CodingKey {
-  case kind, certainty, summary, edges, bystanders, evidence
+  case kind, certainty, summary, edges, bystanders, evidence, heartbeat
+}
+
+enum HeartbeatField: String, CodingKey {
+  case name, thread, beats
+  case withinSeconds = "within_seconds"
+  case lastSecondsAgo = "last_seconds_ago"
 }
 
 enum EdgeField: String, CodingKey {
@@ -37,8 +44,15 @@ enum LockField: String, CodingKey {
 }
 
 enum ThreadField: String, CodingKey {
-  case tid, name, state, stack, holds, process, breadcrumb
+  case tid, name, state, stack, holds, process, breadcrumb, operations
+  case operationsOlder = "operations_older"
+  case operationsLost = "operations_lost"
   case waitsFor = "waits_for"
+}
+
+enum OperationField: String, CodingKey {
+  case operation, lock, type, mode, site, contended, outcome
+  case secondsAgo = "seconds_ago"
 }
 
 enum HistoryField: String, CodingKey {

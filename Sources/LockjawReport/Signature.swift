@@ -14,6 +14,7 @@ package enum Signature {
     let index = ReportIndex(report)
     if let finding = report.findingsBySeverity.first {
       hash.feed(finding.kind.rawValue)
+      if let beat = finding.heartbeat { hash.feed(beat.name) }
       for part in canonical(finding, index) { hash.feed(part) }
     } else {
       hash.feed(report.verdict.rawValue)

@@ -23,7 +23,9 @@ package enum TextReport {
     }
     otherThreads(index, findings, on: &page)
     nextSteps(index, findings, on: &page)
+    FlightSection(index: index, findings: findings).draw(on: &page)
     HistorySection(index: index).draw(on: &page)
+    if let profile = report.profile { ProfileText(profile: profile).draw(on: &page) }
     footer(report, on: &page)
     return page.text
   }

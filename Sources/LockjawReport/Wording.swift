@@ -17,6 +17,7 @@ enum Wording {
     case .lostWakeup: "LOST WAKEUP"
     case .timedCycle: "TIMED CYCLE"
     case .livelock: "LIVELOCK"
+    case .missedHeartbeat: "MISSED HEARTBEAT"
     case .longHold: "LONG HOLD"
     case .hangUnknown: "HANG, CAUSE UNKNOWN"
     case .hostStarved: "HOST STARVED"
@@ -41,6 +42,10 @@ enum Wording {
     case .inferred where kind == .timedCycle, .suspect where kind == .timedCycle:
       "\(certainty.rawValue): each of these waits ends by itself, at its deadline."
     case .suspect where kind == .hangUnknown: "suspect: nothing proves that these waits do not end."
+    case .proven where kind == .missedHeartbeat:
+      "proven: the program said when it would be heard of again, and was not."
+    case .suspect where kind == .missedHeartbeat:
+      "suspect: it is missed, but perhaps only for want of processor time."
     case .proven: "proven: the arena, the lock words and the kernel agree."
     case .inferred: "inferred: what there is agrees, but a witness is missing."
     case .suspect: "suspect: a witness dissents, or anyone could end this wait."

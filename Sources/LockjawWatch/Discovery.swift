@@ -17,9 +17,13 @@ package struct Discovery: Sendable {
   /// The file that was read there; `nil` where none was.
   package var arenaFile: FileIdentity?
   package var report: Report
+  /// The arena's file, open, where its name may be gone; good while the discovery is shown.
+  package var arenaDescriptor: Int32?
   package init(
-    occasion: Occasion, process: ProcessIdentity, arenaPath: String, arenaFile: FileIdentity?, report: Report
+    occasion: Occasion, process: ProcessIdentity, arenaPath: String, arenaFile: FileIdentity?, report: Report,
+    arenaDescriptor: Int32? = nil
   ) {
+    self.arenaDescriptor = arenaDescriptor
     self.occasion = occasion
     self.process = process
     self.arenaPath = arenaPath

@@ -15,9 +15,21 @@ package final class Follower: Sendable {
     /// Seconds after which a wait is a finding of its own.
     package var stall: Double
     package var historyLimit: Int
+    /// Classes of locks to show of what was counted.
+    package var profileLimit: Int
+    /// What was counted is worth keeping when the process has ended, although its own exit removes the arena.
+    package var keepsArena: Bool
+    /// The shim was told to leave arenas in which something was counted; they go when they have been read.
+    package var removesArena: Bool
     /// Seconds after which a futex wait is worth the stacks that tell what it is for.
     package var firstLook: Double
-    package init(stall: Double = 10, historyLimit: Int = 8, firstLook: Double = 1) {
+    package init(
+      stall: Double = 10, historyLimit: Int = 8, firstLook: Double = 1, profileLimit: Int = 0, keepsArena: Bool = false,
+      removesArena: Bool = false
+    ) {
+      self.profileLimit = profileLimit
+      self.keepsArena = keepsArena
+      self.removesArena = removesArena
       self.firstLook = firstLook
       self.stall = stall
       self.historyLimit = historyLimit
@@ -32,6 +44,8 @@ package final class Follower: Sendable {
   private let ending = Mutex<String?>(nil)
   /// The follower may be asleep when its process ends, and the arena's file gone by then.
   private let rope: BellRope
+  /// The arena's file, open for copying; -1: not wanted, or not to be had.
+  private let descriptor: Int32
 
   /// - Parameter discover: called on the follower's thread.
   /// - Throws: why the arena cannot be mapped.
@@ -39,11 +53,14 @@ package final class Follower: Sendable {
     arenaPath: String, identity: ProcessIdentity, settings: Settings, discover: @escaping @Sendable (Discovery) -> Void
   ) throws(ArenaError) {
     rope = try BellRope(path: arenaPath)
+    descriptor = settings.keepsArena ? open(arenaPath, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) : -1
     self.arenaPath = arenaPath
     self.identity = identity
     self.settings = settings
     self.discover = discover
   }
+
+  deinit { if descriptor >= 0 { close(descriptor) } }
 
   /// Tells the follower that its process has ended; it looks once more and returns from `run`.
   /// - Parameter condition: "exited with status 0", "killed by signal 9 (SIGKILL)".
@@ -92,7 +109,9 @@ package final class Follower: Sendable {
 
   /// The process is gone: its last state, read from what it left.
   private func finish(_ arena: ArenaReader, _ pass: FollowerPass?) {
-    let condition = end ?? "gone"
+    var condition = end ?? "gone"
+    // A process too short to watch still says how it ended.
+    if condition == "gone", case .exited(let code) = arena.imageState { condition = "exited with status \(code)" }
     arena.disclaim()
     let target = DeadTarget(arena: arena)
     let reporting = Reporting(arena: arena, target: target, source: "arena")
@@ -102,12 +121,16 @@ package final class Follower: Sendable {
       diedBySignal ? Examination.remains(of: arena, now: .now) : Examination.Glance(threads: [], now: .now, waits: [])
     let examination = Examination(glance, arena: arena, target: target, stall: settings.stall)
     var report = reporting.report(
-      examination, stacks: .involved, condition: condition, historyLimit: settings.historyLimit)
+      examination, stacks: .involved, condition: condition, historyLimit: settings.historyLimit,
+      profileLimit: settings.profileLimit)
     // What a dead process cannot tell is of interest only where something is to be told.
     if !diedBySignal { report.diagnostics = [] }
     // The arena has the number that the process calls itself, which is another where it has a pid namespace of its own.
     report.process.pid = identity.pid
     discover(
-      Discovery(occasion: .ended, process: identity, arenaPath: arenaPath, arenaFile: arena.file, report: report))
+      Discovery(
+        occasion: .ended, process: identity, arenaPath: arenaPath, arenaFile: arena.file, report: report,
+        arenaDescriptor: descriptor >= 0 ? descriptor : nil))
+    if settings.removesArena, case .exited = arena.imageState { unlink(arenaPath) }
   }
 }

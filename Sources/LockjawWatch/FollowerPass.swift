@@ -18,6 +18,8 @@ struct FollowerPass {
   private struct Key: Hashable {
     let kind: FindingKind
     let waits: Set<Examination.WaitKey>
+    /// Of a missed heartbeat: the one that came last.
+    var beat: HeartbeatWatch.Beat?
   }
 
   /// How long a cycle is looked at again before it is reported for what it is. One that is not proven: a thread that
@@ -42,6 +44,7 @@ struct FollowerPass {
   private var modulesGeneration: UInt32 = 0
   private var servedRequests: UInt32 = 0
   private var nextDue: Instant?
+  private var heartbeats = HeartbeatWatch()
   /// Not before then are other processes looked at again.
   private var nextLookAround = Instant(nanoseconds: 0)
   private var lastLookAround = Instant(nanoseconds: 0)
@@ -66,7 +69,8 @@ struct FollowerPass {
     lastWaits = glance.waits
     if isChanged { pace.sawChange() } else { pace.sawNone() }
     let isDue = nextDue.map { glance.now >= $0 } ?? false
-    if isChanged || isDue || isOpen { examine(glance, &outcome) }
+    let isBeatMissing = heartbeats.look(arena.heartbeats(), now: glance.now) { target.isStopped }
+    if isChanged || isDue || isOpen || isBeatMissing { examine(glance, &outcome) }
     if isOpen {
       outcome.restMilliseconds = Self.secondLookMilliseconds
     } else if isChanged {
@@ -77,7 +81,9 @@ struct FollowerPass {
 
   private mutating func sleeping(_ outcome: Outcome, from now: Instant) -> Outcome {
     var outcome = outcome
-    if let due = nextDue { outcome.sleepMilliseconds = Int(due.seconds(since: now) * 1000) + 1 }
+    if let due = [nextDue, heartbeats.nextLook].compactMap({ $0 }).min() {
+      outcome.sleepMilliseconds = Int(due.seconds(since: now) * 1000) + 1
+    }
     return outcome
   }
 
@@ -86,7 +92,7 @@ struct FollowerPass {
   private mutating func examine(_ glance: Examination.Glance, _ outcome: inout Outcome) {
     nextDue = due(glance)
     isOpen = false
-    guard !glance.waits.isEmpty else {
+    guard !glance.waits.isEmpty || !heartbeats.missed.isEmpty else {
       firstSeen.removeAll(keepingCapacity: true)
       return
     }
@@ -94,7 +100,7 @@ struct FollowerPass {
     var whole = glance.interpreting(target, arena: arena, olderThan: settings.firstLook)
       .findingHolders(target, arena: arena) { target.snapshot() }
     if hasLasting(glance) { lookAround(&whole) }
-    let examination = Examination(whole, arena: arena, target: target, stall: settings.stall)
+    let examination = Examination(whole, arena: arena, target: target, stall: settings.stall, missed: heartbeats.missed)
     isOpen = examination.wasOvertaken
     suspense.begin(examination)
     var isFresh = false
@@ -102,6 +108,8 @@ struct FollowerPass {
     var replacing: [RawFinding] = []
     for finding in examination.diagnosis.findings where finding.kind.isReportable {
       let key = key(finding, whole)
+      // A thread that was kept from running may come to sleep, and be stuck there.
+      if let beat = key.beat, finding.certainty == .suspect { heartbeats.doubt(beat) }
       let seen = firstSeen[key] ?? glance.now
       firstSeen[key] = seen
       let known = reported[key]
@@ -126,7 +134,7 @@ struct FollowerPass {
     let detected = Instant.now.seconds(since: closed) * 1000
     var report = Reporting(arena: arena, target: target, source: "live").report(
       examination, stacks: .involved, condition: "running", historyLimit: settings.historyLimit,
-      detectedAfterMilliseconds: detected)
+      profileLimit: settings.profileLimit, detectedAfterMilliseconds: detected)
     for finding in replacing { report.noteReplacement(by: finding) }
     outcome.reports.append((.finding(isRenewal: isRenewal), report))
   }
@@ -166,6 +174,7 @@ struct FollowerPass {
   }
 
   private func key(_ finding: RawFinding, _ glance: Examination.Glance) -> Key {
+    if let beat = finding.heartbeat { return Key(kind: finding.kind, waits: [], beat: HeartbeatWatch.Beat(beat)) }
     let members = Set(finding.members)
     var waits: Set<Examination.WaitKey> = []
     for thread in glance.threads where members.contains(thread.tid) {
@@ -190,7 +199,11 @@ struct FollowerPass {
   private mutating func prune(_ glance: Examination.Glance) {
     guard firstSeen.count + reported.count > 256 else { return }
     let waits = Set(glance.waits)
-    func lasts(_ key: Key) -> Bool { key.waits.allSatisfy { $0.sequence == 0 || waits.contains($0) } }
+    let beats = Set(heartbeats.missed.map { HeartbeatWatch.Beat($0) })
+    func lasts(_ key: Key) -> Bool {
+      if let beat = key.beat { return beats.contains(beat) }
+      return key.waits.allSatisfy { $0.sequence == 0 || waits.contains($0) }
+    }
     firstSeen = firstSeen.filter { lasts($0.key) }
     reported = reported.filter { lasts($0.key) }
   }
@@ -229,7 +242,8 @@ struct FollowerPass {
     refreshModules()
     let examination = Examination(Examination.glance(arena), arena: arena, target: target, stall: settings.stall)
     let report = Reporting(arena: arena, target: target, source: "live").report(
-      examination, stacks: .all, condition: "running", historyLimit: settings.historyLimit)
+      examination, stacks: .all, condition: "running", historyLimit: settings.historyLimit,
+      profileLimit: settings.profileLimit)
     outcome.reports.append((.requested(number: requests), report))
     arena.acknowledge(reports: requests)
   }

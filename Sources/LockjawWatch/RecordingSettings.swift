@@ -14,6 +14,14 @@ package struct RecordingSettings: Hashable, Sendable {
     self.ringStops = ringStops
   }
 
+  /// Whether anything is counted from the start.
+  var counts: Bool {
+    guard let level = level ?? environmentValue("LOCKJAW_RECORD").flatMap(RecordingLevel.init(rawValue:)) else {
+      return false
+    }
+    return level != .state
+  }
+
   /// The shim's variables for it.
   package var environment: [(String, String)] {
     var variables: [(String, String)] = []

@@ -14,6 +14,8 @@ package final class ReportDesk: Sendable {
   private let output: String?
   /// Every report also goes here, with its arena.
   private let captureDirectory: String?
+  /// What the command counted is shown at its end, also where nothing was found.
+  private let showsProfile: Bool
   private let state = Mutex(State())
 
   private struct State {
@@ -26,7 +28,8 @@ package final class ReportDesk: Sendable {
     var isFirstLine = true
   }
 
-  package init(format: Format, output: String?, captureDirectory: String?) {
+  package init(format: Format, output: String?, captureDirectory: String?, showsProfile: Bool = false) {
+    self.showsProfile = showsProfile
     self.format = format
     self.output = output
     self.captureDirectory = captureDirectory
@@ -53,7 +56,7 @@ package final class ReportDesk: Sendable {
           // The command ends last; whoever ended before it is one of its children, or an earlier image of it.
           state.quiet = discovery.report
         }
-        return nil
+        return discovery.report.profile == nil ? nil : capture(discovery)
       case .finding:
         state.shown.insert(discovery.process)
         return publish(discovery, &state)
@@ -66,13 +69,7 @@ package final class ReportDesk: Sendable {
   private func publish(_ discovery: Discovery, _ state: inout State) -> String? {
     let captured = capture(discovery)
     guard let output else {
-      let text =
-        switch format {
-        case .text:
-          TextReport.render(discovery.report, style: isatty(2) == 1 ? .ansi : .plain, source: SourceFiles.line)
-        case .json: ReportDocument.encode(discovery.report)
-        }
-      _ = ReportFile.writeAll(text, to: 2)
+      print(discovery.report)
       return captured
     }
     if state.owner == nil { state.owner = discovery.process }
@@ -100,6 +97,16 @@ package final class ReportDesk: Sendable {
     }
   }
 
+  /// To standard error.
+  private func print(_ report: Report) {
+    let text =
+      switch format {
+      case .text: TextReport.render(report, style: isatty(2) == 1 ? .ansi : .plain, source: SourceFiles.line)
+      case .json: ReportDocument.encode(report)
+      }
+    _ = ReportFile.writeAll(text, to: 2)
+  }
+
   private func write(_ report: Report, to path: String) {
     let text =
       switch format {
@@ -109,17 +116,20 @@ package final class ReportDesk: Sendable {
     do { try ReportFile.write(text, to: path) } catch { _ = ReportFile.writeAll("lockjaw: \(error)\n", to: 2) }
   }
 
-  /// Report and arena side by side: what `lockjaw analyze` reads later.
+  /// Report and arena side by side: what `lockjaw analyze` reads later. Named as the arena is, so that `analyze` of the
+  /// directory finds it.
   private func capture(_ discovery: Discovery) -> String? {
     guard let captureDirectory else { return nil }
     mkdir(captureDirectory, 0o700)
-    let base = "\(captureDirectory)/lockjaw-\(discovery.process.pid)-\(discovery.process.startTicks)"
+    let name = discovery.arenaPath.split(separator: "/").last.map(String.init) ?? ""
+    let base = "\(captureDirectory)/\(name.hasSuffix(".arena") ? String(name.dropLast(6)) : name)"
     do {
       try ReportFile.write(ReportDocument.encode(discovery.report), to: base + ".json")
       try ReportFile.write(
         TextReport.render(discovery.report, style: .plain, source: SourceFiles.line), to: base + ".txt")
       if !discovery.arenaPath.isEmpty {
-        try SparseCopy.copy(discovery.arenaPath, discovery.arenaFile, to: base + ".arena")
+        try SparseCopy.copy(
+          discovery.arenaPath, discovery.arenaFile, open: discovery.arenaDescriptor, to: base + ".arena")
       }
     } catch {
       _ = ReportFile.writeAll("lockjaw: \(error)\n", to: 2)
@@ -133,7 +143,11 @@ package final class ReportDesk: Sendable {
     state.withLock { state in
       // Of a command that was never seen, a child's report is not the report.
       let quiet = state.quiet.flatMap { unseen == nil || $0.process.pid == unseen?.process.pid ? $0 : nil }
-      guard let output, state.owner == nil, let report = quiet ?? unseen else { return }
+      guard let output else {
+        if showsProfile, let quiet, quiet.profile != nil { print(quiet) }
+        return
+      }
+      guard state.owner == nil, let report = quiet ?? unseen else { return }
       write(report, to: output)
     }
   }

@@ -14,14 +14,14 @@ struct Reporting {
 
   func report(
     _ examination: Examination, stacks: ReportBuilder.Stacks, condition: String, historyLimit: Int = 0,
-    detectedAfterMilliseconds: Double? = nil
+    profileLimit: Int = 0, detectedAfterMilliseconds: Double? = nil
   ) -> Report {
     let begin = Instant.now
     let snapshot = snapshot(examination, stacks)
     let builder = ReportBuilder(
       arena: arena, target: target, examination: examination,
       process: process(condition), source: source, snapshot: snapshot)
-    var report = builder.report(stacks: stacks, historyLimit: historyLimit)
+    var report = builder.report(stacks: stacks, historyLimit: historyLimit, profileLimit: profileLimit)
     for index in report.findings.indices {
       report.findings[index].summary = Summary.sentence(for: report.findings[index], in: report)
     }
@@ -55,7 +55,8 @@ struct Reporting {
     guard let live = target as? LiveTarget, live.process.isAlive else { return nil }
     var isNeeded = examination.diagnosis.findings.contains { finding in
       // Nobody recorded the registers of a thread that waits for what the kernel keeps.
-      finding.kind == .longHold || finding.edges.contains { $0.type.isKernelObject }
+      finding.kind == .longHold || (finding.kind == .missedHeartbeat && finding.edges.isEmpty)
+        || finding.edges.contains { $0.type.isKernelObject }
     }
     if case .all = stacks { isNeeded = true }
     return isNeeded ? live.snapshot() : nil

@@ -40,7 +40,7 @@ package final class RunSession {
     let arenaPath: String
   }
 
-  fileprivate let options: Options
+  fileprivate private(set) var options: Options
   private let desk: ReportDesk
   private let shimPath: String
   private let directory: ArenaDirectory
@@ -54,6 +54,7 @@ package final class RunSession {
   /// - Throws: what makes `run` impossible before anything has been started.
   package init(options: Options, desk: ReportDesk) throws(WatchError) {
     self.options = options
+    self.options.settings.removesArena = options.recording.counts && environmentValue("LOCKJAW_KEEP") == nil
     self.desk = desk
     shimPath = try Shim.locate()
     // The command, or a child of it, may change its directory.
@@ -80,7 +81,11 @@ package final class RunSession {
       for discovery in patrol.discoveries() { Self.publish(discovery, outlet) }
       for entry in watch.newArenas() { follow(entry) }
       for identity in ended { finish(identity, condition: "gone") }
-      if let exit = commandExit() { return close(exit) }
+      if let exit = commandExit() {
+        // What was counted is there also of processes that were too short to be seen.
+        if options.settings.removesArena { for entry in watch.newArenas() { follow(entry) } }
+        return close(exit)
+      }
     }
   }
 
@@ -136,7 +141,7 @@ package final class RunSession {
     return [
       ("LD_PRELOAD", preload), ("LOCKJAW_DIR", directory.path), ("LOCKJAW_SESSION", session),
       ("LOCKJAW_EXE", Shim.executablePath()),
-    ] + options.recording.environment
+    ] + options.recording.environment + (options.settings.removesArena ? [("LOCKJAW_KEEP", "1")] : [])
   }
 
   // MARK: - Following

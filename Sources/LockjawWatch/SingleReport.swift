@@ -9,12 +9,18 @@ import LockjawModel
 package struct SingleReport {
   package var stall: Double
   package var historyLimit: Int
+  /// Classes of locks to show of what was counted.
+  package var profileLimit: Int
   /// Take every thread's stack, not only those of threads a finding names.
   package var wantsAllStacks: Bool
   /// Ask the configured debuginfod servers for what is not here: somebody waits for the report and is ready to wait longer.
   package var asksServers: Bool
 
-  package init(stall: Double = 10, historyLimit: Int = 8, wantsAllStacks: Bool = false, asksServers: Bool = false) {
+  package init(
+    stall: Double = 10, historyLimit: Int = 8, profileLimit: Int = 0, wantsAllStacks: Bool = false,
+    asksServers: Bool = false
+  ) {
+    self.profileLimit = profileLimit
     self.asksServers = asksServers
     self.stall = stall
     self.historyLimit = historyLimit
@@ -34,7 +40,8 @@ package struct SingleReport {
       examination = look(arena, target)
     }
     return Reporting(arena: arena, target: target, source: "live").report(
-      examination, stacks: wantsAllStacks ? .all : .involved, condition: target.condition, historyLimit: historyLimit)
+      examination, stacks: wantsAllStacks ? .all : .involved, condition: target.condition, historyLimit: historyLimit,
+      profileLimit: profileLimit)
   }
 
   private func look(_ arena: ArenaReader, _ target: LiveTarget) -> Examination {
@@ -61,7 +68,8 @@ package struct SingleReport {
     }
     let examination = Examination(glance, arena: arena, target: target, stall: stall)
     return Reporting(arena: arena, target: target, source: "arena").report(
-      examination, stacks: wantsAllStacks ? .all : .involved, condition: condition, historyLimit: historyLimit)
+      examination, stacks: wantsAllStacks ? .all : .involved, condition: condition, historyLimit: historyLimit,
+      profileLimit: profileLimit)
   }
 
   /// A process that was not started under the shim: its threads stand still for a moment, or, with `withoutStopping`,
@@ -104,14 +112,19 @@ package struct SingleReport {
     let target = SnapshotTarget(core: core, asksServers: asksServers, hasArena: arena != nil)
     let glance =
       arena.map { arena in
+        // Our own cores say when they were taken; of others the last that the process recorded is as near as can be.
         // Inlined locks are told as in a live process: here their words and frames are left.
-        Examination.remains(of: arena, now: lastRecorded(arena))
+        Examination.remains(of: arena, now: max(target.snapshot.takenAt, lastRecorded(arena)))
           .interpreting(target, arena: arena, snapshot: target.snapshot, olderThan: 0)
           .findingHolders(target, arena: arena) { target.snapshot }
       } ?? Examination.glance(target)
-    let examination = Examination(glance, arena: arena, target: target, stall: stall)
+    // What was late at that moment was missed, whatever became of the process.
+    let examination = Examination(
+      glance, arena: arena, target: target, stall: stall,
+      missed: arena?.heartbeats().filter { $0.lateness(at: glance.now) != nil } ?? [])
     return Reporting(arena: arena, target: target, source: "core").report(
-      examination, stacks: wantsAllStacks ? .all : .involved, condition: core.condition, historyLimit: historyLimit)
+      examination, stacks: wantsAllStacks ? .all : .involved, condition: core.condition, historyLimit: historyLimit,
+      profileLimit: profileLimit)
   }
 
   /// The newest time stamp in the arena: the process lived at least that long.

@@ -39,9 +39,12 @@ enum SparseCopy {
   /// - Parameters:
   ///   - source: perhaps in a directory of another user, who may have put anything there meanwhile.
   ///   - file: the one that was read there, if one was.
+  ///   - descriptor: it again, open, where it may have no name any more.
   /// - Throws: `arenaReplaced` where `source` is something else, `cannotWrite`.
-  static func copy(_ source: String, _ file: FileIdentity?, to path: String) throws(WatchError) {
-    let from = open(source, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY)
+  static func copy(
+    _ source: String, _ file: FileIdentity?, open descriptor: Int32? = nil, to path: String
+  ) throws(WatchError) {
+    let from = descriptor.map { dup($0) } ?? open(source, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY)
     guard from >= 0 else { throw .cannotWrite(path: path, errno: errno) }
     defer { close(from) }
     var status = stat()

@@ -51,7 +51,8 @@ struct AnalyzeCommand: ParsableCommand {
 
   private func examine(_ file: String) throws -> Report {
     let single = SingleReport(
-      stall: report.stall, historyLimit: report.history, wantsAllStacks: true, asksServers: true)
+      stall: report.stall, historyLimit: report.history, profileLimit: report.profile, wantsAllStacks: true,
+      asksServers: true)
     if CoreFile.isCore(path: file) {
       let core = try CoreFile(path: file)
       return single.of(core, arena: CoreArena.find(core))

@@ -61,14 +61,16 @@ struct AttachCommand: ParsableCommand {
       let desk = ReportDesk(format: report.format, output: report.output, captureDirectory: nil)
       let session = AttachSession(
         process: process, arenaPath: path,
-        settings: Follower.Settings(stall: report.stall, historyLimit: report.history), desk: desk)
+        settings: Follower.Settings(stall: report.stall, historyLimit: report.history, profileLimit: report.profile),
+        desk: desk)
       let foundHang: Bool
       do { foundHang = try session.follow() } catch { throw Status.failure("\(error)") }
       if foundHang { throw Status.exit(1) }
       return
     }
     let single = SingleReport(
-      stall: report.stall, historyLimit: report.history, wantsAllStacks: allStacks || signalReport,
+      stall: report.stall, historyLimit: report.history, profileLimit: report.profile,
+      wantsAllStacks: allStacks || signalReport,
       asksServers: !signalReport)
     let result = single.of(process, arena: arena)
     if signalReport {
@@ -104,7 +106,7 @@ extension AttachCommand {
           + "'lockjaw run --record LEVEL'")
     }
     let single = SingleReport(
-      stall: report.stall, historyLimit: report.history, wantsAllStacks: allStacks,
+      stall: report.stall, historyLimit: report.history, profileLimit: report.profile, wantsAllStacks: allStacks,
       asksServers: true)
     if follow {
       let desk = ReportDesk(format: report.format, output: report.output, captureDirectory: nil)

@@ -33,7 +33,9 @@ struct RunCommand: ParsableCommand {
     help: ArgumentHelp("Which operations a full ring keeps: the newest or the oldest.", valueName: "overwrite|stop"))
   var ringMode: RingMode?
 
-  @Option(help: ArgumentHelp("Keep reports and arenas of findings in this directory.", valueName: "DIR"))
+  @Option(
+    help: ArgumentHelp(
+      "Keep reports and arenas in this directory: of findings, and of every process that counted.", valueName: "DIR"))
   var capture: String?
 
   @Argument(parsing: .captureForPassthrough, help: "The program and its arguments.")
@@ -57,10 +59,13 @@ struct RunCommand: ParsableCommand {
   private var commandWords: [String] { command.first == "--" ? Array(command.dropFirst()) : command }
 
   func run() throws {
-    let desk = ReportDesk(format: report.format, output: report.output, captureDirectory: capture)
+    let desk = ReportDesk(
+      format: report.format, output: report.output, captureDirectory: capture,
+      showsProfile: record != nil && record != .state && report.profile > 0)
     let options = RunSession.Options(
       command: commandWords, action: onHang, errorExitStatus: errorExitcode,
-      settings: Follower.Settings(stall: report.stall, historyLimit: report.history),
+      settings: Follower.Settings(
+        stall: report.stall, historyLimit: report.history, profileLimit: report.profile, keepsArena: capture != nil),
       recording: RecordingSettings(level: record, ringOperations: ring, ringStops: ringMode.map { $0 == .stop }))
     let end: RunSession.End
     do {

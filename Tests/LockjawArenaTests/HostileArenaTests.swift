@@ -187,6 +187,8 @@ struct HostileArenaTests {
     _ = arena.history(limit: 50)
     _ = arena.losses()
     for count in arena.siteCounts() { _ = count.estimatedHoldNanoseconds }
+    _ = arena.siteCounts(limit: 1)
+    _ = arena.operations(inSlots: [2, -1, 0, .max, .min, 0])
     let (histories, clock) = arena.operations()
     for operation in histories.flatMap(\.operations) { _ = clock?.instant(ofTicks: operation.ticks) }
     for slot in -1...ArenaFile.slots {

@@ -26,6 +26,21 @@ import Testing
     #expect(counts.first { $0.object == nil }?.operations == 8)
   }
 
+  @Test("Beyond the limit, pairs are counted by their site alone")
+  func limitedPairs() throws {
+    let file = ArenaFile()
+    file.thread(0, tid: 11, name: "alice")
+    file.siteTable(0, unit: 0)
+    for row in 0..<8 {
+      file.siteRow(unit: 0, row: row, object: UInt64(0xa0 + row), site: 0x1000, operations: UInt64(row + 1))
+    }
+    file.write()
+    let counts = try ArenaReader(path: file.path).siteCounts(limit: 3)
+    #expect(counts.filter { $0.object != nil }.count == 3)
+    #expect(counts.filter { $0.object == nil }.count == 1)
+    #expect(counts.map(\.operations).reduce(0, +) == 36)
+  }
+
   @Test("A ring gives what its stamps vouch for, dated by its own readings of the clock")
   func ring() throws {
     let file = ArenaFile()
@@ -80,6 +95,7 @@ import Testing
       file.operation(unit: slot, number: 0, LJ_OP_ACQUIRE, object: 0xa0, ticks: 1)
     }
     file.write()
+    #expect(try ArenaReader(path: file.path).operations(inSlots: [1]).histories.map(\.slot) == [1])
     let histories = try ArenaReader(path: file.path).operations(byteLimit: 8192).histories
     #expect(histories.map(\.lost) == [0, 1] && histories.map(\.operations.count) == [1, 0])
   }

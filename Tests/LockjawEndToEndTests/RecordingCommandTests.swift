@@ -87,34 +87,6 @@ extension EndToEnd {
       }
     }
 
-    @Test("A heartbeat that does not come is in the report")
-    func heartbeat() async throws {
-      let source = place.path("beat.c")
-      try """
-      #include <unistd.h>
-      #include "lockjaw.h"
-      int main(void) { lockjaw_heartbeat("main loop", 100); lockjaw_heartbeat("retired", 0); for (;;) pause(); }
-      """.write(toFile: source, atomically: true, encoding: .utf8)
-      let compiler = try ChildProcess([
-        "/usr/bin/gcc", "-I", Checkout.root.appending(path: "Sources/CLockjawPreload/include").path, source, "-o",
-        place.path("beat"),
-      ])
-      #expect(try await compiler.ending(within: .seconds(60)) == .exit(0), "\(compiler.output)")
-      let program = try ChildProcess(
-        [place.path("beat")], environment: place.environment.merging(["LD_PRELOAD": Checkout.shim.path]) { $1 })
-      _ = try #require(try await firstValue(within: .seconds(20)) { place.arenas.first })
-      let deadline = ContinuousClock.now + .seconds(30)
-      var output = ""
-      while !output.contains("is missed"), ContinuousClock.now < deadline {
-        let attach = try lockjaw("attach", "\(program.pid)")
-        _ = try await attach.ending(within: .seconds(20))
-        output = attach.output
-      }
-      #expect(output.contains("Heartbeat \"main loop\" is missed: it is due every 100 ms"), "\(output)")
-      #expect(!output.contains("retired"))
-      try await program.stop()
-    }
-
     @Test("Threads that sync on each other's dispatch queues are waits with their callers, and no holder is made up")
     func dispatchQueues() async throws {
       let source = place.path("queues.swift")

@@ -82,7 +82,7 @@ struct ReportDocument: Decodable {
   /// Kinds that mean a hang (README, "Verdicts").
   static let hangs: Set = [
     "deadlock", "self-deadlock", "upgrade-deadlock", "recursive-read-deadlock", "join-cycle", "orphaned-lock",
-    "phantom-lock", "lost-wakeup", "livelock", "hang-unknown",
+    "phantom-lock", "lost-wakeup", "livelock", "missed-heartbeat", "hang-unknown",
   ]
 
   static func decode(_ bytes: Data) throws -> ReportDocument {

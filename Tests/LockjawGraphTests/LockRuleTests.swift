@@ -210,6 +210,12 @@ import Testing
     #expect(look(LockFacts(word: free, waiters: [waiter()], secondLook: secondLook(nil, waiting: 1))) == nil)
     #expect(
       look(LockFacts(word: free, waiters: [waiter(woken: true)], secondLook: secondLook(free, waiting: 1))) == nil)
+    // A wake-up that is on its way is not lost, whoever else sleeps.
+    #expect(
+      look(
+        LockFacts(
+          word: free, waiters: [waiter(), waiter(2, woken: true)],
+          secondLook: secondLook(free, waiting: 1, everybodySleeps: false))) == nil)
     let recent = waiter(since: Instant(nanoseconds: 99_500_000_000))
     #expect(look(LockFacts(word: free, waiters: [recent], secondLook: secondLook(free, waiting: 1))) == nil)
   }

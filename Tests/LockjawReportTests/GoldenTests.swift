@@ -36,6 +36,9 @@ struct Sample: Sendable, CustomTestStringConvertible {
     Sample(name: "hang-unknown", report: SampleOthers.hangUnknown),
     Sample(name: "dead-from-arena", report: SampleOthers.deadFromArena),
     Sample(name: "several-findings", report: SampleOthers.severalFindings),
+    Sample(name: "missed-heartbeat", report: SampleRecordings.missedHeartbeat),
+    Sample(name: "profile", report: SampleRecordings.profile),
+    Sample(name: "flight-recorder", report: SampleRecordings.flightRecorder),
     Sample(name: "losses", report: SampleOthers.losses),
     Sample(name: "hostile", report: SampleOthers.hostile),
   ]

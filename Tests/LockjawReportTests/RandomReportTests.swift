@@ -100,6 +100,33 @@ struct RandomReport {
       },
       heldMode: maybe { $0.pick([.exclusive, .read, .write, .signal]) }, waitingForSeconds: seconds())
   }
+  mutating func tally() -> LockTally {
+    LockTally(
+      operations: bits(), failures: pick([0, 1, .max]), waits: pick([0, 1, 2, .max]), waitSeconds: seconds(),
+      longestWaitSeconds: seconds(), timedHolds: bits(), estimatedHoldSeconds: maybe { $0.seconds() },
+      longestHoldSeconds: seconds(), waitingNow: pick([0, 1, 2, -1, .max]), waitingNowSeconds: seconds())
+  }
+  mutating func section() -> ProfileSection {
+    ProfileSection(
+      classes: several(3) {
+        LockClassProfile(
+          type: $0.pick(LockType.allCases), origin: $0.pick([.initialised, .firstUsed, .notToldApart]),
+          at: $0.maybe { $0.frame() }, lockCount: $0.pick([0, 1, 2, -1, .max]), names: $0.several(3) { $0.text() },
+          tally: $0.tally(),
+          sites: $0.several(7) {
+            SiteProfile(at: $0.maybe { $0.frame() }, mode: $0.pick([.exclusive, .read, .write]), tally: $0.tally())
+          }, omittedSites: $0.pick([0, 1, 100]))
+      }, omittedClasses: pick([0, 1, 100]), lockCount: pick([0, 1, 2]), tally: tally())
+  }
+  mutating func flightRecord() -> FlightRecord {
+    FlightRecord(
+      operations: several(5) {
+        OperationEntry(
+          kind: $0.pick(RecordedOperation.Kind.allCases), lock: Address($0.bits()), type: $0.pick(LockType.allCases),
+          mode: $0.pick([.exclusive, .read, .write, .signal]), site: $0.maybe { $0.frame() }, secondsAgo: $0.seconds(),
+          isContended: $0.bits() % 2 == 0, outcome: $0.maybe { $0.pick([.acquired, .timeout, .error]) })
+      }, olderInRing: pick([0, 1, 4000]), lost: pick([0, 1, .max]))
+  }
   mutating func report() -> Report {
     Report(
       verdict: pick(FindingKind.allCases), signature: text(),
@@ -110,7 +137,12 @@ struct RandomReport {
         Finding(
           kind: $0.pick(FindingKind.allCases), certainty: $0.pick([.proven, .inferred, .suspect]), summary: $0.text(),
           edges: $0.several(5) { $0.edge() }, bystanders: $0.several(12) { $0.thread() },
-          evidence: $0.several(3) { $0.text() })
+          evidence: $0.several(3) { $0.text() },
+          heartbeat: $0.maybe {
+            MissedHeartbeat(
+              name: $0.text(), thread: $0.thread(), withinSeconds: $0.seconds(), lastSecondsAgo: $0.seconds(),
+              count: $0.bits())
+          })
       },
       locks: several(4) {
         LockReport(
@@ -120,7 +152,8 @@ struct RandomReport {
       threads: several(6) {
         ThreadReport(
           tid: $0.thread(), name: $0.text(), state: $0.text(), stack: $0.several(6) { $0.frame() },
-          holds: $0.several(3) { $0.lockID() }, waitsFor: $0.maybe { $0.lockID() })
+          holds: $0.several(3) { $0.lockID() }, waitsFor: $0.maybe { $0.lockID() },
+          flightRecord: $0.maybe { $0.flightRecord() })
       },
       history: several(3) {
         HistoryEntry(
@@ -131,6 +164,11 @@ struct RandomReport {
           outcome: $0.pick([
             .inProgress, .acquired, .timeout, .interrupted, .refusedAsDeadlock, .error, .cancelled, .ownerDied,
           ]))
+      },
+      profile: maybe {
+        Profile(
+          level: $0.pick(RecordingLevel.allCases), locks: $0.section(), signals: $0.section(),
+          notes: $0.several(2) { $0.text() })
       },
       modules: several(3) {
         ModuleCoverage(

@@ -12,7 +12,8 @@ import struct
 import sys
 
 # hang-unknown is what is left when many threads wait for nothing that is known: no claim, but no good news either.
-FINE = {"healthy", "idle", "contention", "long-hold"}
+# host-starved says that the program is not to blame; on a machine with more work than processors it is true.
+FINE = {"healthy", "idle", "contention", "long-hold", "host-starved"}
 
 
 class Core:
