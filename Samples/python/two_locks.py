@@ -1,10 +1,10 @@
 #!/usr/bin/python3
 # A stock book and an order book, each with a threading.Lock. CPython's locks are semaphores to the C library: who holds
-# one is known only from whose wait on it succeeded last, so the certainty is "inferred".
+# one is known only from whose wait on it succeeded last, and any thread may post it: lockjaw suspects, once it has lasted.
 #
 # The lines below are Python's; the native stacks that lockjaw shows end in the interpreter, so frames=interpreter.
 #
-# lockjaw: verdict=deadlock certainty=inferred threads=2 frames=interpreter
+# lockjaw: verdict=deadlock certainty=suspect threads=2 frames=interpreter
 import ctypes
 import os
 import signal

@@ -3,6 +3,7 @@ import Glibc
 import LockjawArena
 import LockjawInspect
 import LockjawModel
+import LockjawReport
 import Synchronization
 
 /// `lockjaw run`: starts a command under the shim, follows it and its children, reports, acts.
@@ -157,7 +158,7 @@ package final class RunSession {
     }
     guard arena.header.session == session else { return }
     if case .disabled(let reason) = arena.imageState {
-      desk.say("lockjaw: process \(entry.identity.pid) is not covered: \(reason)")
+      desk.say("lockjaw: process \(entry.identity.pid) is not covered: \(Printable.escaped(reason))")
       return
     }
     // Its number here, which is not the file's where it lives in a pid namespace of its own.

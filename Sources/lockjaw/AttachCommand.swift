@@ -50,7 +50,7 @@ struct AttachCommand: ParsableCommand {
       throw Status.failure("process \(pid) has got its number from an earlier one: \(path) is that one's arena")
     }
     if case .disabled(let reason) = arena.imageState {
-      throw Status.failure("process \(pid) is not covered: \(reason)")
+      throw Status.failure("process \(pid) is not covered: \(Printable.escaped(reason))")
     }
 
     if let record {

@@ -278,13 +278,7 @@ extension EndToEnd {
     }
 
     private func poll(within limit: Duration, _ body: () async throws -> Bool) async throws -> Bool {
-      let clock = ContinuousClock()
-      let deadline = clock.now + limit
-      while clock.now < deadline {
-        if try await body() { return true }
-        try await Task.sleep(for: .milliseconds(10))
-      }
-      return false
+      try await firstValue(within: limit) { try await body() ? true : nil } ?? false
     }
   }
 }

@@ -46,7 +46,7 @@ extension EndToEnd {
       let isReported = try await firstValue(within: .seconds(30)) { session.output.contains("Took:") ? true : nil }
       #expect(isReported == true, "\(session.output)")
       // Long enough for the looks that a first look and the stall are due for.
-      #expect(try await firstValue(within: .seconds(3)) { session.poll() } == nil)
+      #expect(try await firstValue(within: .seconds(3), isOwed: false) { session.poll() } == nil)
       kill(session.pid, SIGTERM)
       #expect(try await session.ending(within: .seconds(20)) == .exit(1), "\(session.output)")
       #expect(session.output.components(separatedBy: "DEADLOCK (inferred)").count == 2, "\(session.output)")

@@ -74,7 +74,7 @@ extension EndToEnd {
       let truth = try sample.prepared()
       let run = try LockjawRun(sample)
       // Twice the patience lockjaw was given: what does not happen has no state to wait for.
-      let ended = try await firstValue(within: .seconds(4)) { run.command.poll() }
+      let ended = try await firstValue(within: .seconds(4), isOwed: false) { run.command.poll() }
       #expect(ended == nil, "\(run.command.output)")
       if let report = try run.report() {
         #expect(Comparison(truth: truth, fileName: sample.source.fileName).mismatches(in: report) == [])

@@ -57,7 +57,7 @@ package final class RunningProgram {
   }
 
   /// Asks until the answer is yes; a test that waits for a state has no need to know how long it takes.
-  package static func wait(seconds: Double = 20, until condition: () -> Bool) -> Bool {
+  package static func wait(seconds: Double = 60, until condition: () -> Bool) -> Bool {
     let end = now() + seconds
     while !condition() {
       if now() > end { return false }

@@ -1,11 +1,12 @@
 #!/usr/bin/python3
-"""Judges reports about programs that are known to work: judge.py [--core CORE] [--may=KIND]... REPORT...
+"""Judges reports about programs that are known to work: judge.py [--core CORE] [--claims FILE] [--may=KIND]... REPORT...
 
 Each REPORT is one JSON document, or several after each other with other lines between (what `lockjaw run` leaves on
 standard error). For each document one line is printed: `ok VERDICT` or `WRONG VERDICT why`. Wrong are a verdict that
 says a working program hangs, and, with the core that the report was made from, a claimed holder that the lock's own
-word contradicts. The words are read here from the core's bytes by the C library's and Rust's published layouts, so
-nothing of lockjaw's own decoding is believed.
+word contradicts. The words are read here from the core's bytes by the C library's, Rust's and parking_lot's published
+layouts, so nothing of lockjaw's own decoding is believed. FILE gets a line with two numbers: locks with a claimed holder
+whose word was read here, and those for which it could not be (the core lacks it, or the layout is not known here).
 """
 import json
 import struct
@@ -37,27 +38,39 @@ class Core:
         return None
 
 
-def contradiction(core, lock, holders):
-    """What the word of `lock` says against `holders`, or None. A word that the core lacks says nothing."""
-    address, kind, library = int(lock["address"], 16), lock["type"], lock["library"]
-    if not holders:
-        return None
-    if library == "glibc" and kind == "mutex":
-        words = core.read(address, "<IIi")
-        if words and (words[0] == 0 or [words[2]] != holders):
-            return f"mutex {lock['address']}: word {words[0]:#x}, owner {words[2]}, claimed {holders}"
-    if library == "glibc" and kind == "rwlock":
-        words = core.read(address, "<IIIIIIi")
-        if words:
-            readers, writer = words[0] >> 3, words[6]
-            if writer and holders != [writer] or not writer and readers < len(holders):
-                return f"rwlock {lock['address']}: {readers} readers, writer {writer}, claimed {holders}"
+def layout(lock):
+    """How the lock's words are read; None where that is not known here."""
+    kind, library = lock["type"], lock["library"]
+    if library == "glibc":
+        return {"mutex": "<IIi", "rwlock": "<IIIIIIi"}.get(kind)
     if library == "Rust std" and kind in ("mutex", "rwlock"):
-        words = core.read(address, "<I")
-        if words:
-            readers = words[0] & 0x3FFFFFFF
-            if words[0] == 0 or kind == "rwlock" and readers != 0x3FFFFFFF and readers < len(holders):
-                return f"Rust's {kind} {lock['address']}: word {words[0]:#x}, claimed {holders}"
+        return "<I"
+    if library == "parking_lot":
+        return {"mutex": "<B", "rwlock": "<Q"}.get(kind)
+    return None
+
+
+def contradiction(lock, words, holders):
+    """What the words of `lock` say against `holders`, or None."""
+    kind, library = lock["type"], lock["library"]
+    if library == "glibc" and kind == "mutex":
+        if words[0] == 0 or [words[2]] != holders:
+            return f"mutex {lock['address']}: word {words[0]:#x}, owner {words[2]}, claimed {holders}"
+    elif library == "glibc":
+        readers, writer = words[0] >> 3, words[6]
+        if writer and holders != [writer] or not writer and readers < len(holders):
+            return f"rwlock {lock['address']}: {readers} readers, writer {writer}, claimed {holders}"
+    elif library == "Rust std":
+        readers = words[0] & 0x3FFFFFFF
+        if words[0] == 0 or kind == "rwlock" and readers != 0x3FFFFFFF and readers < len(holders):
+            return f"Rust's {kind} {lock['address']}: word {words[0]:#x}, claimed {holders}"
+    elif kind == "mutex":
+        if not words[0] & 1 or len(holders) != 1:
+            return f"parking_lot's mutex {lock['address']}: word {words[0]:#x}, claimed {holders}"
+    else:
+        readers, is_written = words[0] >> 4, words[0] & 8
+        if len(holders) > (1 if is_written and not readers else readers):
+            return f"parking_lot's rwlock {lock['address']}: word {words[0]:#x}, claimed {holders}"
     return None
 
 
@@ -70,7 +83,7 @@ def documents(path):
         yield document
 
 
-def judge(report, core, fine):
+def judge(report, core, fine, counted):
     verdict = report["verdict"]
     wrong = [
         f"{finding['kind']} ({finding['certainty']}): {finding['summary']}"
@@ -88,24 +101,34 @@ def judge(report, core, fine):
             for edge in finding["edges"]:
                 claims.setdefault(edge["lock"], set()).update(edge["holders"])
         for lock in report["locks"]:
-            if reason := contradiction(core, lock, sorted(claims.get(lock["id"], ()))):
+            holders, form = sorted(claims.get(lock["id"], ())), layout(lock)
+            if not holders:
+                continue
+            words = core.read(int(lock["address"], 16), form) if form else None
+            counted["checked" if words else "not checkable"] += 1
+            if words and (reason := contradiction(lock, words, holders)):
                 wrong.append(reason)
     return f"WRONG {verdict} {'; '.join(wrong)}" if wrong else f"ok {verdict}"
 
 
 def main(arguments):
-    core, fine, paths = None, set(FINE), []
+    core, fine, paths, claims, counted = None, set(FINE), [], None, {"checked": 0, "not checkable": 0}
     arguments = iter(arguments)
     for argument in arguments:
         if argument == "--core":
             core = Core(next(arguments))
+        elif argument == "--claims":
+            claims = next(arguments)
         elif argument.startswith("--may="):
             fine.add(argument.removeprefix("--may="))
         else:
             paths.append(argument)
     for path in paths:
         for report in documents(path):
-            print(judge(report, core, fine))
+            print(judge(report, core, fine, counted))
+    if claims:
+        with open(claims, "w", encoding="ascii") as file:
+            print(counted["checked"], counted["not checkable"], file=file)
 
 
 main(sys.argv[1:])

@@ -4,8 +4,8 @@
 # One look. Whatever ends with anything but 0 (no hang), took 20 seconds or claims what is not so is kept. A process
 # that ends meanwhile is no failure, nor one that another tracer has, if a sentence says so.
 one_look() { # PID KIND
-  local pid=$1 kind=$2 report=$work/look.json errors=$work/look.err core=$work/look.core status=0 began judged
-  rm -f "$report" "$core"
+  local pid=$1 kind=$2 report=$work/look.json errors=$work/look.err core=$work/look.core status=0 began judged one two
+  rm -f "$report" "$core" "$work/claims"
   began=$(milliseconds)
   case $kind in
     attach) timeout -k 5 20 "$lockjaw" attach --stall "$stall" --format json "$pid" >"$report" 2>"$errors" || status=$? ;;
@@ -16,7 +16,8 @@ one_look() { # PID KIND
   ((took <= slowest)) || slowest=$took
   if [[ $kind == dump && $status == 0 ]]; then
     timeout -k 5 20 "$lockjaw" analyze --stall "$stall" --format json "$core" >"$report" 2>"$errors" || status=$?
-    judged=$("$tools/judge.py" "${may[@]/#/--may=}" --core "$core" "$report" 2>&1)
+    judged=$("$tools/judge.py" "${may[@]/#/--may=}" --core "$core" --claims "$work/claims" "$report" 2>&1)
+    if [[ -s $work/claims ]] && read -r one two <"$work/claims"; then checked=$((checked + one)) unchecked=$((unchecked + two)); fi
   else
     judged=$("$tools/judge.py" "${may[@]/#/--may=}" "$report" 2>&1)
   fi
@@ -59,10 +60,12 @@ tally() {
   echo "$text"
 }
 
-begin_looks() { looked=0 bad=0 slowest=0; declare -gA verdicts=(); }
+begin_looks() { looked=0 bad=0 slowest=0 checked=0 unchecked=0; declare -gA verdicts=(); }
 
 report_looks() { # HOW WORK
-  row "$1" "$( ((bad)) && echo "WRONG: $bad of $looked looks" || echo "$looked looks")" "$(tally)" "$slowest ms" "$2"
+  local claims="$checked claims held against the lock's word"
+  ((unchecked == 0)) || claims+=", $unchecked not checkable"
+  row "$1" "$( ((bad)) && echo "WRONG: $bad of $looked looks" || echo "$looked looks")" "$(tally); $claims" "$slowest ms" "$2"
 }
 
 look_at_server() {
