@@ -15,7 +15,7 @@ package struct LiveProcess: Hashable, Sendable {
   package init(pid: Int32) throws(InspectError) {
     guard pid > 0, let status = StatusFile(pid: pid) else { throw .noSuchProcess(pid: pid) }
     let leader = status.threadGroup ?? pid
-    guard let stat = try? TaskStat(path: "/proc/\(leader)/stat") else { throw .noSuchProcess(pid: pid) }
+    guard let stat = try? TaskStat(firstOf: leader) else { throw .noSuchProcess(pid: pid) }
     identity = ProcessIdentity(pid: leader, startTicks: stat.startTicks)
     // A main thread that called pthread_exit is a zombie while the others go on.
     if stat.hasEnded, firstLiveTask == nil { throw .zombie(pid: leader) }
@@ -101,5 +101,5 @@ package struct LiveProcess: Hashable, Sendable {
     return "\(directory)/task/\(task)"
   }
 
-  private var stat: TaskStat? { try? TaskStat(path: "\(directory)/stat") }
+  private var stat: TaskStat? { try? TaskStat(firstOf: pid) }
 }

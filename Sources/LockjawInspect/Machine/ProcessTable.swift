@@ -74,7 +74,7 @@ package final class ProcessTable {
 
   private func makeParents() -> [Int32: Int32] {
     pids.reduce(into: [:]) { parents, pid in
-      guard let stat = try? TaskStat(path: "/proc/\(pid)/stat"), !stat.isKernelThread else { return }
+      guard let stat = try? TaskStat(firstOf: pid), !stat.isKernelThread else { return }
       // A main thread that has called pthread_exit looks ended while its process lives.
       if stat.hasEnded, (try? ProcFile.numbers(in: "/proc/\(pid)/task").count) ?? 0 < 2 { return }
       parents[pid] = stat.parent

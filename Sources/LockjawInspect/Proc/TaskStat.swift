@@ -24,6 +24,10 @@ struct TaskStat: Hashable {
     self = parsed
   }
 
+  /// Of a process' first thread. `/proc/PID/stat` says the same, and counts the processor time of all threads for it: with
+  /// ten thousand of them, milliseconds.
+  init(firstOf process: Int32) throws(Errno) { try self.init(path: "/proc/\(process)/task/\(process)/stat") }
+
   /// A name may hold spaces and parentheses: it ends at the last `)`.
   init?(_ content: [UInt8]) {
     guard let open = content.firstIndex(of: 0x28), let close = content.lastIndex(of: 0x29), open < close else {
