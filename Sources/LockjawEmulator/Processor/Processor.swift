@@ -253,6 +253,7 @@ struct Processor: ~Copyable {
   mutating func continueInCaller(endingAt end: UInt64) {
     frameEnd = end
     callCount = 0
+    ownBranches = 0
     circles = CircleWatch()
     scheduleCheck()
   }

@@ -30,11 +30,12 @@ enum CountCheck {
     // The weakest go first, and of those the ones of threads that wait: a run forward from a blocked call begins with a
     // return that never was.
     let waiting = Set(threads.filter { $0.awaits != nil }.map(\.tid))
-    for strength in [FoundHold.Strength.unfinishedRun, .run, .chainedRun] {
-      if holds.count > count {
-        dismiss(&holds, &result.dismissed) { $0.strength == strength && waiting.contains($0.tid) }
-      }
-      if holds.count > count { dismiss(&holds, &result.dismissed) { $0.strength == strength } }
+    let order: [(FoundHold.Strength, ofWaiting: Bool)] = [
+      (.unfinishedRun, true), (.run, true), (.unfinishedRun, false), (.run, false), (.chainedRun, true),
+      (.chainedRun, false),
+    ]
+    for (strength, ofWaiting) in order where holds.count > count {
+      dismiss(&holds, &result.dismissed) { $0.strength == strength && (!ofWaiting || waiting.contains($0.tid)) }
     }
     if holds.count > count {
       result.check = .contradicted(found: holds.count, counted: count)

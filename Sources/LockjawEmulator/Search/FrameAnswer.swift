@@ -13,7 +13,8 @@ struct FrameAnswer: Hashable {
     var hasEnded: Bool { end == .complete || end == .incomplete }
     var strength: FoundHold.Strength {
       if rung == .landingPad { return .landingPad }
-      return isChained ? .chainedRun : hasEnded ? .run : .unfinishedRun
+      guard hasEnded else { return .unfinishedRun }
+      return isChained ? .chainedRun : .run
     }
   }
   var parts: [Part] = []

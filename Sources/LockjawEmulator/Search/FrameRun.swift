@@ -89,36 +89,49 @@ struct FrameRun: ~Copyable {
     return drive()
   }
 
+  /// What a run through the returns of adjoining frames did.
+  struct Chain {
+    /// For each frame that was run to its end.
+    var passed: [[LockWatch.Event]] = []
+    /// The frame after those, where it was begun and did not come to its end.
+    var unfinished: [LockWatch.Event]?
+  }
+
   /// As if the wait of the innermost of `frames` had come to its end, and on through the frames that called it: each finds
   /// what its callee really gives it, a guard for the lock that was awaited among it.
   /// - Parameters:
   ///   - frames: adjoining, innermost first.
   ///   - futex: the word that is slept on, which reads as zero: free, or woken.
-  /// - Returns: for each frame that was run to its end, what it did.
+  ///   - flippedBranches: by the frame's place in `frames`, its own conditional branch, counted from 1, that goes the other
+  ///     way.
   mutating func unwindForward(
-    _ frames: ArraySlice<Frame>, futex: UInt64?, result: UInt64, flippedBranch: Int = 0, watching locks: [LockSemantics]
-  ) -> [[LockWatch.Event]] {
-    guard var index = frames.indices.first else { return [] }
+    _ frames: ArraySlice<Frame>, futex: UInt64?, result: UInt64, flippedBranches: [Int: Int] = [:],
+    watching locks: [LockSemantics]
+  ) -> Chain {
+    var chain = Chain()
+    guard var index = frames.indices.first else { return chain }
     begin(frames[index], at: frames[index].returnAddress, locks, callLimit: Self.forwardCallLimit)
     processor.instructionLimit = Self.chainedFrameLimit
     processor.registers[Processor.rax] = result
-    processor.flippedBranch = flippedBranch
     if let futex { processor.rawStore(futex, 4, 0) }
-    var passed: [[LockWatch.Event]] = []
     var seen = 0
-    while [.complete, .incomplete].contains(drive()) {
-      passed.append(Array(processor.watch.events[seen...]))
+    while true {
+      processor.flippedBranch = flippedBranches[index - frames.startIndex] ?? 0
+      let outcome = drive()
+      let events = Array(processor.watch.events[seen...])
+      guard [.complete, .incomplete].contains(outcome) else {
+        chain.unfinished = events
+        return chain
+      }
+      chain.passed.append(events)
       seen = processor.watch.events.count
       index += 1
       guard index < frames.endIndex, processor.rip == frames[index].returnAddress,
         processor.registers[Processor.rsp] == frames[index].stackPointer
-      else { break }
+      else { return chain }
       processor.continueInCaller(endingAt: frames[index].end)
       processor.instructionLimit = processor.executed + Self.chainedFrameLimit
-      // Only the first frame's branches are tried.
-      processor.flippedBranch = 0
     }
-    return passed
   }
 
   /// A frame that has not come to its end by then circles; what it holds it has mostly shown.

@@ -96,11 +96,17 @@ package final class HolderSearch {
     guard answers.contains(where: { !$0.answer.isComplete }) else { return answers }
     // The frames below the first that is not the program's adjoin; what called back from a library is another matter.
     let adjoining = zip(frames, frames.dropFirst()).prefix { $0.0.index + 1 == $0.1.index }.count + 1
-    let chained = unwindForward(thread, frames.prefix(adjoining).map(\.frame), locks)
+    let (chained, flips) = unwindForward(thread, frames.prefix(adjoining).map(\.frame), locks)
     for place in answers.indices where !answers[place].answer.isComplete {
       if place < chained.count {
         answers[place].answer.parts.append(
           FrameAnswer.Part(rung: .forwardRun, events: chained[place], end: .complete, isChained: true))
+      } else if place > 0, place == chained.count, place < adjoining, thread.awaits != nil {
+        if let part = runOn(thread, frames.prefix(place + 1).map(\.frame), flips, locks) {
+          answers[place].answer.parts.append(part)
+        } else {
+          runForward(frames[place].frame, locks, into: &answers[place].answer)
+        }
       } else {
         runForward(frames[place].frame, locks, into: &answers[place].answer)
       }
@@ -138,28 +144,51 @@ package final class HolderSearch {
   }
 
   /// From the innermost frame outwards through the returns, as far as that goes.
+  /// - Returns: what each frame did that was run to its end, and the branches that had to be flipped for that.
   private func unwindForward(
     _ thread: SearchedThread, _ frames: [FrameRun.Frame], _ locks: [LockSemantics]
-  ) -> [[LockWatch.Event]] {
+  ) -> (passed: [[LockWatch.Event]], flips: [Int: Int]) {
     // A frame that is known to circle ends the chain without telling anything.
     let frames = frames.prefix { !circling.isCircling($0.returnAddress) }
-    guard let innermost = frames.first else { return [] }
-    var best: [[LockWatch.Event]] = []
+    guard let innermost = frames.first else { return ([], [:]) }
+    var best: (passed: [[LockWatch.Event]], flips: [Int: Int]) = ([], [:])
     var branches: Int?
     circling.tryWays(out: innermost.returnAddress, .chain) { way, _ in
-      switch way {
-      case .result(0): break
-      case .flippedBranch(let branch): guard branch <= branches ?? .max else { return .impossible }
-      default: return .impossible
-      }
-      let passed = run.unwindForward(
-        frames[...], futex: thread.futex?.rawValue, result: 0, flippedBranch: way.flippedBranch, watching: locks)
+      guard let flips = Self.flips(way, of: 0, atMost: branches) else { return .impossible }
+      let chain = run.unwindForward(
+        frames[...], futex: thread.futex?.rawValue, result: 0, flippedBranches: flips, watching: locks)
       countRun()
       branches = max(branches ?? 0, run.ownBranches)
-      if passed.count > best.count { best = passed }
-      return best.isEmpty ? .circles : .leadsOut
+      if chain.passed.count > best.passed.count { best = (chain.passed, flips) }
+      return best.passed.isEmpty ? .circles : .leadsOut
     }
     return best
+  }
+
+  /// The last of `frames`, entered by the return of the one before it: a call that is to give it the awaited lock. A return that
+  /// is only assumed would leave it what an earlier call has put in that place: the guard of another lock, long released. Nor
+  /// is another branch tried: in a loop one of them leads to a release without its acquire.
+  /// - Returns: what the frame did; `nil` where the run does not get there.
+  private func runOn(
+    _ thread: SearchedThread, _ frames: [FrameRun.Frame], _ flips: [Int: Int], _ locks: [LockSemantics]
+  ) -> FrameAnswer.Part? {
+    let chain = run.unwindForward(
+      frames[...], futex: thread.futex?.rawValue, result: 0, flippedBranches: flips, watching: locks)
+    countRun()
+    if chain.passed.count == frames.count, let events = chain.passed.last {
+      return FrameAnswer.Part(rung: .forwardRun, events: events, end: .complete, isChained: true)
+    }
+    guard chain.passed.count == frames.count - 1, let events = chain.unfinished else { return nil }
+    return FrameAnswer.Part(rung: .forwardRun, events: events, end: .cut(.circling), isChained: true)
+  }
+
+  /// The branch that this way flips in the frame at `place`; `nil` where the way is none through a chain of returns.
+  private static func flips(_ way: CirclingFrames.Way, of place: Int, atMost branches: Int?) -> [Int: Int]? {
+    switch way {
+    case .result(0): [:]
+    case .flippedBranch(let branch): branch <= branches ?? .max ? [place: branch] : nil
+    default: nil
+    }
   }
 
   private func runForward(_ frame: FrameRun.Frame, _ locks: [LockSemantics], into answer: inout FrameAnswer) {
