@@ -56,12 +56,6 @@ package struct NestingBuild: CustomStringConvertible, Sendable {
   package static let shortForm =
     [rustStd[0], rustStd[1], rustStd[2], parkingLot[0], cpp[0], cpp[2]] + otherRust.prefix(1)
 
-  /// Holds of so many that may go unnamed. Where nothing can unwind, a frame's end is only found by running to it, and not
-  /// every loop lets a run out: who is below one that does not is unknown, which is an answer (two of 1,200 holds).
-  package func mayBeMissed(of holds: Int) -> Int {
-    flags.contains { $0.contains("panic=") || $0 == "-fno-exceptions" } ? max(2, holds / 20) : 0
-  }
-
   package static let all = rustStd + otherRust + parkingLot + cpp
 
   /// Sources stand beside this file.

@@ -14,7 +14,7 @@ struct FrameAnswer: Hashable {
     var strength: FoundHold.Strength {
       if rung == .landingPad { return .landingPad }
       guard hasEnded else { return .unfinishedRun }
-      return isChained ? .chainedRun : .run
+      return isChained && isComplete ? .chainedRun : .run
     }
   }
   var parts: [Part] = []

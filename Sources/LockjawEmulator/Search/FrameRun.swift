@@ -91,8 +91,9 @@ struct FrameRun: ~Copyable {
 
   /// What a run through the returns of adjoining frames did.
   struct Chain {
-    /// For each frame that was run to its end.
-    var passed: [[LockWatch.Event]] = []
+    /// For each frame that was run to its end; once a call was given up, none is complete: what that call would have left
+    /// is missing in all that follows.
+    var passed: [(events: [LockWatch.Event], end: Outcome)] = []
     /// The frame after those, where it was begun and did not come to its end.
     var unfinished: [LockWatch.Event]?
   }
@@ -123,7 +124,7 @@ struct FrameRun: ~Copyable {
         chain.unfinished = events
         return chain
       }
-      chain.passed.append(events)
+      chain.passed.append((events, outcome))
       seen = processor.watch.events.count
       index += 1
       guard index < frames.endIndex, processor.rip == frames[index].returnAddress,

@@ -100,7 +100,7 @@ package final class HolderSearch {
     for place in answers.indices where !answers[place].answer.isComplete {
       if place < chained.count {
         answers[place].answer.parts.append(
-          FrameAnswer.Part(rung: .forwardRun, events: chained[place], end: .complete, isChained: true))
+          FrameAnswer.Part(rung: .forwardRun, events: chained[place].events, end: chained[place].end, isChained: true))
       } else if place > 0, place == chained.count, place < adjoining, thread.awaits != nil {
         if let part = runOn(thread, frames.prefix(place + 1).map(\.frame), flips, locks) {
           answers[place].answer.parts.append(part)
@@ -147,11 +147,11 @@ package final class HolderSearch {
   /// - Returns: what each frame did that was run to its end, and the branches that had to be flipped for that.
   private func unwindForward(
     _ thread: SearchedThread, _ frames: [FrameRun.Frame], _ locks: [LockSemantics]
-  ) -> (passed: [[LockWatch.Event]], flips: [Int: Int]) {
+  ) -> (passed: [(events: [LockWatch.Event], end: FrameRun.Outcome)], flips: [Int: Int]) {
     // A frame that is known to circle ends the chain without telling anything.
     let frames = frames.prefix { !circling.isCircling($0.returnAddress) }
     guard let innermost = frames.first else { return ([], [:]) }
-    var best: (passed: [[LockWatch.Event]], flips: [Int: Int]) = ([], [:])
+    var best: (passed: [(events: [LockWatch.Event], end: FrameRun.Outcome)], flips: [Int: Int]) = ([], [:])
     var branches: Int?
     circling.tryWays(out: innermost.returnAddress, .chain) { way, _ in
       guard let flips = Self.flips(way, of: 0, atMost: branches) else { return .impossible }
@@ -175,8 +175,8 @@ package final class HolderSearch {
     let chain = run.unwindForward(
       frames[...], futex: thread.futex?.rawValue, result: 0, flippedBranches: flips, watching: locks)
     countRun()
-    if chain.passed.count == frames.count, let events = chain.passed.last {
-      return FrameAnswer.Part(rung: .forwardRun, events: events, end: .complete, isChained: true)
+    if chain.passed.count == frames.count, let last = chain.passed.last {
+      return FrameAnswer.Part(rung: .forwardRun, events: last.events, end: last.end, isChained: true)
     }
     guard chain.passed.count == frames.count - 1, let events = chain.unfinished else { return nil }
     return FrameAnswer.Part(rung: .forwardRun, events: events, end: .cut(.circling), isChained: true)
