@@ -88,6 +88,9 @@ extension Survey {
     for tid in tids {
       guard case .futexWait? = graph.kernel[tid] else { return nil }
     }
+    guard tids.count > 1 else {
+      return "kernel: its only thread sleeps in a futex wait that is not known to have a time limit."
+    }
     return "kernel: all \(tids.count) threads sleep in futex waits, and none of these is known to have a time limit."
   }
 

@@ -30,10 +30,24 @@ struct HangUnknownAdvice {
       edge.evidence == .none && !Self.isBlind(index.lock(edge.lock)?.library ?? "")
         && [.mutex, .rwlock, .spinlock, .semaphore].contains(index.lock(edge.lock)?.type)
     }
-    guard hasHolderlessPthread, index.report.source != "arena" else { return nil }
+    // Waits of the past are what only a preloaded process has told.
+    guard hasHolderlessPthread, index.report.source != "arena", index.report.history.isEmpty else { return nil }
     let command = index.report.process.command
     return "Missing: who took these locks. Start the program under lockjaw and let it hang again: "
-      + "`lockjaw run -- \(command.isEmpty ? "COMMAND" : Printable.shortened(command, to: 120))`."
+      + "`lockjaw run -- \(Self.canBeTyped(command) ? command : "COMMAND")`."
+  }
+
+  /// The arguments are kept without the quotes that a shell would want around some.
+  private static func canBeTyped(_ command: String) -> Bool {
+    !command.isEmpty && command.utf8.count <= 120
+      && command.utf8.allSatisfy { byte in
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+          UInt8(ascii: "0")...UInt8(ascii: "9"):
+          true
+        default: " ._-/=:,+@%".utf8.contains(byte)
+        }
+      }
   }
 
   private var symbols: String? {

@@ -154,7 +154,18 @@ struct TextTests {
       report.locks[index].library = "glibc"
       report.locks[index].type = .mutex
     }
+    report.history = []
     #expect(TextReport.render(report).contains("lockjaw run -- ledger"))
+    report.process.command = "sh -c ledger;audit"
+    #expect(TextReport.render(report).contains("lockjaw run -- COMMAND"), "its quotes are not known")
+    // It was under lockjaw, and that is what the report is from.
+    let edge = report.findings[0].edges[0]
+    report.history = [
+      HistoryEntry(
+        thread: edge.waiter, threadName: "ledger", lock: Address(0x1000), type: .mutex, mode: edge.mode, site: nil,
+        beganSecondsAgo: 12, durationSeconds: 12, outcome: .inProgress)
+    ]
+    #expect(!TextReport.render(report).contains("lockjaw run -- "))
   }
 
   @Test(
