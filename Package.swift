@@ -80,8 +80,8 @@ let package = Package(
       path: "Tests/LockjawNestings", exclude: ["Programs"]),
     .executableTarget(name: "holder-bench", dependencies: ["LockjawNestings"], path: "Tests/LockjawHolderBench"),
     .testTarget(name: "LockjawArenaTests", dependencies: ["CLockjawABI", "LockjawArena"]),
-    .testTarget(name: "LockjawGraphTests", dependencies: ["LockjawGraph", "LockjawModel"]),
-    .testTarget(name: "LockjawHistoryTests", dependencies: ["LockjawHistory", "LockjawModel"]),
+    .testTarget(name: "LockjawGraphTests", dependencies: ["LockjawGraph", "LockjawModel", "LockjawTestPrograms"]),
+    .testTarget(name: "LockjawHistoryTests", dependencies: ["LockjawHistory", "LockjawModel", "LockjawTestPrograms"]),
     .testTarget(
       name: "LockjawInspectTests", dependencies: ["CLockjawNative", "LockjawInspect", "LockjawTestPrograms"]),
     .testTarget(
@@ -103,7 +103,8 @@ let package = Package(
       dependencies: [
         "LockjawEmulator", "LockjawInspect", "LockjawSymbols", "LockjawModel", "LockjawTestPrograms", "LockjawNestings",
       ], exclude: ["Oracle"]),
-    .testTarget(name: "LockjawReportTests", dependencies: ["LockjawReport"], exclude: ["Golden"]),
+    .testTarget(
+      name: "LockjawReportTests", dependencies: ["LockjawReport", "LockjawTestPrograms"], exclude: ["Golden"]),
     .testTarget(
       name: "LockjawPreloadTests", dependencies: ["CLockjawABI", "CLockjawNative", "LockjawArena", "LockjawModel"],
       exclude: ["Programs"]),

@@ -1,4 +1,5 @@
 import LockjawModel
+import LockjawTestPrograms
 import Testing
 
 @testable import LockjawGraph
@@ -80,7 +81,7 @@ import Testing
   func order() throws {
     for seed: UInt64 in 1...300 {
       let random = RandomScene(seed: seed, threads: 20)
-      var generator = SplitMix(state: seed)
+      var generator = SplitMix(seed: seed)
       var shuffled = random.scene
       shuffled.threads.shuffle(using: &generator)
       let key = { (candidate: Candidate) in
@@ -95,7 +96,7 @@ import Testing
   func addedStates() {
     for seed: UInt64 in 1...300 {
       var scene = RandomScene(seed: seed, threads: 12).scene
-      var generator = SplitMix(state: seed)
+      var generator = SplitMix(seed: seed)
       var states: [ThreadID: KernelState] = [:]
       for index in scene.threads.indices where Bool.random(using: &generator) {
         let mutex = scene.threads.randomElement(using: &generator)?.held.first?.object ?? Address(0)
@@ -116,7 +117,7 @@ import Testing
   func hostile() {
     for seed: UInt64 in 1...1500 {
       var random = RandomScene(seed: seed, threads: 10).scene
-      var generator = SplitMix(state: ~seed)
+      var generator = SplitMix(seed: ~seed)
       let types = LockType.allCases
       for index in random.threads.indices {
         random.threads[index].tid = ThreadID(Int32.random(in: -2...6, using: &generator))

@@ -1,16 +1,5 @@
 import LockjawModel
-
-/// SplitMix64: the same seed, the same scene, on every machine.
-struct SplitMix: RandomNumberGenerator {
-  var state: UInt64
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-    return z ^ (z >> 31)
-  }
-}
+import LockjawTestPrograms
 
 /// A random process: locks of every kind that has holders, rings, chains and trees planted on top of noise.
 struct RandomScene {
@@ -22,7 +11,7 @@ struct RandomScene {
   private var generator: SplitMix
 
   init(seed: UInt64, threads limit: Int) {
-    generator = SplitMix(state: seed)
+    generator = SplitMix(seed: seed)
     prefersWriters = Bool.random(using: &generator)
     let count = Int.random(in: 1...limit, using: &generator)
     let lockCount = Int.random(in: 1...max(1, count * 2), using: &generator)

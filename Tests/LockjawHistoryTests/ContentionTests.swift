@@ -1,5 +1,6 @@
 import LockjawHistory
 import LockjawModel
+import LockjawTestPrograms
 import Testing
 
 private func use(
@@ -72,7 +73,7 @@ private func made(_ object: UInt64, at site: UInt64, _ type: LockType = .mutex, 
 
   @Test("The sum over all classes is the sum over all rows, whatever their order", arguments: 0..<20)
   func sums(seed: UInt64) {
-    var random = SplitMix64(state: seed)
+    var random = SplitMix(seed: seed)
     var rows: [SiteCount] = []
     for object in UInt64(1)...40 {
       if random.next() % 2 == 0 { rows.append(made(object, at: random.next() % 5 + 1)) }
@@ -111,17 +112,5 @@ private func made(_ object: UInt64, at site: UInt64, _ type: LockType = .mutex, 
     #expect(profile.signals.classes.map(\.type) == [.condition])
     #expect(profile.locks.classes[1].names == ["lock 0xa0"])
     #expect(!asked.contains(0x300), "a class that is not shown")
-  }
-}
-
-/// Steele, Lea and Flood, 2014.
-private struct SplitMix64: RandomNumberGenerator {
-  var state: UInt64
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-    return z ^ (z >> 31)
   }
 }

@@ -8,17 +8,6 @@ import Testing
 
 @Suite("Hostile cores")
 struct HostileCoreTests {
-  private struct Random: RandomNumberGenerator {
-    var state: UInt64
-    // splitmix64 (Steele, Lea, Flood 2014).
-    mutating func next() -> UInt64 {
-      state &+= 0x9E37_79B9_7F4A_7C15
-      var z = state
-      z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-      z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-      return z ^ (z >> 31)
-    }
-  }
 
   private let directory: TemporaryDirectory
   private let bytes: [UInt8]
@@ -72,7 +61,7 @@ struct HostileCoreTests {
 
   @Test("Damaged headers and notes never crash the reader", arguments: 0..<4)
   func damaged(seed: UInt64) throws {
-    var random = Random(state: seed)
+    var random = SplitMix(seed: seed)
     // Headers, notes and the first page of memory.
     let limit = min(bytes.count, 12288)
     let interesting: [UInt64] = [0, 1, 0x7FFF_FFFF, 0xFFFF_FFFF, 1 << 63, .max, .max - 7, 4096]

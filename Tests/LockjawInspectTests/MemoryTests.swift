@@ -1,6 +1,7 @@
 import Glibc
 import LockjawInspect
 import LockjawModel
+import LockjawTestPrograms
 import Testing
 
 @Suite("Memory")
@@ -99,18 +100,5 @@ struct MemoryTests {
     let got = bytes.withUnsafeMutableBytes { memory.read(address, into: $0) }
     #expect(bytes[got...].allSatisfy { $0 == 0xEE }, "more was written than was reported")
     return Array(bytes[..<got])
-  }
-}
-
-/// A generator whose runs can be repeated (SplitMix64, Steele and others 2014).
-struct SplitMix: RandomNumberGenerator {
-  private var state: UInt64
-  init(seed: UInt64) { state = seed }
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
   }
 }

@@ -1,5 +1,6 @@
 import LockjawModel
 import LockjawReport
+import LockjawTestPrograms
 import Testing
 
 @Suite("Any report at all")
@@ -47,17 +48,10 @@ struct RandomReportTests {
 
 /// Reports without any sense, the same for the same seed. Ids are drawn from a few, so that some meet and some dangle.
 struct RandomReport {
-  /// SplitMix64 (Steele, Lea and Flood, 2014).
-  private var state: UInt64
-  init(seed: UInt64) { state = seed }
+  private var generator: SplitMix
+  init(seed: UInt64) { generator = SplitMix(seed: seed) }
 
-  mutating func bits() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-    return z ^ (z >> 31)
-  }
+  mutating func bits() -> UInt64 { generator.next() }
   mutating func number(_ range: ClosedRange<Int>) -> Int { range.lowerBound + Int(bits() % UInt64(range.count)) }
   mutating func pick<Element>(_ choices: [Element]) -> Element { choices[number(0...choices.count - 1)] }
   mutating func several<Element>(_ most: Int, _ make: (inout RandomReport) -> Element) -> [Element] {

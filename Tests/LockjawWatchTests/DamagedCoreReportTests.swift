@@ -57,17 +57,6 @@ private let recordedCycle = """
 /// the headers, which `HostileCoreTests` does.
 @Suite("Reports on damaged cores")
 struct DamagedCoreReportTests {
-  private struct Random: RandomNumberGenerator {
-    var state: UInt64
-    // splitmix64 (Steele, Lea, Flood 2014).
-    mutating func next() -> UInt64 {
-      state &+= 0x9E37_79B9_7F4A_7C15
-      var z = state
-      z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-      z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-      return z ^ (z >> 31)
-    }
-  }
 
   private static let rounds = 100
   /// Of this thread's time on a processor, so that a busy machine does not count. A whole report takes a hundredth of it.
@@ -102,7 +91,7 @@ struct DamagedCoreReportTests {
   // MARK: damage
 
   private func damage(_ whole: [UInt8], seed: UInt64, in directory: TemporaryDirectory) throws {
-    var random = Random(state: seed)
+    var random = SplitMix(seed: seed)
     var (reports, deadlocks) = (0, 0)
     for round in 0..<Self.rounds {
       let path = directory.path + "/damaged"
@@ -127,7 +116,7 @@ struct DamagedCoreReportTests {
 
   /// Few or many words changed: at random, to numbers at the edges, or to what stands elsewhere, which may be a pointer that
   /// leads somewhere.
-  private func damaged(_ whole: [UInt8], _ random: inout Random) -> [UInt8] {
+  private func damaged(_ whole: [UInt8], _ random: inout SplitMix) -> [UInt8] {
     var bytes = whole
     let edges: [UInt64] = [0, 1, 0x7FFF_FFFF, 0xFFFF_FFFF, 1 << 63, .max, .max - 7, 4096]
     let headers = min(bytes.count, 8192)
