@@ -57,6 +57,7 @@ typedef struct lj_thread_state {
   uint16_t flags;      // LJ_THREAD_*
   uint16_t unrecorded; // acquisitions minus releases while there was no slot; becomes the slot's `held_lost`
   uint32_t retry_in;   // SLOTLESS: operations until the next attempt
+  uint16_t no_looks;   // contended acquires until it looks again before it waits (mutex.c)
   void *once;          // innermost pthread_once call of this thread (once.c)
 } lj_thread_state;
 
