@@ -3,8 +3,12 @@
 Threads that have to share their processors with other programs say nothing about the lock: which one gets how much of a
 processor depends on how it sleeps, and a factor of two either way was seen. So a run counts only if other programs took
 less than OTHERS_MOST of the machine meanwhile; one that was disturbed is made anew, a few times.
+
+Nor do all machines say the same. Where a cache line takes 200 ns from one processor to the other, handing over a lock that is held for
+half of that costs more than holding it, and whoever sleeps most gets most done; where it takes 50, who looks again before it sleeps
+wins. So the line's way is measured beside every row.
 """
-import os, resource
+import os, resource, subprocess
 from figures import interval, median, percent, table
 
 OTHERS_MOST = 0.05
@@ -37,12 +41,19 @@ def one_run(tool, command):
     return (tuple(map(float, ran.stdout.split())) if ran.returncode == 0 and ran.stdout.strip() else None), share
 
 
+def line_ns(programs):
+    """Nanoseconds that a cache line takes from one processor to another; None with one processor."""
+    ran = subprocess.run([programs["line", "plain"]], stdout=subprocess.PIPE, text=True)
+    return float(ran.stdout) if ran.returncode == 0 else None
+
+
 def measure(bare, tools, programs, runs):
     result = {}
     for label, lock, threads, steps, _ in CASES:
-        rows, disturbed = [], 0
+        rows, lines, disturbed = [], [], 0
         for _ in range(runs):
             row = {}
+            lines.append(line_ns(programs))
             for tool in [bare, *tools]:
                 command = [programs["contended", tool.variant], lock, str(threads), str(MILLISECONDS), str(steps)]
                 for _ in range(ATTEMPTS):
@@ -60,6 +71,7 @@ def measure(bare, tools, programs, runs):
             result.setdefault(tool.name, {})[label] = None if not ratios else {
                 "per_second": median([ours[0] for ours, _ in pairs]), "least_share": median([ours[1] for ours, _ in pairs]),
                 "ratio": median(ratios), "interval": interval(ratios), "runs": len(ratios),
+                "line_ns": [line for line in lines if line is not None],
                 "disturbed": disturbed, "all_runs": runs * (1 + len(tools))}
     return result
 
@@ -85,6 +97,8 @@ def report(result, bare):
                      [[name, *("crashed" if figures[case[0]] is None else percent(figures[case[0]]["least_share"]) for case in CASES)]
                       for name, figures in result.items()])
     of_bare = result[bare.name].values()
-    return (f"{text}\n\n{fairness}\n\nOther programs had more than {percent(OTHERS_MOST)} of the machine during "
+    lines = sorted(line for figure in of_bare for line in figure["line_ns"])
+    way = f"A cache line took {lines[0]:.0f} to {lines[-1]:.0f} ns, median {median(lines):.0f}, from one processor to another. " if lines else ""
+    return (f"{text}\n\n{fairness}\n\n{way}Other programs had more than {percent(OTHERS_MOST)} of the machine during "
             f"{sum(figure['disturbed'] for figure in of_bare)} of {sum(figure['all_runs'] for figure in of_bare)} runs, at each of "
             f"{ATTEMPTS} attempts; those count all the same."), over
