@@ -20,6 +20,10 @@
 #define FUTEX_LOCK_PI2 13
 #endif
 
+// Jumped to, so that its return address is the program's. Not to be split: clang moves what is seldom done, the asking for
+// that address with it, into a function of its own, and the caller of that one is this library.
+#define LJ_JUMPED_TO __attribute__((visibility("hidden"), used, noinline))
+
 __asm__(
     ".text\n"
     ".globl syscall\n"
@@ -72,12 +76,12 @@ lj_syscall_function lj_syscall_next = lj_syscall_direct;
 
 void lj_futex_ready(void) { lj_syscall_next = lj_real.syscall; }
 
-__attribute__((visibility("hidden"), used)) long lj_syscall_failed(long error) {
+LJ_JUMPED_TO long lj_syscall_failed(long error) {
   errno = (int)-error;
   return -1;
 }
 
-__attribute__((visibility("hidden"), used)) long lj_syscall_exit_group(long number, long code) {
+LJ_JUMPED_TO long lj_syscall_exit_group(long number, long code) {
   lj_image_ends((int)code);
   return lj_syscall_next(number, code, 0, 0, 0, 0, 0);
 }
@@ -171,8 +175,8 @@ LJ_COLD static void lj_futex_told(int operation, long word, uint64_t site) {
   else lj_level_did(slot, LJ_OP_RELEASE, (uint64_t)word, LJ_KIND_PI_FUTEX, LJ_MODE_EXCLUSIVE, site);
 }
 
-__attribute__((visibility("hidden"), used)) long lj_syscall_futex(long number, long word, long operation, long value,
-                                                                  long timeout, long word2, long value3) {
+LJ_JUMPED_TO long lj_syscall_futex(long number, long word, long operation, long value, long timeout, long word2,
+                                   long value3) {
   uint8_t kind = lj_futex_kind((int)operation);
   if (kind == LJ_KIND_NONE && lj_is_detailed()) lj_futex_told((int)operation, word, LJ_CALLER().site);
   if (kind == LJ_KIND_NONE || LJ_UNLIKELY(!lj_enter()))
@@ -190,8 +194,8 @@ typedef struct lj_futex_waiter {
   uint32_t reserved;
 } lj_futex_waiter;
 
-__attribute__((visibility("hidden"), used)) long lj_syscall_futex_waitv(long number, long waiters, long count, long flags,
-                                                                        long timeout, long clock) {
+LJ_JUMPED_TO long lj_syscall_futex_waitv(long number, long waiters, long count, long flags, long timeout,
+                                         long clock) {
   lj_slot *slot = lj_enter();
   lj_futex_waiter first;
   if (!slot || count < 1 || !lj_read_checked((uint64_t)waiters, &first, sizeof first))

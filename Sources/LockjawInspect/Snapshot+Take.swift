@@ -70,7 +70,7 @@ extension Snapshot {
   ) throws(InspectError) -> Snapshot {
     // Asked first: to be looked at makes a stopped thread move.
     let isStopped = process.isStopped
-    let map = try process.memoryMap()
+    var map = try process.memoryMap()
     let memory = ProcessMemory(process)
     let modules = ModuleGrouping.modules(map) { LoadedImage(at: $0, memory: memory) }
     let vdso = vdso(map, memory)
@@ -84,8 +84,13 @@ extension Snapshot {
     let namespace = PidNamespace(process)
     let inner = namespace.isForeign ? tracees.ids.reduce(into: [:]) { $0[$1] = namespace.inner($1) } : [:]
 
+    // With the stacks of all who are seized; of those that begin after this the stacks are read about when all stand still.
+    map = try process.memoryMap()
+
     let begin = monotonicNanoseconds()
     tracees.stopAll(deadline: begin &+ deadlineNanoseconds)
+    let began = Set(tracees.ids.filter { names[$0] == nil })
+    if !began.isEmpty, let longer = try? process.memoryMap() { map = longer }
     let registers = tracees.registers()
     let stacks = StackCopies(
       registers.compactMap { tid, registers in
@@ -100,19 +105,21 @@ extension Snapshot {
     let images = stacks.images()
     let copied = MemoryImages(words)
     let milliseconds = Int(pause)
+    /// A thread that is younger than the look has not slept for long, whatever it sleeps for.
+    func sleptNanoseconds(_ tid: Int32) -> UInt64? { !slept.isEmpty && began.contains(tid) ? 0 : slept[tid] }
     let threads = try registers.map { tid, raw throws(InspectError) -> Thread in
       let name = names[tid] ?? process.thread(ThreadID(tid))?.name ?? ""
       guard let raw else {
         if tracees.isThirtyTwoBit { throw .thirtyTwoBit(pid: process.pid) }
         return Thread(
           tid: inner[tid] ?? ThreadID(tid), name: name, registers: nil, stack: nil, callNumber: .max,
-          sleptNanoseconds: slept[tid], kernelState: process.kernelState(of: ThreadID(tid)),
+          sleptNanoseconds: sleptNanoseconds(tid), kernelState: process.kernelState(of: ThreadID(tid)),
           missing: "It could not be stopped within \(milliseconds) ms: it \(process.activity(of: ThreadID(tid))).")
       }
       let activity = ThreadActivity(Registers(raw), callNumber: raw.orig_rax).asFutexCall(copied)
       return Thread(
         tid: inner[tid] ?? ThreadID(tid), name: name, registers: Registers(raw), stack: images[tid],
-        callNumber: raw.orig_rax, sleptNanoseconds: slept[tid], kernelState: activity.kernelState,
+        callNumber: raw.orig_rax, sleptNanoseconds: sleptNanoseconds(tid), kernelState: activity.kernelState,
         futexWait: activity.futexWait, missing: nil)
     }
     var outline = process.outline

@@ -8,6 +8,7 @@ struct CycleDrawing {
   let finding: Finding
   let index: ReportIndex
   let source: SourceReader
+  private let writers: WaitingWriters
   /// Below the last waiter of a star no line runs down.
   private var isAtEnd = false
 
@@ -15,6 +16,7 @@ struct CycleDrawing {
     self.finding = finding
     self.index = index
     self.source = source
+    writers = WaitingWriters(finding, index)
   }
 
   /// More nodes than this are cut from a cycle's middle; a screen holds about eight.
@@ -115,7 +117,7 @@ struct CycleDrawing {
     var spans: [Span]
     if index.awaitsEnd(edge) {
       spans = closes ? [Span(index.name(holder), .thread), Span(" has not ended")] : [Span("which has not ended")]
-    } else if finding.isPendingWriter(holder, of: edge, in: index) {
+    } else if writers.contains(holder, of: edge) {
       spans = [Span(edge.lock, .lock), Span(" lets a waiting writer go first:")]
       if closes { spans += [Span(" "), Span(index.name(holder), .thread)] }
     } else {
@@ -224,7 +226,7 @@ struct CycleDrawing {
   /// A pending writer and a joined thread stand in the way without holding anything.
   private func holds(_ thread: ThreadID, _ edge: Edge) -> Bool {
     !index.awaitsEnd(edge) && ![.pipe, .socket].contains(index.lockType(of: edge))
-      && !finding.isPendingWriter(thread, of: edge, in: index)
+      && !writers.contains(thread, of: edge)
   }
 
   // MARK: - Lines

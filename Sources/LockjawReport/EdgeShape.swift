@@ -35,16 +35,26 @@ extension Finding {
     var seen: Set<String> = []
     return edges.map(\.lock).filter { seen.insert($0).inserted }
   }
-  /// Whether `holder` does not have the edge's lock but waits in front: a writer that the lock prefers to new readers.
-  func isPendingWriter(_ holder: ThreadID, of edge: Edge, in index: ReportIndex) -> Bool {
-    guard edge.mode == .read, holder != edge.waiter else { return false }
-    let waitsToWrite = edges.contains { $0.waiter == holder && $0.lock == edge.lock && $0.mode == .write }
-    let hasIt = index.thread(holder)?.holds.contains(edge.lock) ?? (edge.heldSinceAt != nil)
-    return waitsToWrite && !hasIt
-  }
-
   /// The longest wait that is a usable number; one of 0 s is one that nobody dated.
   var longestWaitSeconds: Double? {
     edges.map(\.waitingForSeconds).filter { $0.isFinite && $0 > 0 }.max()
+  }
+}
+
+/// Threads of a finding that wait to write and do not have the lock: ahead of its readers where the lock lets writers go
+/// first, and no holders, though an edge lists them as what is in its reader's way.
+struct WaitingWriters {
+  private var ofLock: [String: Set<ThreadID>] = [:]
+
+  init(_ finding: Finding, _ index: ReportIndex) {
+    for edge in finding.edges where edge.mode == .write {
+      if index.thread(edge.waiter)?.holds.contains(edge.lock) ?? false { continue }
+      ofLock[edge.lock, default: []].insert(edge.waiter)
+    }
+  }
+
+  func contains(_ holder: ThreadID, of edge: Edge) -> Bool {
+    guard edge.mode == .read, holder != edge.waiter, ofLock[edge.lock]?.contains(holder) ?? false else { return false }
+    return edge.heldMode == nil || holder != edge.holders.first
   }
 }

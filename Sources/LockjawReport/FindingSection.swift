@@ -67,7 +67,10 @@ struct FindingSection {
     case .lostWakeup, .phantomLock, .livelock: if edges.allSatisfy(\.holders.isEmpty) { return nil }
     default: break
     }
-    let known = StackText.unique(edges.filter { !$0.holders.isEmpty }.compactMap { Wording.source($0.evidence) })
+    // Of a reader whom only waiting writers are in the way of, nothing is said of who has the lock.
+    let writers = WaitingWriters(finding, index)
+    let claimed = edges.filter { edge in edge.holders.contains { !writers.contains($0, of: edge) } }
+    let known = StackText.unique(claimed.compactMap { Wording.source($0.evidence) })
     let hasGuess = edges.contains { $0.evidence == .stack && !$0.holders.isEmpty }
     let hasUnknown = edges.contains { $0.holders.isEmpty }
     var sentences: [String] = []

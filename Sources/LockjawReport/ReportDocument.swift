@@ -11,7 +11,8 @@ import LockjawModel
 ///     +processes?  the same of other processes that findings lead to; `process` in a lock or thread is one of their pids
 ///     findings  kind, certainty, summary, edges, bystanders: [tid], +evidence: [sentence], +heartbeat?
 ///       heartbeat  name, thread: tid, within_seconds, last_seconds_ago, beats: of a missed-heartbeat
-///       edges   waiter: tid, lock: id, mode, holders: [tid], holder_evidence, +held_mode?,
+///       edges   waiter: tid, lock: id, mode, holders: [tid], +waiting_writers?: those of them that do not have the lock but
+///               are let in before a reader, holder_evidence, +held_mode?,
 ///               waits_at: FRAME or null, held_since_at?, held_in?, released_at?: FRAME, +guard_type?, +guard?: name, file?, line?,
 ///               waiting_for_seconds
 ///     locks     id, address, type, library, name?, state, initialised_at?: FRAME, +process?: pid
@@ -36,6 +37,7 @@ package enum ReportDocument {
 
   /// The same as bytes, for a file.
   package static func encodeBytes(_ report: Report) -> [UInt8] {
+    let index = ReportIndex(report)
     var writer = JSONWriter()
     writer.object { object in
       object.put(DocumentField.schema, Report.schema)
@@ -46,7 +48,7 @@ package enum ReportDocument {
       if !report.processes.isEmpty {
         object.put(DocumentField.processes) { $0.array(report.processes) { $0.process($1) } }
       }
-      object.put(DocumentField.findings) { $0.array(report.findings) { $0.finding($1) } }
+      object.put(DocumentField.findings) { $0.array(report.findings) { $0.finding($1, index) } }
       object.put(DocumentField.locks) { $0.array(report.locks) { $0.lock($1) } }
       object.put(DocumentField.threads) { $0.array(report.threads) { $0.thread($1) } }
       object.put(DocumentField.history) { $0.array(report.history) { $0.historyEntry($1) } }
@@ -89,12 +91,13 @@ extension JSONWriter {
     }
   }
 
-  fileprivate mutating func finding(_ finding: Finding) {
+  fileprivate mutating func finding(_ finding: Finding, _ index: ReportIndex) {
     object { object in
       object.put(FindingField.kind, finding.kind.rawValue)
       object.put(FindingField.certainty, finding.certainty.rawValue)
       object.put(FindingField.summary, finding.summary)
-      object.put(FindingField.edges) { $0.array(finding.edges) { $0.edge($1) } }
+      let writers = WaitingWriters(finding, index)
+      object.put(FindingField.edges) { $0.array(finding.edges) { $0.edge($1, writers) } }
       object.put(FindingField.bystanders) { $0.array(finding.bystanders, inline: true) { $0.number($1.rawValue) } }
       object.put(FindingField.evidence) { $0.array(finding.evidence) { $0.string($1) } }
       if let heartbeat = finding.heartbeat { object.put(FindingField.heartbeat) { $0.heartbeat(heartbeat) } }
@@ -111,12 +114,16 @@ extension JSONWriter {
     }
   }
 
-  fileprivate mutating func edge(_ edge: Edge) {
+  fileprivate mutating func edge(_ edge: Edge, _ waitingWriters: WaitingWriters) {
     object { object in
       object.put(EdgeField.waiter, edge.waiter.rawValue)
       object.put(EdgeField.lock, edge.lock)
       object.put(EdgeField.mode, edge.mode.rawValue)
       object.put(EdgeField.holders) { $0.array(edge.holders, inline: true) { $0.number($1.rawValue) } }
+      let writers = edge.holders.filter { waitingWriters.contains($0, of: edge) }
+      if !writers.isEmpty {
+        object.put(EdgeField.waitingWriters) { $0.array(writers, inline: true) { $0.number($1.rawValue) } }
+      }
       object.put(EdgeField.holderEvidence, edge.evidence.rawValue)
       object.putIfKnown(EdgeField.heldMode, edge.heldMode?.rawValue)
       // The one frame of an edge that the contract does not call optional: null where no frame is known.

@@ -23,6 +23,7 @@ enum HeartbeatField: String, CodingKey {
 
 enum EdgeField: String, CodingKey {
   case waiter, lock, mode, holders
+  case waitingWriters = "waiting_writers"
   case holderEvidence = "holder_evidence"
   case heldMode = "held_mode"
   case waitsAt = "waits_at"

@@ -88,6 +88,20 @@ struct TextTests {
     #expect(!text.contains("4712 \"writer\" holds"))
   }
 
+  @Test("Where only waiting writers are in a reader's way, nothing is said to be known of a holder")
+  func waitingWritersOnly() throws {
+    var report = SampleCycles.recursiveRead
+    report.findings[0].kind = .contention
+    report.findings[0].certainty = .inferred
+    let writer = try #require(report.findings[0].edges.firstIndex { $0.mode == .write })
+    report.findings[0].edges[writer].holders = []
+    report.findings[0].edges[writer].evidence = .none
+    for position in report.threads.indices { report.threads[position].holds = [] }
+    let text = TextReport.render(report)
+    #expect(text.contains("unknown.") && !text.contains("known from"), "\(text)")
+    #expect(ReportDocument.encode(report).contains("\"waiting_writers\": [4712]"))
+  }
+
   @Test(
     "Short verdicts make short reports", arguments: [SampleOthers.contention, SampleOthers.idle, SampleOthers.healthy])
   func short(report: Report) {

@@ -93,13 +93,15 @@ def judge(report, core, fine, counted):
     if verdict not in fine and not wrong:
         wrong.append(f"the verdict is {verdict}")
     if core:
-        claims = {}
+        claims, waits = {}, {thread["tid"]: thread["waits_for"] for thread in report["threads"]}
         for thread in report["threads"]:
             for lock in thread["holds"]:
                 claims.setdefault(lock, set()).add(thread["tid"])
         for finding in report["findings"]:
             for edge in finding["edges"]:
-                claims.setdefault(edge["lock"], set()).update(edge["holders"])
+                # A reader's edge lists the writers that are let in before it, too: those wait, and are no holders.
+                ahead = {tid for tid in edge.get("waiting_writers", ()) if waits.get(tid) == edge["lock"]}
+                claims.setdefault(edge["lock"], set()).update(set(edge["holders"]) - ahead)
         for lock in report["locks"]:
             holders, form = sorted(claims.get(lock["id"], ())), layout(lock)
             if not holders:

@@ -55,6 +55,8 @@ bare_job() { # once, where no look came before
   [[ -e $work/result.bare ]] && return 0
   "${environment[@]}" "${command[@]}" >"$work/out.bare" 2>"$work/err.bare" </dev/null || { wrong "it fails without lockjaw" "$work/out.bare" "$work/err.bare"; return 1; }
   result "$work/out.bare" >"$work/result.bare"
+  # Two results of nothing are always the same.
+  [[ -s $work/result.bare ]] || { wrong "it has no result without lockjaw" "$work/out.bare" "$work/err.bare"; return 1; }
 }
 
 timed() { # COMMAND...: sets status, and elapsed in milliseconds

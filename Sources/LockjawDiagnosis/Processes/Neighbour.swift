@@ -76,19 +76,17 @@ final class Neighbour {
   /// - Parameter readLocks: reads the machine's locks; asked at most once, and only when all are asleep.
   func askKernel(_ readLocks: @escaping () -> [FileLock]) {
     guard threads.count <= Self.threadLimit, refusal == nil else { return }
-    let begin = Instant.now
     var asked: [ThreadID] = []
+    var wereStopped: [ThreadID] = []
     for thread in threads where thread.wait == nil {
       if let snapshot, let seen = snapshot.thread(thread.tid) {
         guard let call = seen.blockingCall, LiveProcess.isEndedByOthers(call: call.number) else { continue }
-        // It was asleep when it was stopped, and needs a moment to fall asleep again.
-        while process.kernelState(of: thread.tid) == .running, Instant.now.seconds(since: begin) < Self.settlingSeconds
-        {
-          usleep(200)
-        }
+        wereStopped.append(thread.tid)
       }
       asked.append(thread.tid)
     }
+    // They were asleep when they were stopped, and need a moment to fall asleep again.
+    process.settle(wereStopped) { process.kernelState(of: $0) != .running }
     let locks = Self.once(readLocks)
     for tid in asked {
       guard let wait = process.kernelWait(of: tid, locks: locks) else { continue }
@@ -123,8 +121,7 @@ final class Neighbour {
     var glance: Examination.Glance
     if let found {
       arena = found
-      let begin = Instant.now
-      for thread in threads where process.futexWait(of: thread.tid) != nil { note(thread.tid, until: begin) }
+      note(threads.map(\.tid).filter { process.futexWait(of: $0) != nil })
       glance = Examination.glance(found).interpreting(target, arena: found, olderThan: 0)
     } else {
       guard
@@ -193,22 +190,18 @@ final class Neighbour {
   // MARK: stillness
 
   private var stillness: [ThreadID: Stillness] = [:]
-  private static let settlingSeconds = 1.0
 
   /// Notes that the threads which wait are asleep now; a wait that is over by now is dropped.
   ///
   /// A stop makes threads run for a moment, so they are given time to fall asleep again.
   /// - Parameter readLocks: reads the machine's locks; asked at most once, after all have been seen asleep.
   func settle(_ readLocks: @escaping () -> [FileLock]) {
-    let begin = Instant.now
     let waiting = threads.indices.filter { threads[$0].wait != nil || kernelWaits[threads[$0].tid] != nil }
-    for index in waiting {
-      let tid = threads[index].tid
-      // What an arena says of a thread is of the sleep that was noted before it was read, if of any: a thread that fell
-      // asleep later may be in another wait by now, and a neighbour's arena is not looked at again.
-      let isTooLate = self.index > 0 && arena != nil && kernelWaits[tid] == nil
-      if stillness[tid] == nil, !isTooLate { note(tid, until: begin) }
-    }
+    // What an arena says of a thread is of the sleep that was noted before it was read, if of any: a thread that fell
+    // asleep later may be in another wait by now, and a neighbour's arena is not looked at again.
+    let canBeLate = index == 0 || arena == nil
+    note(
+      waiting.map { threads[$0].tid }.filter { stillness[$0] == nil && (canBeLate || kernelWaits[$0] != nil) })
     let locks = Self.once(readLocks)
     for index in waiting {
       let tid = threads[index].tid
@@ -235,14 +228,11 @@ final class Neighbour {
     }
   }
 
-  private func note(_ tid: ThreadID, until begin: Instant) {
-    repeat {
-      if let still = process.stillness(of: tid) {
-        stillness[tid] = still
-        return
-      }
-      usleep(500)
-    } while Instant.now.seconds(since: begin) < Self.settlingSeconds
+  private func note(_ tids: [ThreadID]) {
+    process.settle(tids) { tid in
+      stillness[tid] = process.stillness(of: tid)
+      return stillness[tid] != nil
+    }
   }
 
   /// The call in which it sleeps is the one its wait was read from.

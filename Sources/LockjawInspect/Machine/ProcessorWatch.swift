@@ -8,13 +8,14 @@ extension LiveProcess {
   /// `/proc/pressure/cpu` (Documentation/accounting/psi.rst) and the control group's `cpu.stat`.
   /// - Returns: `nil` where the kernel keeps no such books, or the thread has ended.
   package func processorUse(of thread: ThreadID, milliseconds: UInt32 = 50) -> ProcessorUse? {
-    let path = "\(directory)/task/\(thread)/schedstat"
     let group = ControlGroup(of: self)
     let begin = monotonicNanoseconds()
-    guard let before = SchedulerBooks(path), let stateBefore = self.thread(thread)?.state else { return nil }
+    guard let before = SchedulerBooks(of: thread, self), let stateBefore = self.thread(thread)?.state else {
+      return nil
+    }
     let throttledBefore = group?.throttledNanoseconds
     usleep(milliseconds * 1000)
-    guard let after = SchedulerBooks(path), let stateAfter = self.thread(thread)?.state else { return nil }
+    guard let after = SchedulerBooks(of: thread, self), let stateAfter = self.thread(thread)?.state else { return nil }
     let throttledAfter = group?.throttledNanoseconds
     let watched = monotonicNanoseconds() - begin
     let ran = after.ran &- before.ran
@@ -28,18 +29,6 @@ extension LiveProcess {
       throttledNanoseconds: throttledAfter.map { $0 &- (throttledBefore ?? $0) })
   }
 
-  /// Time run, time spent ready but waiting, and how often it was put on a processor.
-  private struct SchedulerBooks {
-    var ran, delayed, turns: UInt64
-
-    init?(_ path: String) {
-      guard let text = try? ProcFile.text(path) else { return nil }
-      let numbers = text.split(separator: " ").compactMap { UInt64($0) }
-      guard numbers.count == 3 else { return nil }
-      (ran, delayed, turns) = (numbers[0], numbers[1], numbers[2])
-    }
-  }
-
   /// What a report says of a process that is stopped as a whole.
   package static let stopped = "stopped by a signal: no thread can run until SIGCONT"
 
@@ -48,6 +37,19 @@ extension LiveProcess {
     // One thread's answer is enough for nearly every process there is; ten thousand take a tenth of a second.
     guard let first = firstLiveTask, thread(ThreadID(first))?.state == "T" else { return false }
     return threads.allSatisfy { $0.hasEnded || $0.state == "T" }
+  }
+}
+
+/// Time run, time spent ready but waiting, and how often the thread was put on a processor.
+struct SchedulerBooks {
+  var ran, delayed, turns: UInt64
+
+  /// `nil` where the kernel keeps no such books, or the thread has ended.
+  init?(of thread: ThreadID, _ process: LiveProcess) {
+    guard let text = try? ProcFile.text("\(process.directory)/task/\(thread)/schedstat") else { return nil }
+    let numbers = text.split(separator: " ").compactMap { UInt64($0) }
+    guard numbers.count == 3 else { return nil }
+    (ran, delayed, turns) = (numbers[0], numbers[1], numbers[2])
   }
 }
 

@@ -14,7 +14,9 @@
 #include "probe.h"
 
 #include <inttypes.h>
+#include <linux/futex.h>
 #include <semaphore.h>
+#include <sys/syscall.h>
 
 #define SAY_USE(object, section, operations, failures, waits)                                                       \
   do {                                                                                                              \
@@ -35,6 +37,7 @@ static pthread_mutex_t recursive = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
 static pthread_rwlock_t rwlock = PTHREAD_RWLOCK_INITIALIZER;
 static pthread_spinlock_t spin;
 static sem_t semaphore;
+static int futex_word;
 
 IN_SECTION(locks) void lock_here(pthread_mutex_t *m) {
   CHECK_EQUAL(pthread_mutex_lock(m), 0);
@@ -50,6 +53,9 @@ IN_SECTION(writes) void write_here(void) { CHECK_EQUAL(pthread_rwlock_wrlock(&rw
 IN_SECTION(spins) void spin_here(void) { CHECK_EQUAL(pthread_spin_lock(&spin), 0); }
 IN_SECTION(posts) void post_here(void) { CHECK_EQUAL(sem_post(&semaphore), 0); }
 IN_SECTION(waits) void wait_here(void) { CHECK_EQUAL(sem_wait(&semaphore), 0); }
+IN_SECTION(wakes) void wake_here(void) {
+  CHECK_EQUAL(syscall(SYS_futex, &futex_word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0), 0);
+}
 IN_SECTION(inits) void init_here(pthread_mutex_t *m) { CHECK_EQUAL(pthread_mutex_init(m, NULL), 0); }
 
 static void *one_thread(void *unused) {
@@ -72,6 +78,7 @@ static void *one_thread(void *unused) {
     pthread_spin_unlock(&spin);
     post_here();
     wait_here();
+    wake_here();
   }
   return unused;
 }
@@ -115,6 +122,7 @@ static void exact_counts(void) {
   SAY_USE(&spin, spins, THREADS * PAIRS, 0, -1);
   SAY_USE(&semaphore, posts, THREADS * PAIRS, 0, 0);
   SAY_USE(&semaphore, waits, THREADS * PAIRS, 0, -1);
+  SAY_USE(&futex_word, wakes, THREADS * PAIRS, 0, 0);
 }
 
 static void many_locks(void) {
