@@ -192,6 +192,12 @@ static void rwlocks(int kind) {
   SAY(pthread_rwlock_unlock(&lock));
   SAY(pthread_rwlock_clockwrlock(&lock, CLOCK_REALTIME, &later));
   SAY(pthread_rwlock_unlock(&lock));
+  // No deadline at all; the headers forbid it, and glibc waits without limit.
+  const struct timespec *volatile none = NULL;
+  SAY(pthread_rwlock_timedrdlock(&lock, none));
+  SAY(pthread_rwlock_unlock(&lock));
+  SAY(pthread_rwlock_clockwrlock(&lock, CLOCK_MONOTONIC, none));
+  SAY(pthread_rwlock_unlock(&lock));
   SAY(pthread_rwlock_destroy(&lock));
 }
 
