@@ -20,7 +20,9 @@ package struct ArenaDirectory: Hashable, Sendable {
   /// `$LOCKJAW_DIR`, else `$XDG_RUNTIME_DIR/lockjaw`, else `/dev/shm/lockjaw-UID`.
   package static func standard(userID: UInt32 = getuid()) -> ArenaDirectory {
     if let path = environment("LOCKJAW_DIR") { return ArenaDirectory(path: path) }
-    if let path = environment("XDG_RUNTIME_DIR"), path.hasPrefix("/"), path.utf8.count <= longestPath { return ArenaDirectory(path: path + "/lockjaw") }
+    if let path = environment("XDG_RUNTIME_DIR"), path.hasPrefix("/"), path.utf8.count <= longestPath {
+      return ArenaDirectory(path: path + "/lockjaw")
+    }
     return ArenaDirectory(path: "/dev/shm/lockjaw-\(userID)")
   }
 

@@ -76,7 +76,8 @@ import Testing
   @Test(
     "A signal that makes no sense is one line where lines are asked for, and not taken",
     arguments: [
-      "SIGFOO", "KILL", "9", "19", "-3", "0", "4711", "99999999999999999999", "33", "SEGV", "11", "7", "4", "8", "31", "17",
+      "SIGFOO", "KILL", "9", "19", "-3", "0", "4711", "99999999999999999999", "33", "SEGV", "11", "7", "4", "8", "31",
+      "17",
     ])
   func senselessSignals(signal: String) async throws {
     for log in ["1", "0"] {
