@@ -18,6 +18,7 @@
 #include "held.h"
 #include "process.h"
 #include "real.h"
+#include "sites.h"
 #include "slot.h"
 #include "wait.h"
 
@@ -124,6 +125,7 @@ LJ_COLD static int lj_mutex_lock_slow(pthread_mutex_t *mutex, int tried, enum lj
 LJ_INLINE int lj_mutex_lock(pthread_mutex_t *mutex) {
   lj_slot *slot = lj_enter();
   if (LJ_UNLIKELY(!slot)) return lj_mutex_unrecorded(lj_real.pthread_mutex_lock(mutex));
+  if (lj_is_detailed()) lj_sites_expect(slot, (uint64_t)(uintptr_t)mutex, LJ_CALLER().site);
   int result = LJ_UNLIKELY(mutex->__data.__kind & NOT_TRIED_BITS) ? EBUSY : lj_real.pthread_mutex_trylock(mutex);
   if (LJ_UNLIKELY(result != 0)) return lj_mutex_lock_slow(mutex, result, MUTEX_LOCK, NULL, LJ_CALLER());
   lj_mutex_acquired(slot, mutex, 0);
@@ -132,6 +134,7 @@ LJ_INLINE int lj_mutex_lock(pthread_mutex_t *mutex) {
 
 LJ_INLINE int lj_mutex_trylock(pthread_mutex_t *mutex) {
   lj_slot *slot = lj_enter();
+  if (slot && lj_is_detailed()) lj_sites_expect(slot, (uint64_t)(uintptr_t)mutex, LJ_CALLER().site);
   int result = lj_real.pthread_mutex_trylock(mutex);
   if (LJ_UNLIKELY(!slot)) return lj_mutex_unrecorded(result);
   if (result == 0 || result == EOWNERDEAD) lj_mutex_acquired(slot, mutex, LJ_HELD_TRY);

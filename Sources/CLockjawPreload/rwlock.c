@@ -8,6 +8,7 @@
 #include "held.h"
 #include "process.h"
 #include "real.h"
+#include "sites.h"
 #include "wait.h"
 
 enum lj_rwlock_call { RWLOCK_PLAIN, RWLOCK_TIMED, RWLOCK_CLOCK_REALTIME, RWLOCK_CLOCK_MONOTONIC };
@@ -66,6 +67,7 @@ LJ_INLINE int lj_rwlock_lock(pthread_rwlock_t *lock, uint8_t mode, enum lj_rwloc
                              const struct timespec *deadline) {
   lj_slot *slot = lj_enter();
   if (LJ_UNLIKELY(!slot)) return lj_rwlock_unrecorded(lj_rwlock_real_lock(lock, mode, call, deadline));
+  if (lj_is_detailed()) lj_sites_expect(slot, (uint64_t)(uintptr_t)lock, LJ_CALLER().site);
   int result = lj_rwlock_try(lock, mode);
   if (LJ_UNLIKELY(result == EBUSY)) return lj_rwlock_lock_slow(lock, mode, call, deadline, LJ_CALLER());
   // EAGAIN and the like: the program gets the real function's own word for it.
@@ -97,6 +99,7 @@ LJ_INLINE int lj_rwlock_clock(pthread_rwlock_t *lock, uint8_t mode, clockid_t cl
 
 LJ_INLINE int lj_rwlock_trylock(pthread_rwlock_t *lock, uint8_t mode) {
   lj_slot *slot = lj_enter();
+  if (slot && lj_is_detailed()) lj_sites_expect(slot, (uint64_t)(uintptr_t)lock, LJ_CALLER().site);
   int result = lj_rwlock_try(lock, mode);
   if (LJ_UNLIKELY(!slot)) return lj_rwlock_unrecorded(result);
   if (result == 0) lj_held_push(slot, lock, LJ_SHAPE(LJ_KIND_RWLOCK, mode, LJ_HELD_TRY));

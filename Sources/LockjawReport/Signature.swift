@@ -2,9 +2,10 @@ import LockjawModel
 
 /// The name of a hang: equal for the same bug on every host, in every run and after every rebuild.
 ///
-/// Hashes the verdict and, per edge, the lock's class, the mode, the waiter's innermost functions and the function
-/// that acquired the hold. Addresses, lines, thread ids, template arguments, hashes and clone suffixes are left out;
-/// so is certainty, since the same hang may be proven on one host and inferred on another.
+/// Hashes the verdict and, per edge, the lock's class, the mode and the waiter's innermost functions. Addresses, lines, thread
+/// ids, template arguments, hashes and clone suffixes are left out. So is what depends on how the process is looked at: certainty,
+/// where a lock was acquired or initialised. The same hang may be proven on one host, where the library is preloaded, and inferred on
+/// another.
 package enum Signature {
   /// `LJ1-` and 13 letters and digits, of the report's most serious finding; of the verdict alone without one.
   ///
@@ -64,19 +65,16 @@ package enum Signature {
 
   private static func text(of edge: Edge, _ index: ReportIndex) -> String {
     let waiter = functions(of: index.thread(edge.waiter)?.stack ?? [], or: edge.waitsAt)
-    let parts = [
-      index.isJoin(edge) ? "join" : lockClass(edge.lock, index), edge.mode.rawValue, waiter.joined(separator: "<"),
-    ]
-    return (parts + [edge.heldSinceAt.map(name) ?? ""]).joined(separator: "|")
+    let lock = index.isJoin(edge) ? "join" : lockClass(edge.lock, index)
+    return [lock, edge.mode.rawValue, waiter.joined(separator: "<")].joined(separator: "|")
   }
 
-  /// Locks made in the same place are of one class; a global lock is its own.
+  /// Locks of one type are of one class; a global lock is its own.
   private static func lockClass(_ id: String, _ index: ReportIndex) -> String {
     guard let lock = index.lock(id) else { return "" }
     // Numbers of pipes and processes are chance, and so are paths of temporary files.
     if lock.type.isKernelObject { return lock.type.rawValue }
-    let origin = lock.name.map(normalisedSymbol) ?? lock.initialisedAt.map(name) ?? ""
-    return "\(lock.type.rawValue)/\(lock.library)/\(origin)"
+    return "\(lock.type.rawValue)/\(lock.library)/\(lock.name.map(normalisedSymbol) ?? "")"
   }
 
   /// From the frame that waits upwards, plumbing left out.

@@ -132,6 +132,17 @@ private func eventually(_ what: String, _ condition: () -> Bool) async throws {
   }
 
   @Test(
+    "A signal handler that locks after any single instruction of an operation loses no count and no hold",
+    arguments: ["state", "sites", "all"])
+  func stepped(level: String) async throws {
+    let truth = try await truth(level, ["step"])
+    #expect(truth.arena.losses() == [:])
+    guard level != "state" else { return }
+    try truth.check()
+    for history in truth.arena.operations().histories { #expect(history.unfinished == 0) }
+  }
+
+  @Test(
     "Operations of signal handlers are counted and recorded beside those they interrupt", arguments: ["sites", "all"])
   func handlers(level: String) async throws {
     let truth = try await truth(level, ["handler"], ["LOCKJAW_RING": "256"])

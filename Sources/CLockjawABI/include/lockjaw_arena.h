@@ -515,7 +515,8 @@ typedef struct lj_slot {
   lj_post posts[LJ_POSTS];
   lj_history history;
   uint64_t names_address; // of the chain's first unit, in the program's memory (shim's own use)
-  uint64_t reserved_page0[3];
+  uint64_t expected_row;  // that the next acquire is likely to be counted in; 0: none (shim's own use)
+  uint64_t reserved_page0[2];
   // page 1
   lj_event ring[LJ_RING_INLINE];
   lj_breadcrumb breadcrumb;

@@ -6,6 +6,7 @@
 //   levels switch          waits for the level to be raised from outside between two rounds
 //   levels lives           threads one after the other in the same slot
 //   levels handler         a signal handler locks while the thread does
+//   levels step            the same after every single instruction of every operation, each time with another lock
 //   levels bait            a call whose frame pointer register points at something else
 //   levels cond            a condition wait, a broadcast, a semaphore
 //
@@ -171,6 +172,7 @@ static void *a_life(void *number) {
   return NULL;
 }
 
+static int go;
 static volatile sig_atomic_t handled;
 static void lock_in_handler(int signal) {
   (void)signal;
@@ -225,8 +227,91 @@ static void handlers(void) {
   SAY_USE(&other, locks, handled, 0, 0);
 }
 
+// The processor's trap flag makes a signal of every instruction. The handler runs without it.
+enum { TRAP_FLAG = 0x100, STEP_LOCKS = 3000, STEP_ROUNDS = 10 };
+static pthread_mutex_t step_locks[STEP_LOCKS];
+static volatile long steps_done;
+IN_SECTION(steps) void lock_at_step(pthread_mutex_t *m) { CHECK_EQUAL(pthread_mutex_lock(m), 0); }
+static void step(int signal) {
+  (void)signal;
+  pthread_mutex_t *m = &step_locks[steps_done % STEP_LOCKS];
+  lock_at_step(m);
+  pthread_mutex_unlock(m);
+  steps_done++;
+}
+static void begin_steps(void) { __builtin_ia32_writeeflags_u64(__builtin_ia32_readeflags_u64() | TRAP_FLAG); }
+static void end_steps(void) { __builtin_ia32_writeeflags_u64(__builtin_ia32_readeflags_u64() & ~(uint64_t)TRAP_FLAG); }
+
+static void *let_it_wait(void *stepping) {
+  const lj_slot *slot = stepping;
+  pthread_mutex_lock(&other);
+  __atomic_store_n(&go, 1, __ATOMIC_RELEASE);
+  EVENTUALLY(waits_for(slot, &other));
+  pthread_mutex_unlock(&other);
+  return NULL;
+}
+
+static void stepped(void) {
+  pthread_mutex_t fresh[STEP_ROUNDS] = {0};
+  lock_here(&mutex);
+  pthread_mutex_unlock(&mutex);
+  pthread_spin_init(&spin, 0);
+  sem_init(&semaphore, 0, 0);
+  struct sigaction action = {.sa_handler = step};
+  sigaction(SIGTRAP, &action, NULL);
+  for (int i = 0; i < STEP_ROUNDS; i++) {
+    begin_steps();
+    lock_here(&fresh[i]);
+    lock_here(&mutex);
+    pthread_mutex_unlock(&fresh[i]);
+    CHECK_EQUAL(try_here(&mutex), EBUSY);
+    pthread_mutex_unlock(&mutex);
+    lock_here(&recursive);
+    lock_here(&recursive);
+    pthread_mutex_unlock(&recursive);
+    pthread_mutex_unlock(&recursive);
+    read_here();
+    pthread_rwlock_unlock(&rwlock);
+    write_here();
+    pthread_rwlock_unlock(&rwlock);
+    spin_here();
+    pthread_spin_unlock(&spin);
+    post_here();
+    wait_here();
+    end_steps();
+    CHECK_EQUAL(my_slot()->held_count, 0);
+    // A wait that really is one, from its first instruction to its last.
+    go = 0;
+    worker w;
+    start(&w, let_it_wait, (void *)my_slot());
+    EVENTUALLY(__atomic_load_n(&go, __ATOMIC_ACQUIRE));
+    begin_steps();
+    lock_here(&other);
+    end_steps();
+    CHECK_EQUAL(my_slot()->wait.seq & 1, 0);
+    CHECK_EQUAL(my_slot()->interrupted, 0);
+    CHECK_EQUAL(my_slot()->held_count, 1);
+    CHECK_EQUAL(holds(my_slot(), &other), 1);
+    CHECK_EQUAL(newest_event(my_slot())->outcome, LJ_OUTCOME_ACQUIRED);
+    CHECK_EQUAL(newest_event(my_slot())->object, (uintptr_t)&other);
+    pthread_mutex_unlock(&other);
+    join(&w);
+  }
+  CHECK(steps_done > STEP_ROUNDS * 1000);
+  SAY_USE(&mutex, locks, STEP_ROUNDS + 1, 0, 0);
+  SAY_USE(&mutex, tries, 0, STEP_ROUNDS, 0);
+  SAY_USE(&fresh[STEP_ROUNDS - 1], locks, 1, 0, 0);
+  SAY_USE(&other, locks, STEP_ROUNDS, 0, STEP_ROUNDS);
+  SAY_USE(&recursive, locks, 2 * STEP_ROUNDS, 0, 0);
+  SAY_USE(&rwlock, reads, STEP_ROUNDS, 0, 0);
+  SAY_USE(&rwlock, writes, STEP_ROUNDS, 0, 0);
+  SAY_USE(&spin, spins, STEP_ROUNDS, 0, 0);
+  SAY_USE(&semaphore, posts, STEP_ROUNDS, 0, 0);
+  SAY_USE(&semaphore, waits, STEP_ROUNDS, 0, 0);
+  SAY_USE(NULL, steps, steps_done, 0, 0);
+}
+
 static pthread_cond_t cond = PTHREAD_COND_INITIALIZER;
-static int go;
 IN_SECTION(condwaits) void cond_wait_here(void) { CHECK_EQUAL(pthread_cond_wait(&cond, &mutex), 0); }
 IN_SECTION(broadcasts) void broadcast_here(void) { CHECK_EQUAL(pthread_cond_broadcast(&cond), 0); }
 static void *waiter(void *unused) {
@@ -259,6 +344,7 @@ int main(int count, char **arguments) {
   else if (!strcmp(mode, "ring")) dated_pairs(atol(arguments[2]));
   else if (!strcmp(mode, "switch")) two_rounds(NULL);
   else if (!strcmp(mode, "handler")) handlers();
+  else if (!strcmp(mode, "step")) stepped();
   else if (!strcmp(mode, "bait")) baited();
   else if (!strcmp(mode, "cond")) conditions();
   else if (!strcmp(mode, "lives"))

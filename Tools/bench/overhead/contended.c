@@ -4,10 +4,13 @@
 //
 // `mutex`: every thread takes the same mutex for WORK steps of work (a step is a processor's cycle or so), and works
 // outside of it as long.
+// Each thread is bound to one of the processors that it may use, in turn: two that the scheduler has put on the same one
+// never meet, and what is measured then is a lock without contention.
 // `read`: every thread reads under the same rwlock; nobody writes. Prints acquisitions per second, all threads together,
 // and what the thread that got the fewest had of an equal share.
 #define _GNU_SOURCE
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -31,7 +34,21 @@ static void work(void) {
   for (int i = 0; i < steps; i++) __asm__ volatile("" ::: "memory");
 }
 
+static void bind_to_processor(int number) {
+  cpu_set_t allowed, one;
+  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
+  number %= CPU_COUNT(&allowed);
+  for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+    if (!CPU_ISSET(cpu, &allowed) || number-- > 0) continue;
+    CPU_ZERO(&one);
+    CPU_SET(cpu, &one);
+    (void)sched_setaffinity(0, sizeof one, &one);
+    return;
+  }
+}
+
 static void *worker(void *argument) {
+  bind_to_processor((int)(intptr_t)argument);
   uint64_t count = 0;
   while (!atomic_load_explicit(&ends, memory_order_relaxed)) {
     if (reads) {
