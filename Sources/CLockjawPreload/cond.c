@@ -2,9 +2,8 @@
 //
 // glibc releases and re-acquires the mutex inside the call, out of the shim's sight, so the call is by definition a
 // release, a wait and an acquire: the entry leaves the list before the call and comes back after it, with the site
-// where the mutex was first taken. That holds for every way out; a cancelled waiter owns the mutex again while its
-// cleanup handlers run, so pthread_cleanup_push restores the entry first. (In C without -fexceptions that macro needs
-// no unwinder of ours: a sigsetjmp per wait.)
+// where the mutex was first taken. That holds for every way out; a waiter that is cancelled, or leaves by siglongjmp, owns
+// the mutex again when its own cleanup handlers run, so the entry is restored first (cleanup.h).
 //
 // A recursive mutex is released once, whatever its depth: glibc does the same.
 #define _GNU_SOURCE
@@ -12,6 +11,7 @@
 #include <pthread.h>
 #include <threads.h>
 
+#include "cleanup.h"
 #include "held.h"
 #include "process.h"
 #include "real.h"
@@ -21,6 +21,7 @@ enum lj_cond_call { COND_WAIT, COND_TIMEDWAIT, COND_CLOCKWAIT };
 
 typedef struct lj_cond_wait {
   lj_wait_scope scope;
+  const pthread_mutex_t *mutex;
   lj_held removed;
   enum lj_release release;
 } lj_cond_wait;
@@ -45,7 +46,13 @@ static void lj_cond_wait_over(lj_cond_wait *wait, uint8_t outcome, bool owns_mut
   else if (wait->release == LJ_RELEASE_LOST) slot->held_lost++;
 }
 
-static void lj_cond_wait_cancelled(void *wait) { lj_cond_wait_over(wait, LJ_OUTCOME_CANCELLED, true); }
+// glibc has taken the mutex again, if it had let it go: not when a handler jumped out while it was about to, or when the
+// mutex cannot be recovered. The owner field knows.
+static void lj_cond_wait_left(void *argument) {
+  lj_cond_wait *wait = argument;
+  uint32_t owner = (uint32_t)__atomic_load_n(&wait->mutex->__data.__owner, __ATOMIC_RELAXED);
+  lj_cond_wait_over(wait, LJ_OUTCOME_CANCELLED, owner == wait->scope.slot->tid);
+}
 
 static clockid_t lj_cond_clock(const pthread_cond_t *cond) {
   // glibc keeps the clock chosen with pthread_condattr_setclock in bit 1 of the group word.
@@ -56,6 +63,7 @@ static clockid_t lj_cond_clock(const pthread_cond_t *cond) {
 LJ_COLD static int lj_cond_wait_slow(pthread_cond_t *cond, pthread_mutex_t *mutex, enum lj_cond_call call,
                                      clockid_t clock, const struct timespec *deadline, uint64_t site) {
   lj_cond_wait wait;
+  struct _pthread_cleanup_buffer cleanup;
   lj_slot *slot = lj_thread.slot;
   lj_wait_spec spec = {
       .object = (uint64_t)(uintptr_t)cond,
@@ -67,12 +75,13 @@ LJ_COLD static int lj_cond_wait_slow(pthread_cond_t *cond, pthread_mutex_t *mute
       .wake = LJ_WAKE_SOFT,
   };
   if (lj_is_detailed()) lj_level_releasing(slot, spec.object2, LJ_KIND_MUTEX, LJ_MODE_EXCLUSIVE, site);
+  wait.mutex = mutex;
   wait.release = lj_held_release_slow(slot, spec.object2, &wait.removed);
   int result;
   LJ_WAIT_BEGIN(&wait.scope, slot, &spec);
-  pthread_cleanup_push(lj_cond_wait_cancelled, &wait);
+  _pthread_cleanup_push(&cleanup, lj_cond_wait_left, &wait);
   result = lj_cond_real_wait(cond, mutex, call, clock, deadline);
-  pthread_cleanup_pop(0);
+  _pthread_cleanup_pop(&cleanup, 0);
   // EOWNERDEAD: the mutex is ours, its owner died; ENOTRECOVERABLE: it is nobody's any more.
   lj_cond_wait_over(&wait, result == 0 ? LJ_OUTCOME_ACQUIRED : lj_outcome_of(result), result != ENOTRECOVERABLE);
   return result;

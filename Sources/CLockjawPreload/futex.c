@@ -36,6 +36,10 @@ __asm__(
     "\tje lj_syscall_futex\n"
     "\tcmpq $449, %rdi\n" // SYS_futex_waitv
     "\tje lj_syscall_futex_waitv\n"
+    "\tcmpq $455, %rdi\n" // SYS_futex_wait
+    "\tje lj_syscall_futex_wait\n"
+    "\tcmpq $454, %rdi\n" // SYS_futex_wake
+    "\tje lj_syscall_futex_wake\n"
     "\tcmpq $231, %rdi\n" // SYS_exit_group
     "\tje lj_syscall_exit_group\n"
     "\tcmpq $157, %rdi\n" // SYS_prctl
@@ -185,8 +189,28 @@ LJ_JUMPED_TO long lj_syscall_futex(long number, long word, long operation, long 
   return lj_futex_wait(kind, arguments, LJ_CALLER().site);
 }
 
-// futex_waitv (Linux 5.16): the first of the words stands for all in the record, their number beside it. The layout is the
-// kernel's struct futex_waitv, which older headers lack.
+// The calls of "futex2", of which each has a number of its own. Flags and layout are the kernel's (linux/futex.h), which older
+// headers lack: FUTEX2_PRIVATE is the bit of FUTEX_PRIVATE_FLAG, and the clock of the deadline is an argument.
+static uint64_t lj_futex2_deadline(const lj_slot *slot, long timeout, long clock) {
+  struct timespec deadline;
+  if (!timeout) return 0;
+  return lj_read_timeout(slot, (uint64_t)timeout, &deadline) ? lj_deadline_ns((clockid_t)clock, &deadline) : UINT64_MAX;
+}
+
+LJ_COLD static long lj_futex2_wait(lj_slot *slot, lj_wait_spec *spec, const long arguments[7]) {
+  spec->kind = LJ_KIND_FUTEX;
+  spec->mode = LJ_MODE_SIGNAL;
+  spec->wake = LJ_WAKE_SOFT;
+  lj_wait_scope scope;
+  uint64_t now_ns;
+  LJ_WAIT_BEGIN(&scope, slot, spec);
+  long result = lj_syscall_next(arguments[0], arguments[1], arguments[2], arguments[3], arguments[4], arguments[5],
+                                arguments[6]);
+  (void)lj_wait_end(&scope, result >= 0 || errno == EAGAIN ? LJ_OUTCOME_ACQUIRED : lj_outcome_of(errno), &now_ns);
+  return result;
+}
+
+// futex_waitv (Linux 5.16): the first of the words stands for all in the record, their number beside it.
 typedef struct lj_futex_waiter {
   uint64_t value;
   uint64_t word;
@@ -200,23 +224,36 @@ LJ_JUMPED_TO long lj_syscall_futex_waitv(long number, long waiters, long count, 
   lj_futex_waiter first;
   if (!slot || count < 1 || !lj_read_checked((uint64_t)waiters, &first, sizeof first))
     return lj_syscall_next(number, waiters, count, flags, timeout, clock, 0);
-  struct timespec deadline;
-  bool limited = timeout && lj_read_timeout(slot, (uint64_t)timeout, &deadline);
   lj_wait_spec spec = {
       .object = first.word,
       .object2 = (uint64_t)count,
       .site = LJ_CALLER().site,
-      .deadline_ns = limited ? lj_deadline_ns((clockid_t)clock, &deadline) : timeout ? UINT64_MAX : 0,
+      .deadline_ns = lj_futex2_deadline(slot, timeout, clock),
       .futex_op = FUTEX_WAIT_BITSET | (first.flags & FUTEX_PRIVATE_FLAG),
       .futex_value = (uint32_t)first.value,
-      .kind = LJ_KIND_FUTEX,
-      .mode = LJ_MODE_SIGNAL,
-      .wake = LJ_WAKE_SOFT,
   };
-  lj_wait_scope scope;
-  uint64_t now_ns;
-  LJ_WAIT_BEGIN(&scope, slot, &spec);
-  long result = lj_syscall_next(number, waiters, count, flags, timeout, clock, 0);
-  (void)lj_wait_end(&scope, result >= 0 || errno == EAGAIN ? LJ_OUTCOME_ACQUIRED : lj_outcome_of(errno), &now_ns);
-  return result;
+  const long arguments[7] = {number, waiters, count, flags, timeout, clock, 0};
+  return lj_futex2_wait(slot, &spec, arguments);
+}
+
+// futex_wait (Linux 6.7): FUTEX_WAIT_BITSET with its mask before the flags.
+__attribute__((visibility("hidden"), used)) long lj_syscall_futex_wait(long number, long word, long value, long mask,
+                                                                       long flags, long timeout, long clock) {
+  lj_slot *slot = lj_enter();
+  if (!slot) return lj_syscall_next(number, word, value, mask, flags, timeout, clock);
+  lj_wait_spec spec = {
+      .object = (uint64_t)word,
+      .site = LJ_CALLER().site,
+      .deadline_ns = lj_futex2_deadline(slot, timeout, clock),
+      .futex_op = FUTEX_WAIT_BITSET | ((uint32_t)flags & FUTEX_PRIVATE_FLAG),
+      .futex_value = (uint32_t)value,
+  };
+  const long arguments[7] = {number, word, value, mask, flags, timeout, clock};
+  return lj_futex2_wait(slot, &spec, arguments);
+}
+
+__attribute__((visibility("hidden"), used)) long lj_syscall_futex_wake(long number, long word, long mask, long count,
+                                                                       long flags) {
+  if (lj_is_detailed()) lj_futex_told(FUTEX_WAKE, word, LJ_CALLER().site);
+  return lj_syscall_next(number, word, mask, count, flags, 0, 0);
 }

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <threads.h>
 
+#include "cleanup.h"
 #include "held.h"
 #include "process.h"
 #include "real.h"
@@ -23,7 +24,7 @@ static int lj_real_join(pthread_t thread, void **value, enum lj_join_call call, 
 }
 
 // A join is a cancellation point; the joined thread stays joinable.
-static void lj_join_cancelled(void *scope) {
+static void lj_join_left(void *scope) {
   uint64_t now_ns;
   (void)lj_wait_end(scope, LJ_OUTCOME_CANCELLED, &now_ns);
 }
@@ -42,11 +43,12 @@ LJ_COLD static int lj_join_slow(pthread_t thread, void **value, enum lj_join_cal
       .wake = LJ_WAKE_LOCKS,
   };
   lj_wait_scope scope;
+  struct _pthread_cleanup_buffer cleanup;
   int result;
   LJ_WAIT_BEGIN(&scope, lj_thread.slot, &spec);
-  pthread_cleanup_push(lj_join_cancelled, &scope);
+  _pthread_cleanup_push(&cleanup, lj_join_left, &scope);
   result = lj_real_join(thread, value, call, clock, deadline);
-  pthread_cleanup_pop(0);
+  _pthread_cleanup_pop(&cleanup, 0);
   uint64_t now_ns;
   (void)lj_wait_end(&scope, lj_outcome_of(result), &now_ns);
   return result;

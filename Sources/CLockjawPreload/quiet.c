@@ -1,4 +1,4 @@
-// Sees the sandbox coming. prctl() is assembly for the same reason as syscall(): every other option leaves by a jump
+// Sees the sandbox coming, and threads that name themselves. prctl() is assembly for the same reason as syscall(): every other option leaves by a jump
 // with all arguments as they came, however many there are.
 #define _GNU_SOURCE
 #include "quiet.h"
@@ -12,6 +12,7 @@
 #include "raw.h"
 #include "real.h"
 #include "self.h"
+#include "thread_name.h"
 #include "wait.h"
 
 uint32_t lj_quiet;
@@ -26,6 +27,8 @@ __asm__(
     "\tendbr64\n"
     "\tcmpl $22, %edi\n" // PR_SET_SECCOMP
     "\tje lj_prctl_seccomp\n"
+    "\tcmpl $15, %edi\n" // PR_SET_NAME
+    "\tje lj_prctl_name\n"
     "\tmovq lj_prctl_next(%rip), %rax\n"
     "\tjmp *%rax\n"
     "\t.cfi_endproc\n"
@@ -46,7 +49,7 @@ __asm__(
     "\t.cfi_endproc\n"
     ".size lj_prctl_direct, .-lj_prctl_direct\n");
 
-_Static_assert(PR_SET_SECCOMP == 22 && SYS_prctl == 157, "numbers in the assembly above");
+_Static_assert(PR_SET_SECCOMP == 22 && PR_SET_NAME == 15 && SYS_prctl == 157, "numbers in the assembly above");
 
 typedef int (*lj_prctl_function)(int, long, long, long, long);
 extern int lj_prctl_direct(int, long, long, long, long) __attribute__((visibility("hidden")));
@@ -94,12 +97,19 @@ __attribute__((visibility("hidden"), used)) int lj_prctl_seccomp(int option, lon
   return result;
 }
 
+__attribute__((visibility("hidden"), used)) int lj_prctl_name(int option, long name, long b, long c, long d) {
+  int result = lj_prctl_next(option, name, b, c, d);
+  if (result == 0) lj_thread_is_named((const char *)name);
+  return result;
+}
+
 __attribute__((visibility("hidden"), used)) long lj_syscall_prctl(long number, long option, long mode, long b, long c,
                                                                   long d, long e) {
   uint32_t reason = (int)option == PR_SET_SECCOMP ? lj_reason_of_mode(mode) : LJ_QUIET_NONE;
   bool begun = reason != LJ_QUIET_NONE && lj_quiet_begin(reason);
   long result = lj_syscall_next(number, option, mode, b, c, d, e);
   if (begun && result != 0) lj_quiet_undo();
+  if ((int)option == PR_SET_NAME && result == 0) lj_thread_is_named((const char *)mode);
   return result;
 }
 

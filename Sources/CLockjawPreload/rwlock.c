@@ -80,8 +80,11 @@ LJ_INLINE int lj_rwlock_lock(pthread_rwlock_t *lock, uint8_t mode, enum lj_rwloc
 // would not be transparent. The real function, asked without a wait around it, answers at once.
 LJ_INLINE int lj_rwlock_timed(pthread_rwlock_t *lock, uint8_t mode, enum lj_rwlock_call call,
                               const struct timespec *deadline) {
-  bool valid = (uint64_t)deadline->tv_nsec < 1000000000u;
-  if (LJ_LIKELY(valid)) return lj_rwlock_lock(lock, mode, call, deadline);
+  // Without one glibc waits without limit. Its header says that there is one, so the compiler has to be kept from knowing.
+  const struct timespec *perhaps_none = deadline;
+  __asm__("" : "+r"(perhaps_none));
+  bool valid = !perhaps_none || (uint64_t)perhaps_none->tv_nsec < 1000000000u;
+  if (LJ_LIKELY(valid)) return lj_rwlock_lock(lock, mode, call, perhaps_none);
   lj_real_ready();
   return lj_rwlock_real_lock(lock, mode, call, deadline);
 }

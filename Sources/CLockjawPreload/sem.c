@@ -2,13 +2,14 @@
 // Permits and foreign posts may change inside a signal handler (sem_post is allowed there): they do not mark the slot
 // as interrupted, a reader never takes them for proof.
 //
-// sem_wait is a cancellation point even when it does not block, and it says EINVAL to a bad deadline even when it need
-// not wait; both come before the try.
+// sem_wait and sem_timedwait are cancellation points even when they do not block (glibc's sem_clockwait is not), and a bad
+// deadline is EINVAL even when there is nothing to wait for; both come before the try.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <pthread.h>
 #include <semaphore.h>
 
+#include "cleanup.h"
 #include "held.h"
 #include "process.h"
 #include "real.h"
@@ -92,7 +93,7 @@ static int lj_sem_real_wait(sem_t *semaphore, enum lj_sem_call call, clockid_t c
   return lj_real.sem_wait(semaphore);
 }
 
-static void lj_sem_wait_cancelled(void *scope) {
+static void lj_sem_wait_left(void *scope) {
   uint64_t now_ns;
   (void)lj_wait_end(scope, LJ_OUTCOME_CANCELLED, &now_ns);
 }
@@ -109,11 +110,12 @@ LJ_COLD static int lj_sem_wait_slow(sem_t *semaphore, enum lj_sem_call call, clo
       .wake = LJ_WAKE_LOCKS,
   };
   lj_wait_scope scope;
+  struct _pthread_cleanup_buffer cleanup;
   int result;
   LJ_WAIT_BEGIN(&scope, lj_thread.slot, &spec);
-  pthread_cleanup_push(lj_sem_wait_cancelled, &scope);
+  _pthread_cleanup_push(&cleanup, lj_sem_wait_left, &scope);
   result = lj_sem_real_wait(semaphore, call, clock, deadline);
-  pthread_cleanup_pop(0);
+  _pthread_cleanup_pop(&cleanup, 0);
   uint64_t now_ns;
   lj_slot *slot = lj_wait_end(&scope, result == 0 ? LJ_OUTCOME_ACQUIRED : lj_outcome_of(errno), &now_ns);
   if (!slot || result != 0) return result;
@@ -125,7 +127,7 @@ LJ_COLD static int lj_sem_wait_slow(sem_t *semaphore, enum lj_sem_call call, clo
 LJ_INLINE int lj_sem_wait(sem_t *semaphore, enum lj_sem_call call, clockid_t clock, const struct timespec *deadline) {
   lj_slot *slot = lj_enter();
   if (LJ_UNLIKELY(!slot)) return lj_sem_real_wait(semaphore, call, clock, deadline);
-  pthread_testcancel();
+  if (call != SEM_CLOCKWAIT) pthread_testcancel();
   // A failed try sets errno, and a successful wait must leave it alone.
   int saved = errno;
   if (LJ_LIKELY(lj_real.sem_trywait(semaphore) == 0)) {

@@ -21,11 +21,17 @@ void lj_log(const char *message) {
   (void)lj_raw3(SYS_write, 2, (long)line, (long)text.length);
 }
 
-// Settings are copied: a child reads them when the environment may long be another.
-static void lj_take_setting(const char *name, char *to, size_t capacity) {
+// Settings are copied: a child reads them when the environment may long be another. False: cut.
+static bool lj_take_setting(const char *name, char *to, size_t capacity) {
   const char *value = getenv(name);
-  lj_copy_text(to, capacity, value ? value : "");
+  lj_text text = lj_text_in(to, capacity);
+  lj_put(&text, value ? value : "");
+  return !text.cut;
 }
+
+// What cannot be opened, nor made, by anybody: refused like any other directory of which that is true. (A name that merely
+// does not exist would be made by root.)
+static void lj_make_unusable(char *path, size_t capacity) { lj_copy_text(path, capacity, "/dev/null/unusable"); }
 
 // A relative path means where the program was started, also after it has gone elsewhere.
 static void lj_make_absolute(char *path, size_t capacity) {
@@ -33,19 +39,24 @@ static void lj_make_absolute(char *path, size_t capacity) {
   char relative[LJ_PATH_BYTES];
   lj_copy_text(relative, sizeof relative, path);
   long length = lj_raw2(SYS_getcwd, (long)path, (long)capacity);
-  if (length <= 1 || path[0] != '/') { // unreachable or too long: refused like any other directory that cannot be opened
-    lj_copy_text(path, capacity, "/nonexistent");
+  if (length <= 1 || path[0] != '/') { // unreachable or too long
+    lj_make_unusable(path, capacity);
     return;
   }
   lj_text text = {.start = path, .capacity = capacity, .length = (size_t)length - 1};
   lj_put(&text, "/");
   lj_put(&text, relative);
-  if (text.cut) lj_copy_text(path, capacity, "/nonexistent");
+  if (text.cut) lj_make_unusable(path, capacity);
+}
+
+// O_NOFOLLOW does not look at a symbolic link whose name ends in a slash.
+static void lj_trim_slashes(char *path) {
+  for (size_t length = lj_length(path); length > 1 && path[length - 1] == '/'; length--) path[length - 1] = 0;
 }
 
 // The lockjaw program: $LOCKJAW_EXE, or beside this library.
 static void lj_find_helper(char *path, size_t capacity) {
-  lj_take_setting("LOCKJAW_EXE", path, capacity);
+  if (!lj_take_setting("LOCKJAW_EXE", path, capacity)) path[0] = 0; // no path; the one beside this library is
   Dl_info self;
   if (path[0] || !dladdr((const void *)(uintptr_t)&lj_find_helper, &self) || !self.dli_fname) return;
   lj_copy_text(path, capacity, self.dli_fname);
@@ -97,11 +108,15 @@ static void lj_read_clock(const char *clock) {
 
 void lj_read_settings(void) {
   lj_settings *settings = &lj_process.settings;
-  lj_take_setting("LOCKJAW_DIR", settings->directory, sizeof settings->directory);
-  lj_make_absolute(settings->directory, sizeof settings->directory);
-  lj_take_setting("XDG_RUNTIME_DIR", settings->runtime_directory, sizeof settings->runtime_directory);
-  if (settings->runtime_directory[0] != '/') settings->runtime_directory[0] = 0;
-  lj_take_setting("LOCKJAW_SESSION", settings->session, sizeof settings->session);
+  // One that is cut is another directory than the one that was named, and nobody would look there.
+  if (lj_take_setting("LOCKJAW_DIR", settings->directory, sizeof settings->directory))
+    lj_make_absolute(settings->directory, sizeof settings->directory);
+  else
+    lj_make_unusable(settings->directory, sizeof settings->directory);
+  lj_trim_slashes(settings->directory);
+  bool fits = lj_take_setting("XDG_RUNTIME_DIR", settings->runtime_directory, sizeof settings->runtime_directory);
+  if (!fits || settings->runtime_directory[0] != '/') settings->runtime_directory[0] = 0;
+  (void)lj_take_setting("LOCKJAW_SESSION", settings->session, sizeof settings->session);
   lj_find_helper(settings->helper, sizeof settings->helper);
   const char *log = getenv("LOCKJAW_LOG"), *level = getenv("LOCKJAW_RECORD");
   const char *keep = getenv("LOCKJAW_KEEP");

@@ -2,8 +2,8 @@
 //
 // The wrapper that makes the blocking call owns an lj_wait_scope in its own frame, captures its registers there
 // (LJ_WAIT_BEGIN, inlined, so that the frame described by the unwind tables at `ip` lives as long as the wait) and
-// ends the wait after the call. Cancellation points end it in a pthread_cleanup_push routine. A wait left by longjmp
-// is noticed at the thread's next operation (lj_wait_inside_handler).
+// ends the wait after the call. Cancellation points end it also when they are cancelled or left by longjmp
+// (cleanup.h). Any other wait left by longjmp is noticed at the thread's next operation (lj_wait_inside_handler).
 #ifndef LOCKJAW_WAIT_H
 #define LOCKJAW_WAIT_H
 

@@ -26,6 +26,7 @@
 #include "process.h"
 #include "raw.h"
 #include "self.h"
+#include "settings.h"
 #include "text.h"
 #include "wait.h"
 
@@ -149,7 +150,15 @@ static void lj_on_signal(int signal, siginfo_t *details, void *context) {
   else lj_start_helper();
 }
 
-// Signals a person might choose, by name; anything else by number.
+// What may not be taken though its disposition is the default. Raised by a thread's own instructions: a handler that returns
+// makes a crash an endless loop. SIGCHLD: each child of the program that ends would ask for a report. KILL, STOP and glibc's
+// own two (SIGCANCEL, SIGSETXID) the kernel and glibc refuse.
+static bool lj_signal_has_a_purpose(int signal) {
+  return signal == SIGSEGV || signal == SIGBUS || signal == SIGILL || signal == SIGFPE || signal == SIGSYS ||
+         signal == SIGCHLD;
+}
+
+// Signals a person might choose, by name; anything else by number. 0: none of them.
 static int lj_signal_named(const char *name) {
   static const struct {
     const char *name;
@@ -188,13 +197,22 @@ static void lj_copy_environment(void) {
   lj_helper.environment[count] = NULL;
 }
 
+static const char lj_no_signal[] =
+    "LOCKJAW_SIGNAL wants a signal that a person would send, such as SIGQUIT or 3; none is taken";
+
 void lj_watchdog_install(void) {
   const char *wanted = getenv("LOCKJAW_SIGNAL");
-  int signal = wanted && wanted[0] ? lj_signal_named(wanted) : 0;
-  if (!signal) return;
+  if (!wanted || !wanted[0]) return;
+  int signal = lj_signal_named(wanted);
   struct sigaction now;
-  if (sigaction(signal, NULL, &now) != 0 || (now.sa_handler != SIG_DFL && now.sa_handler != SIG_IGN))
-    return; // it is somebody else's
+  if (!signal || lj_signal_has_a_purpose(signal) || sigaction(signal, NULL, &now) != 0) {
+    lj_log(lj_no_signal);
+    return;
+  }
+  if (now.sa_handler != SIG_DFL && now.sa_handler != SIG_IGN) {
+    lj_log("LOCKJAW_SIGNAL names a signal that has a handler already; it keeps that");
+    return;
+  }
   // Ignored: a shell without job control does that to SIGINT and SIGQUIT of what it starts in the background. The user
   // asked for this signal by name, so it is taken.
   lj_helper.arguments[0] = "lockjaw";
@@ -204,7 +222,7 @@ void lj_watchdog_install(void) {
   lj_copy_environment();
   struct sigaction action = {.sa_sigaction = lj_on_signal, .sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK};
   sigfillset(&action.sa_mask);
-  (void)sigaction(signal, &action, NULL);
+  if (sigaction(signal, &action, NULL) != 0) lj_log(lj_no_signal);
 }
 
 void lj_watchdog_child(void) {

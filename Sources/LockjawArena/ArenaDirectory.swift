@@ -5,7 +5,12 @@ import LockjawModel
 package struct ArenaDirectory: Hashable, Sendable {
   package let path: String
 
-  package init(path: String) { self.path = path }
+  /// - Parameter path: slashes at its end are dropped: of a symbolic link they would ask for what it points at.
+  package init(path: String) {
+    var trimmed = Substring(path)
+    while trimmed.utf8.count > 1, trimmed.hasSuffix("/") { trimmed.removeLast() }
+    self.path = String(trimmed)
+  }
 
   /// The directory of an arena's path.
   package static func containing(_ path: String) -> ArenaDirectory {
@@ -15,16 +20,27 @@ package struct ArenaDirectory: Hashable, Sendable {
   /// `$LOCKJAW_DIR`, else `$XDG_RUNTIME_DIR/lockjaw`, else `/dev/shm/lockjaw-UID`.
   package static func standard(userID: UInt32 = getuid()) -> ArenaDirectory {
     if let path = environment("LOCKJAW_DIR") { return ArenaDirectory(path: path) }
-    if let path = environment("XDG_RUNTIME_DIR") { return ArenaDirectory(path: path + "/lockjaw") }
+    if let path = environment("XDG_RUNTIME_DIR"), path.hasPrefix("/"), path.utf8.count <= longestPath {
+      return ArenaDirectory(path: path + "/lockjaw")
+    }
     return ArenaDirectory(path: "/dev/shm/lockjaw-\(userID)")
   }
+
+  /// What the shim has room for, in bytes.
+  private static let longestPath = 511
 
   /// Why the shim keeps nothing here, as the end of a sentence; `nil` where it would, or where there is no directory yet.
   ///
   /// Whoever else can write here could swap an arena under its process.
   package var refusal: String? {
+    if path.utf8.count > Self.longestPath { return "its path is longer than \(Self.longestPath) bytes" }
     var status = stat()
-    guard lstat(path, &status) == 0 else { return errno == ENOENT ? nil : errnoSentence(errno) }
+    guard lstat(path, &status) == 0 else {
+      guard errno == ENOENT else { return errnoSentence(errno) }
+      // The shim makes the directory, and none above it.
+      let above = path.lastIndex(of: "/").map { path[...$0] } ?? "."
+      return access(String(above), F_OK) == 0 ? nil : "the directory that it would lie in does not exist"
+    }
     if status.st_mode & S_IFMT == S_IFLNK { return "it is a symbolic link" }
     if status.st_mode & S_IFMT != S_IFDIR { return "it is not a directory" }
     if status.st_uid != geteuid() { return "it belongs to user \(status.st_uid), not to you" }

@@ -96,6 +96,13 @@ package final class ArenaReader {
     return result
   }
 
+  /// For every thread that has a slot the number of its wait: even while it does not wait, and another as soon as it has waited.
+  package func waitNumbers() -> [ThreadID: UInt64] {
+    let slots = slots
+    let numbers = (0..<slotCount).compactMap { slots.waitNumber($0, in: mapping) }
+    return Dictionary(numbers.map { ($0.tid, $0.number) }, uniquingKeysWith: { first, _ in first })
+  }
+
   /// One slot read again: the second look at a thread seen before. `nil` where the slot is free by now.
   package func thread(inSlot index: Int) -> ThreadState? {
     guard index >= 0, index < slotCount else { return nil }

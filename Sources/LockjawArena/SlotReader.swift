@@ -55,6 +55,14 @@ struct SlotReader {
     return state
   }
 
+  /// The slot's thread with the number of its wait: odd while it waits. `nil` where no living thread has the slot.
+  func waitNumber(_ index: Int, in mapping: borrowing ArenaMapping) -> (tid: ThreadID, number: UInt64)? {
+    let base = offset(ofSlot: index)
+    guard Int(mapping.loadAcquire32(base)) == LJ_PHASE_LIVE else { return nil }
+    let tid = ThreadID(Int32(truncatingIfNeeded: mapping.loadAcquire32(base + Self.tid)))
+    return (tid, mapping.loadAcquire64(base + Self.wait))
+  }
+
   /// Whether this slot tells of every post by every thread that has had it: it had one thread at most, and that
   /// one's table of posts has room left.
   func tellsEveryPost(_ index: Int, in mapping: borrowing ArenaMapping) -> Bool {

@@ -148,7 +148,7 @@ package struct ReportBuilder {
     let since = raw.hold.flatMap { hold in raw.holders.first.flatMap { reader(of: $0).frame(at: hold.site) } }
     return Edge(
       waiter: raw.waiter, lock: lockName(raw), mode: raw.mode, holders: raw.holders, evidence: evidence(raw),
-      waitsAt: StackReader.shown(stack) ?? reader(of: raw.waiter).frame(at: raw.site), heldSinceAt: since,
+      waitsAt: stack.shown ?? reader(of: raw.waiter).frame(at: raw.site), heldSinceAt: since,
       heldIn: raw.holders.first.flatMap { holder in
         found(raw).map { reader(of: holder).frame(at: $0.heldIn, isReturnAddress: true) }
           ?? heldIn(since, stackOf[holder] ?? [])

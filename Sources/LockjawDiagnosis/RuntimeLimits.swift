@@ -31,6 +31,13 @@ enum RuntimeLimits {
         "Go: goroutines that wait for a mutex or a channel are no threads and are not seen; the library reaches no "
         + "Go lock, since Go calls the kernel by itself. Ask the program: kill -QUIT PID prints every goroutine and ends it."
     ),
+    // Linked into a Swift executable, the two libraries are no modules; what they share with every Swift executable is.
+    Limit(
+      modules: ["libswift_Concurrency.so", "libdispatch.so"], section: "swift5_protocols",
+      sentence:
+        "Swift concurrency and libdispatch: a task that awaits has no thread and is not seen; which task has an actor, and "
+        + "which block a queue, are words inside these libraries. A thread that waits for one is seen waiting, with its "
+        + "caller; for whom is not seen."),
     Limit(
       modules: ["beam.smp"],
       sentence: "Erlang: its processes are no threads; one that waits for a message is not seen. Ask the emulator: "

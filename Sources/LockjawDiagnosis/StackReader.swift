@@ -158,9 +158,6 @@ struct StackReader {
     return DroppedType.innermost(in: inner + outer.prefix { $0.isPlumbing })
   }
 
-  /// The frame of a stack to show.
-  static func shown(_ stack: [Frame]) -> Frame? { stack.first { !$0.isPlumbing } ?? stack.first }
-
   /// "bank_mutex" or "accounts[1].lock" where the lock is, or lies in, a global variable; "accounts+48" where the
   /// variable's type is not described.
   func name(of lock: Address) -> String? { symbols.symbolizer.variablePath(at: lock) }

@@ -138,7 +138,7 @@ struct StackText {
       if group.threads.count > 1 { title.insert(Span("\(Wording.threads(group.threads.count)): "), at: 0) }
       if !state.isEmpty { title.append(Span("  \(state)")) }
       if brief {
-        if let frame = group.stack.first(where: { !$0.isPlumbing }) ?? group.stack.first {
+        if let frame = group.stack.shown {
           title.append(Span("  in ", .dim))
           title += ReportIndex.spans(frame)
         }

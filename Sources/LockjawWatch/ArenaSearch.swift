@@ -7,7 +7,7 @@ import LockjawModel
 package enum ArenaSearch {
   /// The file the process has mapped, whatever directory it was told to use; else its entry in the standard one.
   package static func path(of process: LiveProcess) -> String? {
-    if let mapped = mappedArena(process.pid) { return mapped }
+    if let mapped = mappedArena(process.pid), let path = mapped.reachable(of: process.pid) { return path }
     let own = ArenaDirectory.standard().entries() + userDirectory(of: process).entries()
     return own.last { $0.identity == process.identity }?.path
   }
@@ -45,7 +45,7 @@ package enum ArenaSearch {
     var hidden: Writer?
     for (process, ownNumber) in others() where ownNumber == entry.identity.pid {
       if let mapped = mappedArena(process.pid) {
-        if mapped.split(separator: "/").last == name { return .process(process) }
+        if mapped.path.split(separator: "/").last == name { return .process(process) }
       } else if let reason = process.refusal {
         hidden = .hidden(pid: process.pid, reason: reason)
       }
@@ -53,8 +53,27 @@ package enum ArenaSearch {
     return hidden ?? .gone
   }
 
-  /// `/proc/PID/maps` names it; a file that has been removed since ends in " (deleted)" and is no use.
-  private static func mappedArena(_ pid: Int32) -> String? {
+  /// An arena as `/proc/PID/maps` has it: named as its process sees it.
+  private struct Mapped {
+    var path: String
+    var inode: UInt64
+
+    /// Where this file is for us. A process in a mount namespace of its own (a container) has another `/dev/shm`, in which a
+    /// file of ours may have the same name: then it is found through the process' own root. A file system may show an inode
+    /// under another number than the kernel's list (overlayfs does); then the name has to do.
+    func reachable(of pid: Int32) -> String? {
+      let places = [path, "/proc/\(pid)/root\(path)"]
+      return places.first(where: isAt) ?? places.first { access($0, F_OK) == 0 }
+    }
+
+    private func isAt(_ place: String) -> Bool {
+      var status = stat()
+      return lstat(place, &status) == 0 && status.st_mode & S_IFMT == S_IFREG && status.st_ino == inode
+    }
+  }
+
+  /// A file that has been removed since ends in " (deleted)" and is no use.
+  private static func mappedArena(_ pid: Int32) -> Mapped? {
     guard let stream = fopen("/proc/\(pid)/maps", "re") else { return nil }
     defer { fclose(stream) }
     var line: UnsafeMutablePointer<CChar>?
@@ -65,7 +84,12 @@ package enum ArenaSearch {
       let text = String(cString: line)
       guard text.hasSuffix(".arena\n"), let slash = text.firstIndex(of: "/") else { continue }
       let path = String(text[slash...].dropLast())
-      if let name = path.split(separator: "/").last, ArenaDirectory.parse(String(name), in: "") != nil { return path }
+      guard let name = path.split(separator: "/").last, ArenaDirectory.parse(String(name), in: "") != nil else {
+        continue
+      }
+      // address, rights, offset, device, inode, path
+      let fields = text[..<slash].split(separator: " ")
+      return Mapped(path: path, inode: fields.count == 5 ? UInt64(fields[4]) ?? 0 : 0)
     }
     return nil
   }

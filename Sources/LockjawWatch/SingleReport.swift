@@ -39,9 +39,13 @@ package struct SingleReport {
       usleep(2000)
       examination = look(arena, target)
     }
-    return Reporting(arena: arena, target: target, source: "live").report(
+    // Asked before a look at all stacks stops anything.
+    let unseen = UnrecordedSleepers.sentence(examination, arena: arena, target: target)
+    var report = Reporting(arena: arena, target: target, source: "live").report(
       examination, stacks: wantsAllStacks ? .all : .involved, condition: target.condition, historyLimit: historyLimit,
       profileLimit: profileLimit)
+    report.diagnostics += unseen.map { [$0] } ?? []
+    return report
   }
 
   private func look(_ arena: ArenaReader, _ target: LiveTarget) -> Examination {

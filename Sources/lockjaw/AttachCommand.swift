@@ -45,12 +45,11 @@ struct AttachCommand: ParsableCommand {
     do { process = try LiveProcess(pid: pid) } catch { throw Status.failure("\(error)") }
     guard let path = ArenaSearch.path(of: process) else { return try attachWithoutArena(process) }
     let arena: ArenaReader
-    do { arena = try ArenaReader(path: path) } catch { throw Status.failure("\(error)") }
-    guard arena.header.identity.startTicks == process.identity.startTicks else {
-      throw Status.failure("process \(pid) has got its number from an earlier one: \(path) is that one's arena")
-    }
-    if case .disabled(let reason) = arena.imageState {
-      throw Status.failure("process \(pid) is not covered: \(Printable.escaped(reason))")
+    do throws(Status) { arena = try coveringArena(path, of: process) } catch {
+      guard record == nil, let reason = error.message else { throw error }
+      // What the shim could not record, a look at the process still tells.
+      _ = ReportFile.writeAll("lockjaw: \(reason); it is looked at like one without the library\n", to: 2)
+      return try attachWithoutArena(process)
     }
 
     if let record {
@@ -87,6 +86,19 @@ struct AttachCommand: ParsableCommand {
 }
 
 extension AttachCommand {
+  /// The arena of this very process, with something in it.
+  private func coveringArena(_ path: String, of process: LiveProcess) throws(Status) -> ArenaReader {
+    let arena: ArenaReader
+    do { arena = try ArenaReader(path: path) } catch { throw .failure("\(error)") }
+    guard arena.header.identity.startTicks == process.identity.startTicks else {
+      throw .failure("process \(pid) has got its number from an earlier one: \(path) is that one's arena")
+    }
+    if case .disabled(let reason) = arena.imageState {
+      throw .failure("process \(pid) is not covered: \(Printable.escaped(reason))")
+    }
+    return arena
+  }
+
   private func change(_ arenaPath: String, to level: RecordingLevel) throws {
     let arena: ArenaReader
     do { arena = try ArenaReader(path: arenaPath, forCollecting: true) } catch { throw Status.failure("\(error)") }

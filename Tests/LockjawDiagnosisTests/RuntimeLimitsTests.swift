@@ -22,6 +22,8 @@ struct RuntimeLimitsTests {
     for (path, word) in [
       ("/usr/lib/jvm/java-17/lib/server/libjvm.so", "jstack"), ("/opt/dotnet/libcoreclr.so", "dotnet-stack"),
       ("/usr/lib/erlang/bin/beam.smp", "Erlang"), ("/usr/lib/libruby-3.1.so.3.1.2", "Ruby"),
+      ("/usr/lib/swift/linux/libswift_Concurrency.so", "a task that awaits"),
+      ("/usr/lib/libdispatch.so", "which block"),
     ] {
       for hasArena in [false, true] {
         let said = sentences(["/usr/bin/launcher", "/usr/lib/libc.so.6", path], hasArena: hasArena)
@@ -39,21 +41,23 @@ struct RuntimeLimitsTests {
   @Test("A C program has nothing of the kind")
   func plain() { #expect(sentences(["/usr/bin/memcached", "/usr/lib/libc.so.6"]).isEmpty) }
 
-  @Test("A Go program is known by a section of its executable, stripped or not", arguments: [[], ["-s"]])
-  func go(flags: [String]) throws {
+  @Test(
+    "A Go program, and a Swift one without shared libraries, is known by a section of its executable, stripped or not",
+    arguments: [[], ["-s"]], [(".note.go.buildid", "goroutine"), ("swift5_protocols", "a task that awaits")])
+  func sections(flags: [String], mark: (section: String, word: String)) throws {
     let running = try RunningProgram(
       Program(
-        .c, name: "gopher", flags: flags,
+        .c, name: "marked-\(mark.section)", flags: flags,
         source: """
           #include <stdio.h>
           #include <unistd.h>
-          __attribute__((section(".note.go.buildid"), used)) static const char note[] = "made up";
+          __attribute__((section("\(mark.section)"), used)) static const char note[] = "made up";
           int main(void) { puts("ready"); fflush(stdout); for (;;) pause(); }
           """))
     _ = try running.readLine()
     let process = try LiveProcess(pid: running.pid)
     let target = SnapshotTarget(running: try Snapshot.take(pid: running.pid), process: process)
     let said = RuntimeLimits.sentences(target.modules, files: target.symbols().files, hasArena: false)
-    #expect(said.count == 1 && said.allSatisfy { $0.contains("goroutine") })
+    #expect(said.count == 1 && said.allSatisfy { $0.contains(mark.word) })
   }
 }

@@ -61,7 +61,11 @@ extension EndToEnd {
       try FileManager.default.setAttributes([.posixPermissions: 0o777], ofItemAtPath: real)
       let link = place.path("link")
       try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: real)
-      var cases = [(real, "others may write into it"), (link, "it is a symbolic link")]
+      var cases = [
+        (real, "others may write into it"), (link, "it is a symbolic link"), ("\(link)/", "it is a symbolic link"),
+        ("\(link)s/below", "the directory that it would lie in does not exist"),
+        ("/" + String(repeating: "d", count: 511), "its path is longer than 511 bytes"),
+      ]
       if geteuid() == 0 {
         let others = place.path("others")
         try FileManager.default.createDirectory(atPath: others, withIntermediateDirectories: true)
@@ -72,7 +76,8 @@ extension EndToEnd {
       for (path, reason) in cases {
         let list = try lockjaw("list", path)
         #expect(try await list.ending(within: .seconds(20)) == .exit(0))
-        #expect(list.output.contains("\(path) is refused by the shim: \(reason)"), "\(list.output)")
+        let name = path.hasSuffix("/") ? String(path.dropLast()) : path
+        #expect(list.output.contains("\(name) is refused by the shim: \(reason)"), "\(list.output)")
       }
     }
 

@@ -58,9 +58,7 @@ import Testing
     "Nonsense in a setting: the program runs, and one line at most where lines are asked for",
     arguments: [
       ("LOCKJAW_DIR", String(repeating: "a/", count: 3000)), ("LOCKJAW_DIR", "/proc/self"), ("LOCKJAW_DIR", "\n"),
-      ("LOCKJAW_DIR", "/dev/null"), ("LOCKJAW_SIGNAL", "SIGFOO"), ("LOCKJAW_SIGNAL", "9"), ("LOCKJAW_SIGNAL", "KILL"),
-      ("LOCKJAW_SIGNAL", "-3"), ("LOCKJAW_SIGNAL", "4711"), ("LOCKJAW_SIGNAL", "99999999999999999999"),
-      ("LOCKJAW_EXE", "\u{1}"), ("LOCKJAW_EXE", String(repeating: "x", count: 5000)),
+      ("LOCKJAW_DIR", "/dev/null"), ("LOCKJAW_EXE", "\u{1}"), ("LOCKJAW_EXE", String(repeating: "x", count: 5000)),
       ("LOCKJAW_SESSION", String(repeating: "s", count: 5000)), ("LOCKJAW_SESSION", "%n%n\n"),
       ("LOCKJAW_LOG", "%s%n"), ("LOCKJAW_LOG", ""), ("XDG_RUNTIME_DIR", "relative"), ("LOCKJAW_NONSENSE", "1"),
     ])
@@ -73,5 +71,30 @@ import Testing
       #expect(lines <= (settings["LOCKJAW_LOG"] == "0" || settings["LOCKJAW_LOG"] == "" ? 0 : 1), "\(outcome)")
       #expect(outcome.errors.isEmpty || outcome.errors.hasPrefix("lockjaw: pid "), "\(outcome)")
     }
+  }
+
+  @Test(
+    "A signal that makes no sense is one line where lines are asked for, and not taken",
+    arguments: [
+      "SIGFOO", "KILL", "9", "19", "-3", "0", "4711", "99999999999999999999", "33", "SEGV", "11", "7", "4", "8", "31",
+      "17",
+    ])
+  func senselessSignals(signal: String) async throws {
+    for log in ["1", "0"] {
+      let settings = ["LOCKJAW_LOG": log, "LOCKJAW_SIGNAL": signal]
+      let outcome = try await runPreloaded("life.c", ["nothing"], environment: settings)
+      #expect(outcome.status == 0 && outcome.output == "ok\n", "\(signal): \(outcome)")
+      #expect(outcome.errors.contains("LOCKJAW_SIGNAL wants a signal") == (log == "1"), "\(signal): \(outcome)")
+      #expect(outcome.errors.filter { $0 == "\n" }.count == (log == "1" ? 1 : 0), "\(signal): \(outcome)")
+    }
+  }
+
+  @Test("A crash stays a crash, whatever the watchdog's signal is said to be", arguments: [SIGSEGV, SIGILL, SIGFPE])
+  func crashes(signal: Int32) throws {
+    let directory = try ScratchDirectory()
+    let outcome = try run(
+      "/bin/sh", ["-c", "ulimit -c 0; kill -\(signal) $$; echo alive"],
+      environment: ["LD_PRELOAD": shimPath, "LOCKJAW_DIR": directory.path, "LOCKJAW_SIGNAL": "\(signal)"])
+    #expect(outcome.status == 128 + signal && outcome.output == "", "\(outcome)")
   }
 }

@@ -161,7 +161,10 @@ import Testing
     chmod("\(path)/open", 0o777)
     mkdir("\(path)/group", 0o700)
     chmod("\(path)/group", 0o770)
-    let cases = ["link", "file", "open", "group", "missing/below"]
+    // Cut to what there is room for, the last would be a directory that nobody named, and there is one.
+    let long = String(repeating: "d/", count: (511 - path.utf8.count - 1) / 2 + 3)
+    try makeDirectories(long, in: path)
+    let cases = ["link", "link/", "file", "open", "group", "missing/below", long]
     for name in cases {
       let outcome = try await outcome(in: "\(path)/\(name)")
       #expect(outcome.status == 0 && outcome.output == "ok\n", "\(name): \(outcome)")
@@ -169,6 +172,14 @@ import Testing
         outcome.errors.hasPrefix("lockjaw: pid ") && outcome.errors.contains("set LOCKJAW_DIR"), "\(name): \(outcome)")
       let silent = try await self.outcome(in: "\(path)/\(name)", environment: ["LOCKJAW_LOG": "0"])
       #expect(silent.errors == "", "unasked, it does not print")
+    }
+  }
+
+  private func makeDirectories(_ names: String, in directory: String) throws {
+    var path = directory
+    for name in names.split(separator: "/") {
+      path += "/\(name)"
+      try #require(mkdir(path, 0o700) == 0)
     }
   }
 

@@ -98,7 +98,7 @@ import Testing
   func answersAreTheSameWhenDisabled() async throws {
     let bare = try await answers(environment: [:], flags: ["-O2"])
     let disabled = try await answers(
-      environment: ["LD_PRELOAD": shimPath, "LOCKJAW_DIR": "/nonexistent/directory"], flags: ["-O2"])
+      environment: ["LD_PRELOAD": shimPath, "LOCKJAW_DIR": "/dev/null/directory"], flags: ["-O2"])
     #expect(bare == disabled)
   }
 }

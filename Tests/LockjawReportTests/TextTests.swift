@@ -32,6 +32,16 @@ struct TextTests {
     }
   }
 
+  @Test("Of a stack without a frame of the program's the caller of the preloaded library is shown, not the library")
+  func plumbingAlone() {
+    let dispatch = plumbing("_dispatch_sema4_timedwait", module: "libdispatch.so", offset: 0x3cd80)
+    #expect(waitingStack(dispatch).shown == dispatch)
+    #expect(waitingStack(dispatch, at("main", "bank.c", 90)).shown == at("main", "bank.c", 90))
+    let unloaded = [plumbing("__futex_abstimed_wait_common"), plumbing("sem_timedwait"), dispatch]
+    #expect(unloaded.shown == unloaded.first)
+    #expect([Frame]().shown == nil)
+  }
+
   @Test("A narrower screen gets shorter lines", arguments: [60, 80])
   func narrow(columns: Int) {
     let lines = TextReport.render(SampleCycles.deadlock, width: columns, source: { _, _ in nil }).split(separator: "\n")

@@ -192,6 +192,12 @@ static void rwlocks(int kind) {
   SAY(pthread_rwlock_unlock(&lock));
   SAY(pthread_rwlock_clockwrlock(&lock, CLOCK_REALTIME, &later));
   SAY(pthread_rwlock_unlock(&lock));
+  // No deadline at all; the headers forbid it, and glibc waits without limit.
+  const struct timespec *volatile none = NULL;
+  SAY(pthread_rwlock_timedrdlock(&lock, none));
+  SAY(pthread_rwlock_unlock(&lock));
+  SAY(pthread_rwlock_clockwrlock(&lock, CLOCK_MONOTONIC, none));
+  SAY(pthread_rwlock_unlock(&lock));
   SAY(pthread_rwlock_destroy(&lock));
 }
 
@@ -440,6 +446,12 @@ static void futexes(void) {
   SAY(syscall(SYS_futex, NULL, FUTEX_WAKE_PRIVATE, 1));
   SAY(syscall(449 /* futex_waitv */, NULL, 1, 0, NULL, 0));
   SAY(syscall(449, &word, 1000, 0, NULL, 0));
+  SAY(syscall(455 /* futex_wait */, &word, 4UL, 0xFFFFFFFFUL, 2, NULL, CLOCK_MONOTONIC));
+  SAY(syscall(455, &word, 5UL, 0xFFFFFFFFUL, 2, &past, CLOCK_MONOTONIC));
+  SAY(syscall(455, &word, 5UL, 0xFFFFFFFFUL, 2, &past, CLOCK_THREAD_CPUTIME_ID));
+  SAY(syscall(455, NULL, 5UL, 0UL, 77, NULL, 0));
+  SAY(syscall(454 /* futex_wake */, &word, 0xFFFFFFFFUL, 1, 2));
+  SAY(syscall(454, &word, 0UL, 1, 77));
 }
 
 int main(void) {

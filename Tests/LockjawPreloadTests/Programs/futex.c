@@ -131,9 +131,41 @@ static void vectors(void) {
   while (pthread_tryjoin_np(w.thread, NULL) != 0) futex(&vector_words[1], FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 }
 
+// futex_wait and futex_wake of Linux 6.7; 2: words of 32 bits.
+static long futex2_wait(const struct timespec *deadline, clockid_t clock) {
+  return syscall(455, &word, 5UL, 0xFFFFFFFFUL, 2 | FUTEX_PRIVATE_FLAG, deadline, clock);
+}
+static void *wait_by_new_call(void *unused) {
+  CHECK_EQUAL(futex2_wait(NULL, CLOCK_MONOTONIC), 0);
+  CHECK(!is_waiting(my_slot()));
+  CHECK_EQUAL(newest_event(my_slot())->outcome, LJ_OUTCOME_ACQUIRED);
+  return unused;
+}
+static void new_calls(void) {
+  struct timespec soon = in_ms(CLOCK_MONOTONIC, 5);
+  errno = 0;
+  CHECK_EQUAL(futex2_wait(&soon, CLOCK_MONOTONIC), -1);
+  if (errno == ENOSYS) return; // an older kernel
+  CHECK_EQUAL(errno, ETIMEDOUT);
+  const lj_slot *me = my_slot();
+  CHECK_EQUAL(newest_event(me)->outcome, LJ_OUTCOME_TIMEOUT);
+  CHECK_EQUAL(me->wait.deadline_ns, (uint64_t)soon.tv_sec * 1000000000u + (uint64_t)soon.tv_nsec);
+  worker w;
+  start(&w, wait_by_new_call, NULL);
+  EVENTUALLY(waits_for(find_slot(w.tid), &word));
+  const lj_wait *wait = &find_slot(w.tid)->wait;
+  CHECK_EQUAL(wait->kind, LJ_KIND_FUTEX);
+  CHECK_EQUAL(wait->futex_op, FUTEX_WAIT_BITSET_PRIVATE);
+  CHECK_EQUAL(wait->futex_value, 5);
+  CHECK_EQUAL(wait->deadline_ns, 0);
+  EVENTUALLY(syscall(454, &word, 0xFFFFFFFFUL, 1, 2 | FUTEX_PRIVATE_FLAG) == 1);
+  join(&w);
+}
+
 int main(void) {
   open_arena();
   vectors();
+  new_calls();
   waits_are_recorded(FUTEX_WAIT_PRIVATE);
   waits_are_recorded(FUTEX_WAIT_BITSET_PRIVATE);
   deadlines_and_answers();

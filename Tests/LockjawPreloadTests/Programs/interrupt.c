@@ -176,17 +176,29 @@ static void a_change_below_the_wait_marks_it_for_good(void) {
   join(&w);
 }
 
+// A wait that is no cancellation point has nobody who hears of the jump. (Those that are: cancel.c.)
 static sigjmp_buf out;
 static void jump_out(int signal) { siglongjmp(out, signal); }
+static pthread_mutex_t barred = PTHREAD_MUTEX_INITIALIZER;
+static void start_barred(worker *w, void *(*body)(void *)) {
+  pthread_mutex_lock(&barred);
+  start(w, body, NULL);
+  EVENTUALLY(waits_for(find_slot(w->tid), &barred));
+  pthread_kill(w->thread, SIGUSR2);
+}
+static void end_barred(worker *w) {
+  join(w);
+  pthread_mutex_unlock(&barred);
+}
 
 static void *leave_by_longjmp(void *unused) {
   set_handler(SIGUSR2, jump_out, 0);
   if (sigsetjmp(out, 1) == 0) {
-    sem_wait(&gate); // nobody posts
+    pthread_mutex_lock(&barred); // nobody unlocks it
     CHECK(false);
   }
   const lj_slot *me = my_slot();
-  CHECK(waits_for(me, &gate)); // nothing has run since that could know better
+  CHECK(waits_for(me, &barred)); // nothing has run since that could know better
   pthread_mutex_lock(&handlers_own);
   CHECK(!is_waiting(me));
   CHECK_EQUAL(newest_event(me)->outcome, LJ_OUTCOME_CANCELLED);
@@ -198,12 +210,9 @@ static void *leave_by_longjmp(void *unused) {
 }
 
 static void a_wait_left_by_longjmp_ends_at_the_next_operation(void) {
-  sem_init(&gate, 0, 0);
   worker w;
-  start(&w, leave_by_longjmp, NULL);
-  EVENTUALLY(waits_for(find_slot(w.tid), &gate));
-  pthread_kill(w.thread, SIGUSR2);
-  join(&w);
+  start_barred(&w, leave_by_longjmp);
+  end_barred(&w);
 }
 
 // After a longjmp the same stack is used again, deeper than the wait was: its frame is overwritten.
@@ -221,7 +230,7 @@ __attribute__((noinline, noipa)) static void deeper(int depth) {
 }
 static void *leave_and_go_deeper(void *unused) {
   if (sigsetjmp(out, 1) == 0) {
-    sem_wait(&gate);
+    pthread_mutex_lock(&barred);
     CHECK(false);
   }
   deeper(8);
@@ -229,15 +238,13 @@ static void *leave_and_go_deeper(void *unused) {
 }
 static void a_wait_left_by_longjmp_is_noticed_from_below(void) {
   worker w;
-  start(&w, leave_and_go_deeper, NULL);
-  EVENTUALLY(waits_for(find_slot(w.tid), &gate));
-  pthread_kill(w.thread, SIGUSR2);
-  join(&w);
+  start_barred(&w, leave_and_go_deeper);
+  end_barred(&w);
 }
 
 static void *wait_again(void *unused) {
   if (sigsetjmp(out, 1) == 0) {
-    sem_wait(&gate);
+    pthread_mutex_lock(&barred);
     CHECK(false);
   }
   pthread_mutex_lock(&contended);
@@ -247,15 +254,13 @@ static void *wait_again(void *unused) {
 static void a_new_wait_replaces_one_left_by_longjmp(void) {
   pthread_mutex_lock(&contended);
   worker w;
-  start(&w, wait_again, NULL);
-  EVENTUALLY(waits_for(find_slot(w.tid), &gate));
-  pthread_kill(w.thread, SIGUSR2);
+  start_barred(&w, wait_again);
   const lj_slot *slot = find_slot(w.tid);
   EVENTUALLY(waits_for(slot, &contended));
   CHECK_EQUAL(slot->wait.depth, 1);
   CHECK_EQUAL(slot->ring[0].outcome, LJ_OUTCOME_CANCELLED);
   pthread_mutex_unlock(&contended);
-  join(&w);
+  end_barred(&w);
 }
 
 // Waits interrupted by a handler without SA_RESTART say EINTR.
@@ -268,6 +273,7 @@ static void *be_interrupted(void *unused) {
   return unused;
 }
 static void an_interrupted_wait_is_over(void) {
+  sem_init(&gate, 0, 0);
   set_handler(SIGUSR1, only_interrupt, 0);
   worker w;
   start(&w, be_interrupted, NULL);

@@ -1,6 +1,7 @@
 // Semaphores, spinlocks, barriers, joins, once, names.
 #include "probe.h"
 #include <semaphore.h>
+#include <sys/prctl.h>
 #include <threads.h>
 
 static sem_t semaphore;
@@ -227,6 +228,14 @@ static void *take_a_name(void *gate) {
   CHECK(strcmp(my_slot()->name, "before") == 0);
   pthread_setname_np(pthread_self(), "after");
   CHECK(strcmp(my_slot()->name, "after") == 0);
+  CHECK_EQUAL(prctl(PR_SET_NAME, "a long name by prctl"), 0);
+  CHECK(strcmp(my_slot()->name, "a long name by ") == 0);
+  CHECK_EQUAL(syscall(SYS_prctl, PR_SET_NAME, "by syscall"), 0);
+  CHECK(strcmp(my_slot()->name, "by syscall") == 0);
+  errno = 4242;
+  CHECK_EQUAL(prctl(PR_SET_NAME, (char *)8), -1);
+  CHECK_EQUAL(errno, EFAULT);
+  CHECK(strcmp(my_slot()->name, "by syscall") == 0);
   while (sem_wait(gate) != 0);
   return NULL;
 }
