@@ -120,7 +120,7 @@ struct HolderLadder {
     var unsearched: [ThreadID] = []
     let search = HolderSearch(modules: target.modules, files: symbols.files, memory: memory)
     for tid in tids {
-      if let thread = searchedThread(tid, states[tid], snapshot, memory) {
+      if let thread = searchedThread(tid, states[tid], snapshot, memory, search) {
         searched.append(thread)
         // Its outer frames are asked all the same.
         if snapshot?.thread(tid)?.kernelState == .running, search.isBetweenCalls(thread) { unsearched.append(tid) }
@@ -164,7 +164,8 @@ struct HolderLadder {
   }
 
   private func searchedThread(
-    _ tid: ThreadID, _ state: ThreadState?, _ snapshot: Snapshot?, _ memory: LayeredMemory
+    _ tid: ThreadID, _ state: ThreadState?, _ snapshot: Snapshot?, _ memory: LayeredMemory,
+    _ search: HolderSearch
   ) -> SearchedThread? {
     var registers: Registers?
     var layers: any MemoryReader = memory
@@ -182,7 +183,9 @@ struct HolderLadder {
         ? SearchedThread.Awaited(lock: wait.object, mode: wait.mode, isReacquisition: false) : nil
     }
     return SearchedThread(
-      tid: tid, frames: symbols.unwinder.unwind(registers, memory: layers).frames, fsBase: fsBase, awaits: awaits,
+      tid: tid,
+      frames: search.frames(from: registers, fsBase: fsBase, unwinder: symbols.unwinder, memory: layers),
+      fsBase: fsBase, awaits: awaits,
       futex: state?.wait?.futex?.word)
   }
 
@@ -202,27 +205,35 @@ struct HolderLadder {
     ]
   }
 
-  /// Of a lock with holders that nobody found: frames beside whose call it would be released.
+  /// Of a lock with holders that nobody found: frames that would release it as far as could be seen, and frames beside
+  /// whose call it would be released.
   private func possible(
     _ answer: FoundHolders, _ word: LockWord, _ searched: [SearchedThread], _ search: HolderSearch
   ) -> [String] {
     guard case .short = answer.check, let kind = LockSemantics.Kind(word) else { return [] }
-    let claimed = Set(answer.holds.map(\.tid))
+    var named = Set(answer.holds.map(\.tid))
     let frames = Dictionary(searched.map { ($0.tid, $0.frames) }, uniquingKeysWith: { first, _ in first })
-    let holds = search.possibleHolders(of: LockSemantics(kind, at: word.address), among: searched)
-      .filter { !claimed.contains($0.tid) }
-    guard !holds.isEmpty else { return [] }
-    let threads = holds.prefix(4).map { hold in
-      let frame = frames[hold.tid].flatMap { hold.frame < $0.count ? $0[hold.frame] : nil }
-      let named = frame.map { symbols.symbolizer.frames(at: $0.pc, isReturnAddress: $0.isReturnAddress) } ?? []
-      let function = (named.first { !$0.isPlumbing && $0.function != nil } ?? named.last)?.function
-      return "thread \(hold.tid)" + (function.map { " in \($0)" } ?? "")
+    func sentence(_ holds: [PossibleHold], because reason: String) -> [String] {
+      let holds = holds.filter { named.insert($0.tid).inserted }
+      guard !holds.isEmpty else { return [] }
+      let threads = holds.prefix(4).map { hold in
+        let frame = frames[hold.tid].flatMap { hold.frame < $0.count ? $0[hold.frame] : nil }
+        let named = frame.map { symbols.symbolizer.frames(at: $0.pc, isReturnAddress: $0.isReturnAddress) } ?? []
+        let function = (named.first { !$0.isPlumbing && $0.function != nil } ?? named.last)?.function
+        return "thread \(hold.tid)" + (function.map { " in \($0)" } ?? "")
+      }
+      let more = holds.count > 4 ? ", and \(holds.count - 4) more" : ""
+      return [
+        "holders: \(threads.joined(separator: ", "))\(more) may hold \(word.type.rawValue) \(word.address): \(reason). That is no "
+          + "claim."
+      ]
     }
-    let more = holds.count > 4 ? ", and \(holds.count - 4) more" : ""
-    return [
-      "holders: \(threads.joined(separator: ", "))\(more) may hold \(word.type.rawValue) \(word.address): the calls before and "
-        + "behind the one it is in would release it. That is no claim."
-    ]
+    return sentence(
+      answer.doubtful.map { PossibleHold(tid: $0.tid, frame: $0.frame) },
+      because: "it would be released there, but by code that runs after a call which took too long to be followed")
+      + sentence(
+        search.possibleHolders(of: LockSemantics(kind, at: word.address), among: searched),
+        because: "the calls before and behind the one it is in would release it")
   }
 
   /// Of a lock with holders that nobody found: who has its address.

@@ -135,7 +135,7 @@ struct AddressKeeperTests {
       library: .rustStd)
     func answer(_ holds: [FoundHold], _ dismissed: [FoundHold]) -> FoundHolders {
       FoundHolders(
-        lock: word.address, holds: holds, check: .confirmed, dismissed: dismissed, unansweredFrames: 0)
+        lock: word.address, holds: holds, check: .confirmed, dismissed: dismissed, doubtful: [], unansweredFrames: 0)
     }
     #expect(HolderLadder.contradictions(answer([hold(1, .landingPad)], [hold(1, .forwardRun)]), word) == [])
     let told = HolderLadder.contradictions(

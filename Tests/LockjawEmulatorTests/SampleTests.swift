@@ -46,11 +46,14 @@ struct SampleTests {
       symbolizer = Symbolizer(modules: snapshot.modules, files: files)
       let unwinder = StackUnwinder(modules: snapshot.modules, files: files)
       let memory = memory
+      let search = HolderSearch(modules: snapshot.modules, files: files, memory: memory)
       threads = snapshot.threads.compactMap { thread in
         thread.registers.map { registers in
           let word = thread.name == name ? nil : thread.kernelState.futexWord
           return SearchedThread(
-            tid: thread.tid, frames: unwinder.unwind(registers, memory: memory).frames, fsBase: registers.fsBase,
+            tid: thread.tid,
+            frames: search.frames(from: registers, fsBase: registers.fsBase, unwinder: unwinder, memory: memory),
+            fsBase: registers.fsBase,
             awaits: word.map(awaits), futex: thread.kernelState.futexWord)
         }
       }

@@ -44,6 +44,9 @@ struct HolderBench {
     each(NestingBuild.all) { build in
       let score = try build.score(snapshots: snapshots)
       print("\(build.name): \(score)\n  \(score.speed)")
+      for (strength, count) in score.strengths.sorted(by: { $0.key < $1.key }) {
+        print("  \(strength): \(count.right) right, \(count.wrong) not, \(count.claimedWrong) of those claimed")
+      }
       for note in score.notes { print("  \(note)") }
       return score.wrong == 0 && score.missed == 0
     }

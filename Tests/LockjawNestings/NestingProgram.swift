@@ -16,6 +16,8 @@ package final class NestingProgram {
     package var missedBefore = 0
     package var wrongBefore = 0
     package var tally = RungTally()
+    /// Of everything that was found, whatever became of it: how far each strength is to be trusted.
+    package var strengths: [FoundHold.Strength: (right: Int, wrong: Int, claimedWrong: Int)] = [:]
     package var snapshots = 0
     /// Searched in each snapshot.
     package var threads = 0
@@ -60,7 +62,7 @@ package final class NestingProgram {
     }
   }
 
-  private struct Row {
+  private struct Row: Equatable {
     var tid: ThreadID
     var phase: UInt32
     var awaits: SearchedThread.Awaited?
@@ -128,24 +130,31 @@ package final class NestingProgram {
     defer { kill(running.pid, SIGCONT) }
     let isStopped = RunningProgram.wait { self.process.threads.allSatisfy { $0.state == "T" || $0.hasEnded } }
     guard isStopped else { throw CommandFailure(description: "the program does not stop") }
+    let before = rows(ProcessMemory(process))
     // On a busy machine a thread may need longer than a diagnosis would wait; one without registers cannot be searched.
     let snapshot = try Snapshot.take(pid: running.pid, deadline: .seconds(10))
     let memory = LayeredMemory([snapshot.memory, ProcessMemory(process)])
     let rows = rows(memory)
+    // The stacks are of a moment in between. Whoever looks at a stopped thread makes it move: should it have come as far as its
+    // table, there is no truth to compare with.
+    guard rows == before else { return }
     let byThread = Dictionary(rows.map { ($0.tid, $0) }, uniquingKeysWith: { first, _ in first })
     let begin = monotonicNanoseconds()
     let unwinder = StackUnwinder(modules: snapshot.modules, files: files)
+    let search = HolderSearch(modules: snapshot.modules, files: files, memory: memory)
     let searched = snapshot.threads.compactMap { thread -> SearchedThread? in
       guard let registers = thread.registers else { return nil }
       return SearchedThread(
-        tid: thread.tid, frames: unwinder.unwind(registers, memory: memory).frames, fsBase: registers.fsBase,
+        tid: thread.tid,
+        frames: search.frames(from: registers, fsBase: registers.fsBase, unwinder: unwinder, memory: memory),
+        fsBase: registers.fsBase,
         awaits: byThread[thread.tid]?.awaits, futex: thread.kernelState.futexWord)
     }
     let taken = locks.compactMap { lock in
       LockWords.expected(lock, memory: memory).map { SearchedLock(lock, expected: $0) }
     }
-    let search = HolderSearch(modules: snapshot.modules, files: files, memory: memory)
     search.timesRuns = true
+    search.keepsAnswers = getenv("LOCKJAW_EXPLAIN") != nil
     let found = search.holders(of: taken, among: searched)
     score.searchNanoseconds.append(monotonicNanoseconds() - begin)
     score.runNanoseconds += search.statistics.runNanoseconds
@@ -163,7 +172,7 @@ package final class NestingProgram {
           "thread \(tid), lock \(lock.semantics.kind) \(lock.semantics.address), awaits \(thread.awaits.map { "\($0)" } ?? "nothing")"
         )
         let symbolizer = Symbolizer(modules: snapshot.modules, files: files)
-        for (line, frame) in zip(search.explanation(of: thread, lock: lock), thread.frames) {
+        for (line, frame) in zip(search.explanation(of: thread, lock: lock.semantics.address), thread.frames) {
           let name = symbolizer.frames(at: frame.pc, isReturnAddress: frame.isReturnAddress)
           print("  ", line, name.map { "\($0.function ?? "?"):\($0.line ?? 0)" }.joined(separator: " < "))
         }
@@ -207,6 +216,14 @@ package final class NestingProgram {
     score.wrongBefore += before.subtracting(truth).count
     score.tally.unknown += truth.subtracting(after).count
     for answer in found {
+      for hold in answer.holds + answer.dismissed + answer.doubtful where scored.contains(hold.tid) {
+        let isRight = truth.contains(Claim(tid: hold.tid, lock: answer.lock, mode: hold.mode))
+        score.strengths[hold.strength, default: (0, 0, 0)].right += isRight ? 1 : 0
+        score.strengths[hold.strength, default: (0, 0, 0)].wrong += isRight ? 0 : 1
+        if !isRight, answer.holds.contains(hold) {
+          score.strengths[hold.strength, default: (0, 0, 0)].claimedWrong += 1
+        }
+      }
       for hold in answer.holds where scored.contains(hold.tid) {
         let isRight = truth.contains(Claim(tid: hold.tid, lock: answer.lock, mode: hold.mode))
         if isRight {
@@ -216,8 +233,8 @@ package final class NestingProgram {
         }
       }
     }
-    for (claim, what) in truth.subtracting(after).map({ ($0, "missed") })
-      + after.subtracting(truth).map({ ($0, "wrong") })
+    for (claim, what) in after.subtracting(truth).map({ ($0, "wrong") })
+      + truth.subtracting(after).map({ ($0, "missed") })
     {
       guard score.notes.count < 20 else { break }
       let answer = found.first { $0.lock == claim.lock }

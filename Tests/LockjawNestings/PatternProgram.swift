@@ -70,13 +70,16 @@ package struct PatternProgram {
     let memory = LayeredMemory([snapshot.memory, ProcessMemory(process)])
     let files = ModuleFiles(root: .process(process))
     let unwinder = StackUnwinder(modules: snapshot.modules, files: files)
+    let search = HolderSearch(modules: snapshot.modules, files: files, memory: memory)
     let threads = snapshot.threads.compactMap { thread -> SearchedThread? in
       guard let registers = thread.registers else { return nil }
       return SearchedThread(
-        tid: thread.tid, frames: unwinder.unwind(registers, memory: memory).frames, fsBase: registers.fsBase,
+        tid: thread.tid,
+        frames: search.frames(from: registers, fsBase: registers.fsBase, unwinder: unwinder, memory: memory),
+        fsBase: registers.fsBase,
         awaits: awaits[thread.name], futex: thread.kernelState.futexWord)
     }
-    let search = HolderSearch(modules: snapshot.modules, files: files, memory: memory)
+    search.keepsAnswers = getenv("LOCKJAW_EXPLAIN") != nil
     let locks = truths.map { SearchedLock($0.lock, expected: LockWords.expected($0.lock, memory: memory)) }
     let symbolizer = Symbolizer(modules: snapshot.modules, files: files)
     var table = Table()
@@ -87,8 +90,7 @@ package struct PatternProgram {
         let thread = threads.first(where: { snapshot.thread($0.tid)?.name == truth.thread })
       {
         print(truth.thread, found.check)
-        let lock = SearchedLock(truth.lock, expected: nil)
-        for line in search.explanation(of: thread, lock: lock) { print("  ", line) }
+        for line in search.explanation(of: thread, lock: truth.lock.address) { print("  ", line) }
       }
     }
     return table

@@ -55,6 +55,14 @@ final class ExceptionTables {
     return [before, behind]
   }
 
+  /// Whether an entry speaks for any of the code from `start` to `end`.
+  func describes(_ start: UInt64, through end: UInt64) -> Bool {
+    guard let index = indexes.first(where: { $0.start <= end && end < $0.end }),
+      let entry = frameDescription(of: end, in: index), let function = FrameDescription(at: entry, memory: memory)
+    else { return false }
+    return function.start >= start || start - function.start < function.count
+  }
+
   private func find(_ pc: UInt64) -> UInt64? {
     guard let (function, table) = table(of: pc) else { return nil }
     return CallSiteTable.landingPad(of: pc, function: function, table: table, memory: memory)

@@ -115,7 +115,8 @@ extension Processor {
   @inline(never)
   private mutating func observed(_ access: LockAccess, _ address: UInt64, _ width: Int) -> UInt64 {
     let word = watch.observe(
-      access, at: address, width: width, word: raw(address, width), pc: rip, calls: openCalls)
+      access, at: address, width: width, word: raw(address, width), pc: rip, open: openFrames,
+      calls: openCalls)
     return word & Width.mask(width)
   }
 

@@ -37,13 +37,16 @@ struct Processor: ~Copyable {
     /// Before the return address was pushed.
     var stackPointer: UInt64
     var rbx, rbp, r12, r13, r14, r15: UInt64
+    /// Where it puts a result that registers have no room for, if it has one: the first argument (System V ABI, x86-64), or
+    /// rax (Swift).
+    var results: SIMD2<UInt64>
     /// The count of instructions at which it has taken too long.
     var deadline: Int
     /// How often it has been given more, because something that it called was given up.
     var extensions = 0
 
     static let none = Call(
-      returnAddress: 0, stackPointer: 0, rbx: 0, rbp: 0, r12: 0, r13: 0, r14: 0, r15: 0, deadline: .max)
+      returnAddress: 0, stackPointer: 0, rbx: 0, rbp: 0, r12: 0, r13: 0, r14: 0, r15: 0, results: .zero, deadline: .max)
   }
 
   // Registers, by the numbers instructions use: rax rcx rdx rbx rsp rbp rsi rdi r8…r15.
@@ -82,7 +85,8 @@ struct Processor: ~Copyable {
   static let unmappedLimit = 64
   private var nextCheck = 0
 
-  /// A `ret` that leaves the stack pointer at or above this one ends the frame under examination.
+  /// A `ret` that leaves the stack pointer at or above this one ends the frame under examination. `.max`: where the frame
+  /// ends is not known, and its own `ret` ends it.
   var frameEnd: UInt64 = .max
   /// Calls that have not returned, the frame's own first: `callCount` of them, owned by `storage`.
   private let calls: UnsafeMutablePointer<Call>
@@ -172,6 +176,11 @@ struct Processor: ~Copyable {
 
   /// Goes on from `rip` until something stops it. After `stub`, `systemCall`, `topCall`, `callLimit` it can be called again.
   mutating func run() -> Stop {
+    // The frame has returned from a function that is not run: it had jumped there.
+    if let stop = pending {
+      pending = nil
+      return stop
+    }
     scheduleCheck()
     while true {
       if executed >= nextCheck {
@@ -234,6 +243,7 @@ struct Processor: ~Copyable {
     calls[callCount] = Call(
       returnAddress: next, stackPointer: registers[Self.rsp], rbx: registers[Self.rbx], rbp: registers[Self.rbp],
       r12: registers[12], r13: registers[13], r14: registers[14], r15: registers[15],
+      results: SIMD2(registers[Self.rdi], registers[Self.rax]),
       deadline: min(executed &+ callLimit * Self.share[callCount] / 1000, outer))
     callCount += 1
     scheduleCheck()
@@ -242,11 +252,13 @@ struct Processor: ~Copyable {
   /// The stack pointer tells whose return it was: a callee's, the frame's.
   mutating func noteReturn() {
     let sp = registers[Self.rsp]
+    let isOwn = callCount == 0
     while callCount > 0, sp >= calls[callCount - 1].stackPointer {
       callCount -= 1
       scheduleCheck()
     }
-    if sp >= frameEnd { pending = .returned }
+    if watch.disturbance.hasGap { watch.disturbance.noteReturn(openCalls: callCount) }
+    if sp >= frameEnd || (isOwn && frameEnd == .max) { pending = .returned }
   }
 
   /// Goes on in the frame that has just been returned to.
@@ -258,8 +270,12 @@ struct Processor: ~Copyable {
     scheduleCheck()
   }
 
+  /// The frames of the functions that run: that under examination, and those below it.
+  var openFrames: Range<UInt64> { registers[Self.rsp]..<max(registers[Self.rsp], frameEnd) }
+
   /// Gives up the innermost call that is noted: back behind it, with `result` in rax and the registers that a callee keeps.
-  mutating func abandonCall(result: UInt64) -> Bool {
+  /// - Parameter leavesGap: the caller goes on as if the call had returned.
+  mutating func abandonCall(result: UInt64, leavesGap: Bool = false) -> Bool {
     // One that goes on calling what takes too long is given up itself.
     for index in 0..<callCount where executed >= calls[index].deadline && calls[index].extensions >= Self.extensionLimit
     {
@@ -276,6 +292,11 @@ struct Processor: ~Copyable {
     (registers[12], registers[13]) = (call.r12, call.r13)
     (registers[14], registers[15]) = (call.r14, call.r15)
     registers[Self.rax] = result
+    if leavesGap {
+      // The second half of a small result.
+      registers[Self.rdx] = 0
+      watch.disturbance.noteGivenUpCall(openCalls: callCount, results: call.results)
+    }
     // Its callers get the little that dropping a guard takes, or they would be given up at once.
     for index in 0..<callCount where calls[index].deadline < executed &+ Self.extraTime {
       calls[index].deadline = executed &+ Self.extraTime

@@ -6,9 +6,11 @@ enum CountCheck {
     _ lock: SearchedLock, _ found: [FoundHold], threads: [SearchedThread], unansweredFrames: Int
   ) -> FoundHolders {
     var result = FoundHolders(
-      lock: lock.semantics.address, holds: [], check: .unchecked, dismissed: [], unansweredFrames: unansweredFrames)
+      lock: lock.semantics.address, holds: [], check: .unchecked, dismissed: [],
+      doubtful: found.filter { $0.strength == .doubtful }, unansweredFrames: unansweredFrames)
+    let found = found.filter { $0.strength != .doubtful }
     guard let expected = lock.expected else {
-      result.holds = found
+      result.keep(found)
       return result
     }
     var holds = [FoundHold]()
@@ -24,15 +26,15 @@ enum CountCheck {
     if expected.mode != .read { holds = innermostOfEachThread(holds, &result.dismissed) }
 
     guard let count = expected.mode == .read ? expected.count : 1 else {
-      result.holds = holds
+      result.keep(holds)
       return result
     }
     // The weakest go first, and of those the ones of threads that wait: a run forward from a blocked call begins with a
     // return that never was.
     let waiting = Set(threads.filter { $0.awaits != nil }.map(\.tid))
     let order: [(FoundHold.Strength, ofWaiting: Bool)] = [
-      (.unfinishedRun, true), (.run, true), (.unfinishedRun, false), (.run, false), (.chainedRun, true),
-      (.chainedRun, false),
+      (.incompleteRun, true), (.unfinishedRun, true), (.run, true), (.incompleteRun, false), (.unfinishedRun, false),
+      (.run, false), (.chainedRun, true), (.chainedRun, false),
     ]
     for (strength, ofWaiting) in order where holds.count > count {
       dismiss(&holds, &result.dismissed) { $0.strength == strength && (!ofWaiting || waiting.contains($0.tid)) }
@@ -42,8 +44,13 @@ enum CountCheck {
       result.dismissed += holds
       return result
     }
-    result.holds = holds
-    result.check = holds.count == count ? .confirmed : .short(by: count - holds.count)
+    if holds.count == count {
+      result.holds = holds
+      result.check = .confirmed
+    } else {
+      result.keep(holds)
+      result.check = .short(by: count - result.holds.count)
+    }
     return result
   }
 
@@ -70,5 +77,13 @@ enum CountCheck {
   {
     dismissed += holds.filter(isWeak)
     holds.removeAll(where: isWeak)
+  }
+}
+
+extension FoundHolders {
+  /// Claims those of `found` that need no count to confirm them.
+  fileprivate mutating func keep(_ found: [FoundHold]) {
+    holds = found.filter { $0.strength != .incompleteRun }
+    doubtful += found.filter { $0.strength == .incompleteRun }
   }
 }

@@ -11,10 +11,15 @@ struct FrameAnswer: Hashable {
     /// The run reached its end, with all that it called: locks it did not touch are not held by the frame.
     var isComplete: Bool { end == .complete }
     var hasEnded: Bool { end == .complete || end == .incomplete }
-    var strength: FoundHold.Strength {
+    /// How far a release is to be trusted that the run has come to.
+    func strength(of event: LockWatch.Event) -> FoundHold.Strength {
       if rung == .landingPad { return .landingPad }
-      guard hasEnded else { return .unfinishedRun }
-      return isChained && isComplete ? .chainedRun : .run
+      switch event.footing {
+      case .insideGap: return .doubtful
+      // Of a frame that never ends nothing says how far ahead of the snapshot its run has got.
+      case .afterGap: return hasEnded ? .incompleteRun : .doubtful
+      case .whole: return isChained ? .chainedRun : hasEnded ? .run : .unfinishedRun
+      }
     }
   }
   var parts: [Part] = []
@@ -73,7 +78,7 @@ struct FrameAnswer: Hashable {
           }
           holds.append(
             FoundHold(
-              tid: thread.tid, frame: index, mode: mode ?? .read, rung: part.rung, strength: part.strength,
+              tid: thread.tid, frame: index, mode: mode ?? .read, rung: part.rung, strength: part.strength(of: event),
               releasedAt: Address(event.pc), releasedAtIsReturnAddress: event.isReturnAddress,
               releaseCallers: event.callers.map { Address($0) }, scopeEndsAt: Address(event.ownPC),
               scopeEndIsReturnAddress: event.ownPCIsReturnAddress))

@@ -41,6 +41,8 @@ struct FrameRun: ~Copyable {
   private var processor: Processor
   private let tables: ExceptionTables
   private var heap: UInt64 = 0
+  /// What the clocks of this run show.
+  private var seconds: UInt64 = 0
   /// The frame is already being unwound.
   private var isInPad = false
   /// A call took too long, or did what the processor cannot do.
@@ -58,7 +60,7 @@ struct FrameRun: ~Copyable {
   /// Instructions of the last run.
   var instructions: Int { processor.executed }
 
-  // MARK: The three ways
+  // MARK: The ways
 
   /// As if the callee had thrown: control goes to the landing pad.
   mutating func landingPad(_ pad: UInt64, of frame: Frame, watching locks: [LockSemantics]) -> Outcome {
@@ -70,12 +72,15 @@ struct FrameRun: ~Copyable {
   }
 
   /// As if the callee had returned `result`.
-  /// - Parameter flippedBranch: the frame's own conditional branch, counted from 1, that goes the other way; 0: none.
+  /// - Parameters:
+  ///   - flippedBranch: the frame's own conditional branch, counted from 1, that goes the other way; 0: none.
+  ///   - patience: how many times as long as usual the frame and its calls may take.
   mutating func forward(
-    _ frame: Frame, result: UInt64, flippedBranch: Int = 0, limit: Limit, watching locks: [LockSemantics]
+    _ frame: Frame, result: UInt64, flippedBranch: Int = 0, limit: Limit, patience: Int = 1,
+    watching locks: [LockSemantics]
   ) -> Outcome {
-    begin(frame, at: frame.returnAddress, locks, callLimit: Self.forwardCallLimit)
-    processor.instructionLimit = limit.rawValue
+    begin(frame, at: frame.returnAddress, locks, callLimit: Self.forwardCallLimit * patience)
+    processor.instructionLimit = limit.rawValue * patience
     processor.registers[Processor.rax] = result
     processor.flippedBranch = flippedBranch
     return drive()
@@ -103,16 +108,17 @@ struct FrameRun: ~Copyable {
   /// - Parameters:
   ///   - frames: adjoining, innermost first.
   ///   - futex: the word that is slept on, which reads as zero: free, or woken.
+  ///   - patience: how many times as long as usual the frames and their calls may take.
   ///   - flippedBranches: by the frame's place in `frames`, its own conditional branch, counted from 1, that goes the other
   ///     way.
   mutating func unwindForward(
     _ frames: ArraySlice<Frame>, futex: UInt64?, result: UInt64, flippedBranches: [Int: Int] = [:],
-    watching locks: [LockSemantics]
+    patience: Int = 1, watching locks: [LockSemantics]
   ) -> Chain {
     var chain = Chain()
     guard var index = frames.indices.first else { return chain }
-    begin(frames[index], at: frames[index].returnAddress, locks, callLimit: Self.forwardCallLimit)
-    processor.instructionLimit = Self.chainedFrameLimit
+    begin(frames[index], at: frames[index].returnAddress, locks, callLimit: Self.forwardCallLimit * patience)
+    processor.instructionLimit = Self.chainedFrameLimit * patience
     processor.registers[Processor.rax] = result
     if let futex { processor.rawStore(futex, 4, 0) }
     var seen = 0
@@ -131,7 +137,38 @@ struct FrameRun: ~Copyable {
         processor.registers[Processor.rsp] == frames[index].stackPointer
       else { return chain }
       processor.continueInCaller(endingAt: frames[index].end)
-      processor.instructionLimit = processor.executed + Self.chainedFrameLimit
+      processor.instructionLimit = processor.executed + Self.chainedFrameLimit * patience
+    }
+  }
+
+  /// What the caller of `frame` finds when the frame returns: the calls on the way to its `ret` are passed over, since each
+  /// leaves the stack pointer and the preserved registers as they were, and so does every way through the function.
+  /// - Parameter flippedBranch: the frame's own conditional branch, counted from 1, that goes the other way; 0: none.
+  /// - Returns: a frame whose own end is not known; `nil` where this way does not lead to a return.
+  mutating func caller(of frame: Frame, flippedBranch: Int) -> Frame? {
+    begin(frame, at: frame.returnAddress, [], callLimit: Self.forwardCallLimit)
+    processor.frameEnd = .max
+    processor.instructionLimit = Limit.hopeless.rawValue
+    processor.flippedBranch = flippedBranch
+    processor.stopsAtTopCalls = true
+    var passedOver = 0
+    while true {
+      switch processor.run() {
+      case .returned:
+        let preserved = [3, 5, 12, 13, 14, 15].map { processor.registers[$0] }
+        return Frame(
+          returnAddress: processor.rip, stackPointer: processor.registers[Processor.rsp], preserved: preserved,
+          end: .max, fsBase: frame.fsBase)
+      // Such a call has no return to go on from.
+      case .stub(.end), .stub(.resumeUnwinding): return nil
+      case .topCall, .stub:
+        passedOver += 1
+        guard passedOver < Self.abandonedLimit else { return nil }
+        // One that is jumped to returns for the frame.
+        if !processor.abandonCall(result: 0) { processor.returnFromStub(0) }
+      case .systemCall: processor.registers[Processor.rax] = 0
+      default: return nil
+      }
     }
   }
 
@@ -143,6 +180,7 @@ struct FrameRun: ~Copyable {
     isInPad = false
     hasGivenUp = false
     heap = GuestMemory.scratch.lowerBound + 0x1000
+    seconds = 1_000_000
     for (register, value) in zip([3, 5, 12, 13, 14, 15], frame.preserved) { processor.registers[register] = value }
     processor.registers[Processor.rsp] = frame.stackPointer
     processor.fsBase = frame.fsBase
@@ -170,7 +208,7 @@ struct FrameRun: ~Copyable {
         if !isInPad, case .at(let pad) = tables.landingPad(returnAddress: back) {
           isInPad = true
           goToPad(pad)
-        } else if !processor.abandonCall(result: 0) {
+        } else if !processor.abandonCall(result: 0, leavesGap: true) {
           return .cut(stop)
         }
       case .stub(let stub): substitute(stub)
@@ -181,7 +219,9 @@ struct FrameRun: ~Copyable {
           processor.stopsAtTopCalls = false
         }
       case .callLimit, .unknownInstruction, .leftCode:
-        guard abandoned < Self.abandonedLimit, processor.abandonCall(result: 0) else { return .cut(stop) }
+        guard abandoned < Self.abandonedLimit, processor.abandonCall(result: 0, leavesGap: true) else {
+          return .cut(stop)
+        }
         abandoned += 1
         hasGivenUp = true
       case .instructionLimit, .unmappedMemory, .circling: return .cut(stop)
@@ -224,8 +264,10 @@ struct FrameRun: ~Copyable {
     case .compare: result = compare(argument(0), argument(1), argument(2))
     case .length: result = length(argument(0))
     case .clock:
-      // A valid time: what was in that memory before may be none.
-      processor.rawStore(argument(1), 8, 1_000_000)
+      // A valid time: what was in that memory before may be none. It passes, as in the sleeps that are not run: who waits
+      // until then comes to an end.
+      seconds += 10
+      processor.rawStore(argument(1), 8, seconds)
       processor.rawStore(argument(1) &+ 8, 8, 0)
     case .systemCall: noteSystemCall()
     case .lock(let operation):
@@ -241,7 +283,9 @@ struct FrameRun: ~Copyable {
   private mutating func note(_ operation: LockOperation, _ address: UInt64) {
     guard let lock = processor.watch.lock(at: address), !processor.watch.locks[lock].isWatchedInMemory else { return }
     let back = processor.raw(processor.registers[Processor.rsp], 8)
-    processor.watch.note(operation, lock: lock, pc: back, isReturnAddress: true, calls: processor.openCalls)
+    processor.watch.note(
+      operation, lock: lock, pc: back, isReturnAddress: true, open: processor.openFrames,
+      calls: processor.openCalls)
   }
 
   /// futex(2): of the operations only those that hand the lock itself over say something.
@@ -257,7 +301,9 @@ struct FrameRun: ~Copyable {
     case 6, 13: meaning = .acquire(.exclusive)  // LOCK_PI, LOCK_PI2
     default: return
     }
-    processor.watch.note(meaning, lock: lock, pc: back, isReturnAddress: true, calls: processor.openCalls)
+    processor.watch.note(
+      meaning, lock: lock, pc: back, isReturnAddress: true, open: processor.openFrames,
+      calls: processor.openCalls)
   }
 
   /// Memory that no process has and that begins zeroed. When it is used up, the same again: the run is on its own copy.

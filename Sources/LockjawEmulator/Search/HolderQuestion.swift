@@ -68,7 +68,11 @@ package struct FoundHold: Hashable, Sendable {
   }
   /// How far a find is to be trusted where there are more of them than the word counts.
   package enum Strength: Int, Hashable, Comparable, Sendable {
-    /// A forward run that never came to its end.
+    /// A forward run at a point where a call that it gave up may have left an old guard: no hold, only a hint.
+    case doubtful
+    /// One that had given a call up, in a function that has returned since: a hold only where the word's count confirms it.
+    case incompleteRun
+    /// One that began with a return which never was, and never came to its end.
     case unfinishedRun
     /// One that began with a return which never was: what the callee would have left there is stale.
     case run
@@ -112,6 +116,8 @@ package struct FoundHolders: Hashable, Sendable {
   package var check: Check
   /// What was found and is not claimed, because the word, its owner or its count contradicts it.
   package var dismissed: [FoundHold]
+  /// Who may hold it: what was found does not prove it (`Strength.doubtful`), or would only with a count that confirms it.
+  package var doubtful: [FoundHold]
   /// Frames that neither way gave an answer for.
   package var unansweredFrames: Int
 }

@@ -18,11 +18,16 @@ package final class HolderSearch {
   }
   /// For benchmarks: reading that clock costs as much as a short run.
   package var timesRuns = false
+  /// For `explanation`, which otherwise has nothing to say.
+  package var keepsAnswers = false
+  private var kept: [ThreadID: (answers: [(index: Int, answer: FrameAnswer)], locks: [LockSemantics])] = [:]
   package private(set) var statistics = Statistics()
 
   private let modules: [LoadedModule]
   let tables: ExceptionTables
   var run: FrameRun
+  /// The target's memory, read where the modules' files have it.
+  let code: any MemoryReader
   private var runBegan: UInt64 = 0
   private var circling = CirclingFrames()
 
@@ -31,6 +36,7 @@ package final class HolderSearch {
   ///   - files: read first where they are what was mapped: code and tables do not change.
   package init(modules: [Module], files: ModuleFiles, memory: any MemoryReader) {
     let layered = LayeredMemory([FileBackedMemory(modules: modules, files: files), memory])
+    code = layered
     self.modules = modules.compactMap { LoadedModule($0, files: files, memory: layered) }
       .sorted { $0.module.start < $1.module.start }
     tables = ExceptionTables(modules: self.modules, memory: layered)
@@ -46,6 +52,7 @@ package final class HolderSearch {
     if timesRuns { runBegan = Self.threadNanoseconds() }
     for thread in threads {
       let answers = answers(thread, locks: semantics)
+      if keepsAnswers { kept[thread.tid] = (answers, semantics) }
       for (_, answer) in answers {
         statistics.frames += 1
         if !answer.parts.contains(where: \.hasEnded) { unanswered += 1 }
@@ -61,15 +68,20 @@ package final class HolderSearch {
 
   /// The frame at `index` where it is one that calls something and belongs to the program.
   func frame(_ index: Int, of thread: SearchedThread) -> FrameRun.Frame? {
-    let frame = thread.frames[index]
+    frame(index, of: thread.frames, fsBase: thread.fsBase)
+  }
+
+  func frame(_ index: Int, of frames: [Unwinding.Frame], fsBase: UInt64) -> FrameRun.Frame? {
+    guard frames.indices.contains(index) else { return nil }
+    let frame = frames[index]
     guard frame.isReturnAddress, let module = module(frame.pc), !module.isRuntime else { return nil }
     let registers = frame.preserved
     // A caller's stack pointer lies above, but where a signal came in on a stack of its own.
-    let next = index + 1 < thread.frames.count ? thread.frames[index + 1].sp.rawValue : .max
+    let next = index + 1 < frames.count ? frames[index + 1].sp.rawValue : .max
     return FrameRun.Frame(
       returnAddress: frame.pc.rawValue, stackPointer: frame.sp.rawValue,
       preserved: [registers.rbx, registers.rbp, registers.r12, registers.r13, registers.r14, registers.r15],
-      end: next > frame.sp.rawValue ? next : .max, fsBase: thread.fsBase)
+      end: next > frame.sp.rawValue ? next : .max, fsBase: fsBase)
   }
 
   /// Whether the thread was stopped in the program's own code, between two calls. What that frame would release cannot be
@@ -96,7 +108,11 @@ package final class HolderSearch {
     guard answers.contains(where: { !$0.answer.isComplete }) else { return answers }
     // The frames below the first that is not the program's adjoin; what called back from a library is another matter.
     let adjoining = zip(frames, frames.dropFirst()).prefix { $0.0.index + 1 == $0.1.index }.count + 1
-    let (chained, flips) = unwindForward(thread, frames.prefix(adjoining).map(\.frame), locks)
+    var (chained, flips) = unwindForward(thread, frames.prefix(adjoining).map(\.frame), locks)
+    if zip(chained, answers).contains(where: { $0.end == .incomplete && !$1.answer.isComplete }) {
+      let chain = patientChain(thread, frames.prefix(chained.count).map(\.frame)[...], flips, locks)
+      if chain.passed.count == chained.count { chained = chain.passed }
+    }
     for place in answers.indices where !answers[place].answer.isComplete {
       if place < chained.count {
         answers[place].answer.parts.append(
@@ -113,6 +129,9 @@ package final class HolderSearch {
     }
     return answers
   }
+
+  /// How much longer a run may take in which a lock was touched after a call had been given up.
+  private static let patience = 3
 
   private func note(_ rung: FoundHold.Rung, _ outcome: FrameRun.Outcome, in answer: inout FrameAnswer) {
     countRun()
@@ -172,14 +191,34 @@ package final class HolderSearch {
   private func runOn(
     _ thread: SearchedThread, _ frames: [FrameRun.Frame], _ flips: [Int: Int], _ locks: [LockSemantics]
   ) -> FrameAnswer.Part? {
-    let chain = run.unwindForward(
+    var chain = run.unwindForward(
       frames[...], futex: thread.futex?.rawValue, result: 0, flippedBranches: flips, watching: locks)
     countRun()
+    if Self.isInDoubt(chain.unfinished ?? []) { chain = patientChain(thread, frames[...], flips, locks) }
     if chain.passed.count == frames.count, let last = chain.passed.last {
       return FrameAnswer.Part(rung: .forwardRun, events: last.events, end: last.end, isChained: true)
     }
     guard chain.passed.count == frames.count - 1, let events = chain.unfinished else { return nil }
     return FrameAnswer.Part(rung: .forwardRun, events: events, end: .cut(.circling), isChained: true)
+  }
+
+  /// Whether a lock is released first, after a call that had been given up: with more time for that there may be no doubt.
+  private static func isInDoubt(_ events: [LockWatch.Event]) -> Bool {
+    var seen: Set<Int> = []
+    return events.contains { event in
+      guard seen.insert(event.lock).inserted, case .release = event.operation else { return false }
+      return event.footing != .whole
+    }
+  }
+
+  /// The same once more, with time for the calls that were given up.
+  private func patientChain(
+    _ thread: SearchedThread, _ frames: ArraySlice<FrameRun.Frame>, _ flips: [Int: Int], _ locks: [LockSemantics]
+  ) -> FrameRun.Chain {
+    defer { countRun() }
+    return run.unwindForward(
+      frames, futex: thread.futex?.rawValue, result: 0, flippedBranches: flips, patience: Self.patience,
+      watching: locks)
   }
 
   /// The branch that this way flips in the frame at `place`; `nil` where the way is none through a chain of returns.
@@ -194,11 +233,15 @@ package final class HolderSearch {
   private func runForward(_ frame: FrameRun.Frame, _ locks: [LockSemantics], into answer: inout FrameAnswer) {
     var branches: Int?
     circling.tryWays(out: frame.returnAddress, .frame) { way, isHopeless in
-      let outcome: FrameRun.Outcome
+      var outcome: FrameRun.Outcome
       switch way {
       case .result(let result):
         let limit: FrameRun.Limit = isHopeless ? .hopeless : result == 0 ? .first : .further
         outcome = run.forward(frame, result: result, limit: limit, watching: locks)
+        if outcome == .incomplete, Self.isInDoubt(run.events) {
+          countRun()
+          outcome = run.forward(frame, result: result, limit: limit, patience: Self.patience, watching: locks)
+        }
       case .flippedBranch(let branch):
         // It never returns: a loop. One of its branches leads out.
         guard branch <= branches ?? .max else { return .impossible }
@@ -211,17 +254,19 @@ package final class HolderSearch {
     }
   }
 
-  /// What each way said about each frame of a thread, for whoever wants to know why: a line a frame.
-  package func explanation(of thread: SearchedThread, lock: SearchedLock) -> [String] {
-    let answers = answers(thread, locks: [lock.semantics])
+  /// What each way said about one lock in each frame of a thread in the last search, for whoever wants to know why: a line a
+  /// frame. Empty unless `keepsAnswers` was set before.
+  package func explanation(of thread: SearchedThread, lock: Address) -> [String] {
+    guard let (answers, locks) = kept[thread.tid], let lock = locks.firstIndex(where: { $0.address == lock }) else {
+      return []
+    }
     return thread.frames.indices.map { index in
       guard let answer = answers.first(where: { $0.index == index })?.answer else {
         return "#\(index) \(thread.frames[index].pc): not the program's"
       }
       let parts = answer.parts.map { part in
-        "\(part.rung.rawValue)\(part.isChained ? " (chained)" : "") "
-          + part.events.map { "\($0.operation)@\(Address($0.pc))" }.joined(separator: ",")
-          + (part.isComplete ? "" : " \(part.end)")
+        let events = part.events.filter { $0.lock == lock }.map { "\($0.operation)@\(Address($0.pc)) \($0.footing)" }
+        return "\(part.rung.rawValue)\(part.isChained ? " (chained)" : "") \(events.joined(separator: ",")) \(part.end)"
       }
       return "#\(index) \(thread.frames[index].pc): " + parts.joined(separator: "; ")
     }

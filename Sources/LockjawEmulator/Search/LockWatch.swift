@@ -9,6 +9,7 @@ struct LockWatch {
     /// Of the instruction; of a function that was not run, where it returns to.
     var pc: UInt64
     var isReturnAddress: Bool
+    var footing: Disturbance.Footing
     /// Where the calls that lead from the frame under examination to `pc` return to, innermost first.
     var callers: [UInt64]
     /// In the frame itself: `pc`, or where the frame's own call that leads there returns to.
@@ -20,6 +21,8 @@ struct LockWatch {
   /// Releases and acquires in the order they happened, at most `eventLimit` for each lock.
   private(set) var events: [Event] = []
   private var counts: [Int] = []
+  /// Kept by whoever drives the run.
+  var disturbance = Disturbance()
   /// For each lock the instruction that loaded its word, where nothing else has been done to it since.
   private var lastLoads: [UInt64] = []
   static let eventLimit = 8
@@ -34,6 +37,7 @@ struct LockWatch {
 
   mutating func reset(_ locks: [LockSemantics]) {
     events.removeAll(keepingCapacity: true)
+    disturbance = Disturbance()
     // Many runs in a row watch the same locks.
     if locks != self.locks || counts.count != locks.count {
       self.locks = locks
@@ -54,24 +58,27 @@ struct LockWatch {
   /// Notes what `access` means for the lock it touches, if any.
   /// - Parameters:
   ///   - word: what stands there.
+  ///   - open: `Processor.openFrames`.
   ///   - calls: those that have not returned, the frame's own first.
   /// - Returns: what stands there for the run.
   mutating func observe(
     _ access: LockAccess, at address: UInt64, width: Int, word: UInt64, pc: UInt64,
-    calls: UnsafeBufferPointer<Processor.Call>
+    open: Range<UInt64>, calls: UnsafeBufferPointer<Processor.Call>
   ) -> UInt64 {
     guard let range = range(touchedBy: address, width) else { return word }
     let offset = Int(truncatingIfNeeded: address &- range.start)
     let (operation, presented) = locks[range.lock].meaning(
       of: access, offset: offset, width: width, word: word, isRepeated: lastLoads[range.lock] == pc)
     lastLoads[range.lock] = access == .load ? pc : 0
-    note(operation, lock: range.lock, pc: pc, isReturnAddress: false, calls: calls)
+    note(operation, lock: range.lock, pc: pc, isReturnAddress: false, open: open, calls: calls)
     return presented ?? word
   }
 
-  /// - Parameter calls: those that have not returned, the frame's own first.
+  /// - Parameters:
+  ///   - open: `Processor.openFrames`.
+  ///   - calls: those that have not returned, the frame's own first.
   mutating func note(
-    _ operation: LockOperation, lock: Int, pc: UInt64, isReturnAddress: Bool,
+    _ operation: LockOperation, lock: Int, pc: UInt64, isReturnAddress: Bool, open: Range<UInt64>,
     calls: UnsafeBufferPointer<Processor.Call>
   ) {
     guard operation != .neutral, counts[lock] < Self.eventLimit else { return }
@@ -80,7 +87,10 @@ struct LockWatch {
     // The call of the function that was not run is one of them.
     if isReturnAddress, callers.first == pc { callers.removeFirst() }
     events.append(
-      Event(lock: lock, operation: operation, pc: pc, isReturnAddress: isReturnAddress, callers: callers))
+      Event(
+        lock: lock, operation: operation, pc: pc, isReturnAddress: isReturnAddress,
+        footing: disturbance.footing(open: open),
+        callers: callers))
   }
 
   /// The lock at exactly this address: for functions that are given a lock.

@@ -5,6 +5,10 @@ package struct PossibleHold: Hashable, Sendable {
   package var tid: ThreadID
   /// Index into the thread's frames.
   package var frame: Int
+  package init(tid: ThreadID, frame: Int) {
+    self.tid = tid
+    self.frame = frame
+  }
 }
 
 extension HolderSearch {
