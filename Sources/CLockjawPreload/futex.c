@@ -237,8 +237,8 @@ LJ_JUMPED_TO long lj_syscall_futex_waitv(long number, long waiters, long count, 
 }
 
 // futex_wait (Linux 6.7): FUTEX_WAIT_BITSET with its mask before the flags.
-__attribute__((visibility("hidden"), used)) long lj_syscall_futex_wait(long number, long word, long value, long mask,
-                                                                       long flags, long timeout, long clock) {
+LJ_JUMPED_TO long lj_syscall_futex_wait(long number, long word, long value, long mask, long flags, long timeout,
+                                        long clock) {
   lj_slot *slot = lj_enter();
   if (!slot) return lj_syscall_next(number, word, value, mask, flags, timeout, clock);
   lj_wait_spec spec = {
@@ -252,8 +252,7 @@ __attribute__((visibility("hidden"), used)) long lj_syscall_futex_wait(long numb
   return lj_futex2_wait(slot, &spec, arguments);
 }
 
-__attribute__((visibility("hidden"), used)) long lj_syscall_futex_wake(long number, long word, long mask, long count,
-                                                                       long flags) {
+LJ_JUMPED_TO long lj_syscall_futex_wake(long number, long word, long mask, long count, long flags) {
   if (lj_is_detailed()) lj_futex_told(FUTEX_WAKE, word, LJ_CALLER().site);
   return lj_syscall_next(number, word, mask, count, flags, 0, 0);
 }
