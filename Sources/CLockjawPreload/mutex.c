@@ -2,7 +2,9 @@
 //
 // Acquire: the real trylock first. It succeeds or fails exactly where the uncontended path of the real lock does, so
 // the fast path costs what it costs without us. Only EBUSY means that the thread may sleep: then, if the lock does not
-// come free in about the time that it takes to record a wait, the wait is recorded and the real lock called. Any other answer is asked for again from the real lock, so that the program sees its word.
+// come free in about the time that it takes to record a wait (or that is not worth waiting for: lj_mutex_try_briefly),
+// the wait is recorded and the real lock called. Any other answer is asked for again from the real lock, so that the
+// program sees its word.
 // Two types are not tried, because a failed try leaves something behind. Robust: after ENOTRECOVERABLE glibc 2.36's
 // trylock keeps the lock word, and the next lock would never return. Priority ceiling: an attempt that may not raise the
 // thread's priority counts as made, and the next one succeeds. They are taken inside a recorded wait, a quiet one if
@@ -77,12 +79,12 @@ static bool lj_looks_free(const pthread_mutex_t *mutex) {
 // that would have passed such a lock back and forth would do little but record. So the word is looked at for as long;
 // whoever finds it free has not waited. Returns what the last try answered.
 //
-// That pays where processors are near each other (of one core, of one cache: half as much again gets done as without the
-// shim). Where the lock's cache line takes longer from one to the other than the lock is held, each look takes it away from
+// That pays where processors are near each other (of one core, of one cache): more gets done than without the shim. Where the lock's cache line takes longer from one to the other than the lock is held, each look takes it away from
 // the holder and hands the lock over too often; then a sleep is cheaper for everybody. A look that itself took so long tells,
 // and for a while this thread does not look; which processors are near may change (a virtual machine's do).
 static int lj_mutex_try_briefly(pthread_mutex_t *mutex) {
-  enum { LOOKS = 8, FAR_TICKS = 150, FAR_FOR = 256 }; // a pause takes 40 to 140 cycles, a near line less than 100, a far one 400
+  // A pause takes 40 to 140 cycles, a near line less than 100, a far one 400.
+  enum { LOOKS = 8, FAR_TICKS = 150, FAR_FOR = 256 };
   if (lj_thread.no_looks) {
     lj_thread.no_looks--;
     return EBUSY;

@@ -1,5 +1,5 @@
-// Sees the sandbox coming, and threads that name themselves. prctl() is assembly for the same reason as syscall(): every other option leaves by a jump
-// with all arguments as they came, however many there are.
+// Sees the sandbox coming, and threads that name themselves. prctl() is assembly for the same reason as syscall(): every
+// other option leaves by a jump with all arguments as they came, however many there are.
 #define _GNU_SOURCE
 #include "quiet.h"
 

@@ -38,29 +38,19 @@ struct GapTests {
     #expect(found.check == .confirmed && found.doubtful.isEmpty)
   }
 
-  @Test("A guard where a call that was given up should have put one proves nothing, though the lock counts one holder")
-  func resultOfACall() {
+  @Test(
+    "A guard where a call should have put one proves nothing, though the lock counts one holder: not where the call was given up, nor where it does not return and is passed over",
+    arguments: [FrameCode.never, FrameCode.panics])
+  func resultOfACall(callee: UInt64) {
     let found = holders(
       frame {
         $0.add([0x48, 0x8D, 0x7C, 0x24, 0x08])  // lea rdi, [rsp + 8]
-        $0.call(FrameCode.never)
+        $0.call(callee)
         $0.dropGuard()
       })
     #expect(found.holds.isEmpty)
     #expect(found.check == .short(by: 1))
     #expect(found.doubtful.map(\.tid) == [ThreadID(7)])
-  }
-
-  @Test("A call that does not return and is passed over leaves no result either")
-  func beyondTheEnd() {
-    let found = holders(
-      frame {
-        $0.add([0x48, 0x8D, 0x7C, 0x24, 0x08])  // lea rdi, [rsp + 8]
-        $0.call(FrameCode.panics)
-        $0.dropGuard()
-      })
-    #expect(found.holds.isEmpty)
-    #expect(found.check == .short(by: 1) && found.doubtful.count == 1)
   }
 
   @Test(

@@ -58,27 +58,32 @@ IN_SECTION(wakes) void wake_here(void) {
 }
 IN_SECTION(inits) void init_here(pthread_mutex_t *m) { CHECK_EQUAL(pthread_mutex_init(m, NULL), 0); }
 
+// What there is beside mutexes that do not nest.
+static void use_the_others(void) {
+  lock_here(&recursive);
+  lock_here(&recursive);
+  pthread_mutex_unlock(&recursive);
+  pthread_mutex_unlock(&recursive);
+  read_here();
+  read_here();
+  pthread_rwlock_unlock(&rwlock);
+  pthread_rwlock_unlock(&rwlock);
+  write_here();
+  pthread_rwlock_unlock(&rwlock);
+  spin_here();
+  pthread_spin_unlock(&spin);
+  post_here();
+  wait_here();
+  wake_here();
+}
+
 static void *one_thread(void *unused) {
   for (int i = 0; i < PAIRS; i++) {
     lock_here(&mutex);
     lock_here(&other);
     pthread_mutex_unlock(&mutex); // out of order
     pthread_mutex_unlock(&other);
-    lock_here(&recursive);
-    lock_here(&recursive);
-    pthread_mutex_unlock(&recursive);
-    pthread_mutex_unlock(&recursive);
-    read_here();
-    read_here();
-    pthread_rwlock_unlock(&rwlock);
-    pthread_rwlock_unlock(&rwlock);
-    write_here();
-    pthread_rwlock_unlock(&rwlock);
-    spin_here();
-    pthread_spin_unlock(&spin);
-    post_here();
-    wait_here();
-    wake_here();
+    use_the_others();
   }
   return unused;
 }
@@ -274,18 +279,7 @@ static void stepped(void) {
     pthread_mutex_unlock(&fresh[i]);
     CHECK_EQUAL(try_here(&mutex), EBUSY);
     pthread_mutex_unlock(&mutex);
-    lock_here(&recursive);
-    lock_here(&recursive);
-    pthread_mutex_unlock(&recursive);
-    pthread_mutex_unlock(&recursive);
-    read_here();
-    pthread_rwlock_unlock(&rwlock);
-    write_here();
-    pthread_rwlock_unlock(&rwlock);
-    spin_here();
-    pthread_spin_unlock(&spin);
-    post_here();
-    wait_here();
+    use_the_others();
     end_steps();
     CHECK_EQUAL(my_slot()->held_count, 0);
     // A wait that really is one, from its first instruction to its last.
@@ -311,11 +305,12 @@ static void stepped(void) {
   SAY_USE(&fresh[STEP_ROUNDS - 1], locks, 1, 0, 0);
   SAY_USE(&other, locks, STEP_ROUNDS, 0, STEP_ROUNDS);
   SAY_USE(&recursive, locks, 2 * STEP_ROUNDS, 0, 0);
-  SAY_USE(&rwlock, reads, STEP_ROUNDS, 0, 0);
+  SAY_USE(&rwlock, reads, 2 * STEP_ROUNDS, 0, 0);
   SAY_USE(&rwlock, writes, STEP_ROUNDS, 0, 0);
   SAY_USE(&spin, spins, STEP_ROUNDS, 0, 0);
   SAY_USE(&semaphore, posts, STEP_ROUNDS, 0, 0);
   SAY_USE(&semaphore, waits, STEP_ROUNDS, 0, 0);
+  SAY_USE(&futex_word, wakes, STEP_ROUNDS, 0, 0);
   SAY_USE(NULL, steps, steps_done, 0, 0);
 }
 
