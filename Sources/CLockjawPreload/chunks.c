@@ -114,6 +114,7 @@ uint32_t lj_arena_grow_slots(void) {
 void *lj_history_claim(uint64_t bytes, uint32_t *unit) {
   const lj_region *region = &lj_history_region;
   lj_arena_header *header = lj_process.header;
+  if (!header) return NULL; // a child goes on with its parent's operation, and could make no arena of its own
   uint32_t units = (uint32_t)((bytes + LJ_HISTORY_UNIT - 1) / LJ_HISTORY_UNIT), capacity = header->history_capacity;
   for (;;) {
     uint32_t seen = lj_load_acquire32(&header->history_units), index = seen, left = LJ_CHUNK_UNITS - index % LJ_CHUNK_UNITS;

@@ -45,11 +45,12 @@ LJ_INLINE bool lj_is_lost(const lj_history *history, uint64_t number) {
 
 LJ_INLINE void lj_operation_write(const lj_history *history, uint64_t number, uint64_t ticks, uint64_t object,
                                   uint64_t site, uint32_t what) {
-  lj_operation *place =
-      (lj_operation *)history->operations_address + (number & (history->operations_capacity - 1));
+  lj_operation *ring = (lj_operation *)history->operations_address;
+  uint64_t mask = history->operations_capacity - 1;
+  lj_operation *place = &ring[number & mask];
   // A ring goes round too slowly to stay in the cache. Where its next line is fetched only by a store, the lock's atomic
   // instruction after it waits for memory, because stores may not be passed; a line that was asked for before has come.
-  __asm__ volatile("prefetchw %0" : : "m"(place[LJ_RING_FETCHED_AHEAD]));
+  __asm__ volatile("prefetchw %0" : : "m"(ring[(number + LJ_RING_FETCHED_AHEAD) & mask]));
   place->ticks = ticks;
   place->object = object;
   place->site = site;

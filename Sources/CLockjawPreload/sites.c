@@ -5,7 +5,7 @@
 // operation touches of all this is a line of the index and half a line of the counts, and nearly always in pages that it
 // touched before.
 //
-// The index is an open-addressed hash table (linear probing, at most half full) whose entries are a row's place and 16 bits of
+// The index is an open-addressed hash table (linear probing, half full, or three quarters where memory ran out) whose entries are a row's place and 16 bits of
 // its hash. With each new table comes an index twice as large, filled from the rows; the old one stays where it is.
 //
 // A program with more pairs than all rows (a lock in every object of a heap, say) still gets exact counts for each site:
@@ -37,14 +37,22 @@ LJ_INLINE lj_site_count *lj_row_at(const lj_history *history, uint32_t place) {
   return (lj_site_count *)history->tables_address[lj_table_of(place)] + lj_row_of(place);
 }
 
-lj_site_times *lj_sites_times(const lj_slot *slot, const lj_site_count *row) {
-  uint32_t table = lj_table_of(row->place);
-  lj_site_count *rows = (lj_site_count *)slot->history.tables_address[table];
-  return (lj_site_times *)(rows + lj_site_rows(table)) + lj_row_of(row->place);
+static lj_site_times *lj_times_at(const lj_history *history, uint32_t place) {
+  uint32_t table = lj_table_of(place);
+  lj_site_count *rows = (lj_site_count *)history->tables_address[table];
+  return (lj_site_times *)(rows + lj_site_rows(table)) + lj_row_of(place);
 }
 
-// The two halves of the product of two odd numbers' worth of address bits: Wang Yi's "wyhash" mixes so. Addresses have
-// patterns (locks in an array, sites in a function), which a sum or a multiplication alone would keep.
+// A handler may fork in the middle of an operation, and the child go on with it: what its row was is zero then (arena.h,
+// lj_arena_retire), its place too. What such an operation counts is nobody's.
+lj_site_times *lj_sites_times(const lj_slot *slot, const lj_site_count *row) {
+  static lj_site_times nobodys;
+  uint32_t place = lj_load_relaxed32(&row->place);
+  return place ? lj_times_at(&slot->history, place) : &nobodys;
+}
+
+// Both halves of a product of the two, as Wang Yi's "wyhash" mixes. Addresses have patterns (locks in an array, sites in a
+// function), which a sum or a multiplication alone would keep.
 LJ_INLINE uint64_t lj_hash(uint64_t object, uint64_t site) {
   __extension__ typedef unsigned __int128 lj_wide;
   lj_wide product = (lj_wide)(object ^ 0xA0761D6478BD642Fu) * (site ^ 0xE7037ED1A0B428DBu);
@@ -54,7 +62,7 @@ LJ_INLINE uint64_t lj_hash(uint64_t object, uint64_t site) {
 // An index as one word, so that a handler that puts a larger one in its place cannot come between address and size:
 // its entries' address, and in the low six bits, which are zero there, how far to shift a hash to the right.
 typedef uint64_t lj_index;
-enum { INDEX_FIRST_BITS = 7, LONGEST_SEARCH = 64 };
+enum { INDEX_FIRST_BITS = 7 };
 
 LJ_INLINE lj_index lj_index_of(const void *entries, uint32_t bits) { return (uint64_t)(uintptr_t)entries | (64 - bits); }
 LJ_INLINE uint32_t *lj_entries(lj_index index) { return (uint32_t *)(index & ~(uint64_t)63); }
@@ -72,7 +80,7 @@ LJ_INLINE lj_site_count *lj_search(const lj_history *history, uint64_t object, u
   lj_index index = history->index;
   if (LJ_UNLIKELY(!index)) return NULL;
   uint64_t hash = lj_hash(object, site), at = hash >> (index & 63);
-  for (unsigned looked = 0; looked < LONGEST_SEARCH; looked++, at = (at + 1) & lj_index_mask(index)) {
+  for (uint64_t looked = 0; looked <= lj_index_mask(index); looked++, at = (at + 1) & lj_index_mask(index)) {
     uint32_t entry = lj_entries(index)[at], place = entry ^ lj_tag_of(hash);
     if (LJ_LIKELY(place < 1u << PLACE_BITS) && LJ_LIKELY(place)) {
       lj_site_count *row = lj_row_at(history, place);
@@ -86,7 +94,7 @@ LJ_INLINE lj_site_count *lj_search(const lj_history *history, uint64_t object, u
 
 static void lj_index_add(lj_index index, const lj_site_count *row) {
   uint64_t hash = lj_hash(row->object, row->site), at = hash >> (index & 63);
-  for (unsigned looked = 0; looked < LONGEST_SEARCH; looked++, at = (at + 1) & lj_index_mask(index))
+  for (uint64_t looked = 0; looked <= lj_index_mask(index); looked++, at = (at + 1) & lj_index_mask(index))
     if (lj_local_claim32(&lj_entries(index)[at], row->place | lj_tag_of(hash))) return;
 }
 
@@ -151,11 +159,17 @@ static lj_site_count *lj_row_make(lj_slot *slot, uint32_t place, uint64_t object
   row->kind = kind;
   row->mode = mode;
   row->place = place;
-  lj_sites_times(slot, row)->seen_ticks = lj_tick(NULL);
+  lj_times_at(history, place)->seen_ticks = lj_tick(NULL);
   // Release: pairs with the reader's acquire load of the site, without which it does not look at the rest.
   lj_store_release64(&row->site, site);
   lj_index_add(history->index, row);
   return row;
+}
+
+// Rows of the last table bring no index of their own: where the tables before could not be had, there are fewer of them, and
+// none where there is no index.
+static bool lj_any_has_room(const lj_history *history) {
+  return history->index && lj_row_of(history->next_any) <= lj_index_mask(history->index) / 4;
 }
 
 enum { UNKNOWN_SITE = 1 }; // a row's site is never 0
@@ -176,7 +190,7 @@ lj_site_count *lj_sites_find_row(lj_slot *slot, uint64_t object, uint64_t site, 
     object = LJ_ANY_OBJECT;
     row = lj_search(history, object, site, false);
     if (row) return row;
-    place = lj_place_claim(slot, &history->next_any, ANY_TABLE, ANY_TABLE);
+    if (lj_any_has_room(history)) place = lj_place_claim(slot, &history->next_any, ANY_TABLE, ANY_TABLE);
   }
   if (place) return lj_row_make(slot, place, object, site, kind, mode);
   lj_count_loss(LJ_LOSS_UNCOUNTED);

@@ -127,6 +127,13 @@ private func eventually(_ what: String, _ condition: () -> Bool) async throws {
     #expect(truth.arena.losses() == [:])
   }
 
+  @Test(
+    "A child that a handler forks inside any instruction of an operation goes on with it unharmed",
+    arguments: ["state", "sites", "all"])
+  func forked(level: String) async throws {
+    #expect(try await truth(level, ["fork"]).arena.level == RecordingLevel(rawValue: level))
+  }
+
   @Test("At level state nothing is counted and no memory is taken for it")
   func state() async throws {
     let truth = try await truth("state", ["ring", "1000"])

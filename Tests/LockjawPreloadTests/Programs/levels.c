@@ -7,6 +7,7 @@
 //   levels lives           threads one after the other in the same slot
 //   levels handler         a signal handler locks while the thread does
 //   levels step            the same after every single instruction of every operation, each time with another lock
+//   levels fork            a handler that forks there, and a child that goes on with what was interrupted
 //   levels bait            a call whose frame pointer register points at something else
 //   levels cond            a condition wait, a broadcast, a semaphore
 //
@@ -16,7 +17,9 @@
 #include <inttypes.h>
 #include <linux/futex.h>
 #include <semaphore.h>
+#include <sys/auxv.h>
 #include <sys/syscall.h>
+#include <ucontext.h>
 
 #define SAY_USE(object, section, operations, failures, waits)                                                       \
   do {                                                                                                              \
@@ -253,7 +256,7 @@ static void step(int signal) {
   steps_done++;
 }
 static void begin_steps(void) { __builtin_ia32_writeeflags_u64(__builtin_ia32_readeflags_u64() | TRAP_FLAG); }
-static void end_steps(void) { __builtin_ia32_writeeflags_u64(__builtin_ia32_readeflags_u64() & ~(uint64_t)TRAP_FLAG); }
+__attribute__((noinline)) static void end_steps(void) { __builtin_ia32_writeeflags_u64(__builtin_ia32_readeflags_u64() & ~(uint64_t)TRAP_FLAG); }
 
 static void *let_it_wait(void *stepping) {
   const lj_slot *slot = stepping;
@@ -314,6 +317,47 @@ static void stepped(void) {
   SAY_USE(NULL, steps, steps_done, 0, 0);
 }
 
+// After every single instruction a handler forks, and the child takes another lock there before it goes on with what the
+// handler interrupted.
+static volatile bool is_child;
+static volatile long children, children_lost;
+static void fork_at_step(int signal, siginfo_t *about, void *context) {
+  (void)signal, (void)about;
+  greg_t *registers = ((ucontext_t *)context)->uc_mcontext.gregs;
+  // The vdso reads the clock anew whenever the kernel has moved it meanwhile; a fork at each step takes so long that it always has.
+  enum { VDSO_BYTES = 16384 };
+  if (is_child || (uint64_t)registers[REG_RIP] - getauxval(AT_SYSINFO_EHDR) < VDSO_BYTES) return;
+  pid_t child = fork();
+  CHECK(child >= 0);
+  if (child == 0) {
+    is_child = true;
+    CHECK_EQUAL(pthread_mutex_lock(&other), 0);
+    CHECK_EQUAL(pthread_mutex_unlock(&other), 0);
+    registers[REG_EFL] &= ~(greg_t)TRAP_FLAG;
+    return;
+  }
+  int status;
+  CHECK_EQUAL(waitpid(child, &status, 0), child);
+  children++;
+  if (status) children_lost++;
+}
+
+static void forked(void) {
+  pthread_mutex_t fresh = PTHREAD_MUTEX_INITIALIZER;
+  lock_here(&mutex);
+  pthread_mutex_unlock(&mutex);
+  struct sigaction action = {.sa_sigaction = fork_at_step, .sa_flags = SA_SIGINFO};
+  sigaction(SIGTRAP, &action, NULL);
+  begin_steps();
+  CHECK_EQUAL(pthread_mutex_lock(&fresh), 0);
+  CHECK_EQUAL(pthread_mutex_trylock(&fresh), EBUSY);
+  CHECK_EQUAL(pthread_mutex_unlock(&fresh), 0);
+  end_steps();
+  if (is_child) _exit(0);
+  CHECK(children > 100);
+  CHECK_EQUAL(children_lost, 0);
+}
+
 static pthread_cond_t cond = PTHREAD_COND_INITIALIZER;
 IN_SECTION(condwaits) void cond_wait_here(void) { CHECK_EQUAL(pthread_cond_wait(&cond, &mutex), 0); }
 IN_SECTION(broadcasts) void broadcast_here(void) { CHECK_EQUAL(pthread_cond_broadcast(&cond), 0); }
@@ -344,6 +388,7 @@ int main(int count, char **arguments) {
   printf("mutex %" PRIxPTR " tid %d\n", (uintptr_t)&mutex, gettid());
   if (!strcmp(mode, "sites")) exact_counts();
   else if (!strcmp(mode, "many")) many_locks();
+  else if (!strcmp(mode, "fork")) forked();
   else if (!strcmp(mode, "ring")) dated_pairs(atol(arguments[2]));
   else if (!strcmp(mode, "switch")) two_rounds(NULL);
   else if (!strcmp(mode, "handler")) handlers();
