@@ -208,21 +208,15 @@ struct FollowerPass {
     reported = reported.filter { lasts($0.key) }
   }
 
-  /// When the next wait will have lasted for as long as a first look takes, or for `stall` seconds.
+  /// When the next of the waits is to be looked at by itself.
   private func due(_ glance: Examination.Glance) -> Instant? {
-    let stall = UInt64(settings.stall * 1e9)
-    let firstLook = UInt64(min(settings.firstLook, settings.stall) * 1e9)
-    var next: Instant?
-    for thread in glance.threads {
-      guard let wait = thread.wait, wait.type.hasHolder || wait.type == .futex else { continue }
-      for limit in [firstLook, stall] {
-        let due = Instant(nanoseconds: wait.since.nanoseconds &+ limit)
-        guard due > glance.now else { continue }
-        next = next.map { min($0, due) } ?? due
-        break
+    let times = LookTimes(firstLook: settings.firstLook, stall: settings.stall)
+    return glance.threads.lazy.compactMap { thread in
+      guard let wait = thread.wait, wait.type.hasHolder || wait.type == .futex else {
+        return nil
       }
-    }
-    return next
+      return times.next(of: wait, after: glance.now)
+    }.min()
   }
 
   private mutating func refreshModules() {
