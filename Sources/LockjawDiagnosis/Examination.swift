@@ -28,6 +28,8 @@ package struct Examination {
   package struct Glance {
     package var threads: [ThreadState]
     package let now: Instant
+    /// `now` is the last moment on record of a process that ended nobody knows when.
+    package var isEndUnknown = false
     /// Waits by slot and sequence, in slot order: equal lists mean that nothing has changed.
     package let waits: [WaitKey]
     /// `threads` has every thread that ever used a lock, not only those that wait or hold.
@@ -163,7 +165,8 @@ package struct Examination {
     self.kernel = kernel
     self.graph = graph
     now = glance.now
-    let diagnosis = Diagnosis.of(graph, witnesses: witnesses, now: glance.now, stall: stall)
+    let diagnosis = Diagnosis.of(
+      graph, witnesses: witnesses, now: glance.now, stall: stall, isEndUnknown: glance.isEndUnknown)
     // What a dead process left does not change any more, and a snapshot never did.
     let secondLook = (target is DeadTarget ? nil : arena).map {
       SecondLook(first: first, words: words, kernel: kernel, arena: $0, target: asked)
