@@ -106,6 +106,7 @@ struct FollowerPass {
     var isFresh = false
     var isRenewal = true
     var replacing: [RawFinding] = []
+    let reportedBefore = reported
     for finding in examination.diagnosis.findings where finding.kind.isReportable {
       let key = key(finding, whole)
       // A thread that was kept from running may come to sleep, and be stuck there.
@@ -130,6 +131,13 @@ struct FollowerPass {
     }
     prune(glance)
     guard isFresh else { return }
+    // Its memory and its threads go one after another, and no two witnesses mean the same moment: what is to be said of a process
+    // that is ending, its follower says when it has.
+    guard target.process.goesOn else {
+      reported = reportedBefore
+      isOpen = true
+      return
+    }
     let closed = examination.diagnosis.findings.first?.edges.map(\.since).max() ?? glance.now
     let detected = Instant.now.seconds(since: closed) * 1000
     var report = Reporting(arena: arena, target: target, source: "live").report(

@@ -24,6 +24,7 @@ extension EndToEnd {
         return unused;
       }
       static void *look_up(void *unused) {
+        pthread_setname_np(pthread_self(), "reader");
         pthread_barrier_wait(&is_locked);
         pthread_mutex_lock(&cache);
         return unused;
@@ -56,7 +57,12 @@ extension EndToEnd {
       // The stall is over: a long hold has been told, or, on a machine that is short of processors, a starved host.
       let isStalled = try await firstValue(within: .seconds(30)) { session.output.contains("Took: ") ? true : nil }
       try #require(isStalled == true, "\(session.output)")
-      #expect(session.output.contains("LOST WAKEUP") == false, "\(session.output)")
+      #expect(!session.output.contains("LOST WAKEUP"), "\(session.output)")
+      let isAsleep = try await firstValue(within: .seconds(20)) { () -> Bool? in
+        let program = ProcessThreads.children(of: session.pid).first
+        return program.map { ProcessThreads(pid: $0).areAllInFutexWait(["reader"]) } == true ? true : nil
+      }
+      try #require(isAsleep == true, "\(session.output)")
       try #require(FileManager.default.createFile(atPath: gate, contents: nil))
       #expect(try await session.ending(within: .seconds(20)) == .exit(LockjawRun.endedByFinding), "\(session.output)")
       #expect(session.output.contains("LOST WAKEUP (inferred)"), "\(session.output)")
