@@ -49,9 +49,11 @@ package struct SingleReport {
   }
 
   private func look(_ arena: ArenaReader, _ target: LiveTarget) -> Examination {
-    let glance = Examination.glance(arena).interpreting(target, arena: arena, olderThan: 0)
-      .findingHolders(target, arena: arena) { target.snapshot() }
-      .lookingAround(target.process, target: target, arena: arena)
+    let glance = Examination.glance(arena).addingUnrecorded(target, arena: arena).interpreting(
+      target, arena: arena, olderThan: 0
+    )
+    .findingHolders(target, arena: arena) { target.snapshot() }
+    .lookingAround(target.process, target: target, arena: arena)
     return Examination(glance, arena: arena, target: target, stall: stall)
   }
 
