@@ -4,22 +4,28 @@ import LockjawModel
 /// For how long threads have not run, from the scheduler's own books (`/proc/PID/task/TID/sched`, which needs
 /// CONFIG_SCHED_DEBUG; nothing is known without).
 ///
-/// `se.exec_start` is when the thread last ran, in milliseconds of the scheduler's clock, which is nobody else's. Our
-/// own thread runs now, so its entry tells what that clock shows at present; within a tick (10 ms at most).
+/// `se.exec_start` is when the thread last ran, in milliseconds of the scheduler's clock, which each processor has for itself:
+/// `SchedulerClocks` says what the one on which the thread ran shows now; within a tick (10 ms at most).
 ///
 /// It must be asked before a thread is stopped: a stop makes it run.
 struct SleepClock {
-  private let now: Double
+  /// On CLOCK_MONOTONIC.
+  private let now: UInt64
 
   init?() {
-    guard let now = Self.lastRan("/proc/thread-self/sched") else { return nil }
-    self.now = now
+    guard Self.lastRan("/proc/thread-self/sched") != nil else { return nil }
+    now = monotonicNanoseconds()
   }
 
   /// Nanoseconds since the thread last ran, 0 for one that is too young to have run; `nil` where the kernel does not say.
   func slept(_ process: LiveProcess, _ thread: ThreadID) -> UInt64? {
-    guard let last = Self.lastRan("\(process.directory)/task/\(thread)/sched") else { return nil }
-    return Self.nanoseconds(from: last, to: now)
+    let task = "\(process.directory)/task/\(thread)"
+    guard let last = Self.lastRan("\(task)/sched") else { return nil }
+    guard last != 0 else { return 0 }
+    guard let processor = (try? TaskStat(path: "\(task)/stat"))?.processor,
+      let offset = SchedulerClocks.offset(of: processor)
+    else { return nil }
+    return Self.nanoseconds(from: last, to: (Double(now) - Double(offset)) / 1e6)
   }
 
   /// Of a thread that was just made and has not run, `last` is 0, which is no moment: taken for one, the thread would have
