@@ -17,16 +17,29 @@ struct SleepClock {
     now = monotonicNanoseconds()
   }
 
-  /// Nanoseconds since the thread last ran, 0 for one that is too young to have run; `nil` where the kernel does not say.
-  func slept(_ process: LiveProcess, _ thread: ThreadID) -> UInt64? {
-    let task = "\(process.directory)/task/\(thread)"
-    guard let last = Self.lastRan("\(task)/sched") else { return nil }
-    guard last != 0 else { return 0 }
-    guard let processor = (try? TaskStat(path: "\(task)/stat"))?.processor,
-      let offset = SchedulerClocks.offset(of: processor)
-    else { return nil }
-    return Self.nanoseconds(from: last, to: (Double(now) - Double(offset)) / 1e6)
+  /// When a thread last ran, by the clock of the processor on which it did.
+  struct LastRun {
+    fileprivate var milliseconds: Double
+    fileprivate var processor: Int32
   }
+
+  /// `nil` where the kernel does not say.
+  func lastRun(_ process: LiveProcess, _ thread: ThreadID) -> LastRun? {
+    let task = "\(process.directory)/task/\(thread)"
+    guard let last = Self.lastRan("\(task)/sched"), let processor = (try? TaskStat(path: "\(task)/stat"))?.processor
+    else { return nil }
+    return LastRun(milliseconds: last, processor: processor)
+  }
+
+  /// Nanoseconds from then until this clock was made, 0 for one that is too young to have run; `nil` where its processor cannot be
+  /// asked.
+  func slept(_ lastRun: LastRun) -> UInt64? {
+    guard lastRun.milliseconds != 0 else { return 0 }
+    guard let offset = SchedulerClocks.offset(of: lastRun.processor) else { return nil }
+    return Self.nanoseconds(from: lastRun.milliseconds, to: (Double(now) - Double(offset)) / 1e6)
+  }
+
+  func slept(_ process: LiveProcess, _ thread: ThreadID) -> UInt64? { lastRun(process, thread).flatMap(slept) }
 
   /// Of a thread that was just made and has not run, `last` is 0, which is no moment: taken for one, the thread would have
   /// slept since the machine was started.
