@@ -95,8 +95,8 @@ let package = Package(
     .testTarget(
       name: "LockjawWatchTests",
       dependencies: [
-        "CLockjawABI", "LockjawWatch", "LockjawArena", "LockjawModel", "LockjawInspect", "LockjawReport",
-        "LockjawTestPrograms",
+        "CLockjawABI", "LockjawWatch", "LockjawDiagnosis", "LockjawArena", "LockjawModel", "LockjawInspect",
+        "LockjawReport", "LockjawTestPrograms",
       ]),
     .testTarget(
       name: "LockjawEmulatorTests",

@@ -19,6 +19,7 @@ package struct Examination {
   package let owners: [Address: LockOwners]
   /// Other processes that waits lead to.
   package let surroundings: Surroundings?
+  package let unrecorded: UnrecordedWaits?
   /// The moment of the first pass.
   package let now: Instant
   /// An orphan's owner turned out to have unlocked before it ended: the whole is worth another look.
@@ -28,6 +29,10 @@ package struct Examination {
   package struct Glance {
     package var threads: [ThreadState]
     package let now: Instant
+    /// `now` is the last moment on record of a process that ended nobody knows when.
+    package var isEndUnknown = false
+    /// Waits of a preloaded process that the library did not see.
+    package var unrecorded: UnrecordedWaits?
     /// Waits by slot and sequence, in slot order: equal lists mean that nothing has changed.
     package let waits: [WaitKey]
     /// `threads` has every thread that ever used a lock, not only those that wait or hold.
@@ -112,6 +117,7 @@ package struct Examination {
     let memory = target.memory
     let asked: any Target = glance.surroundings.map { SurroundedTarget(target, $0) } ?? target
     surroundings = glance.surroundings
+    unrecorded = glance.unrecorded
     var words = glance.words
     for lock in WaitForGraph.locksToDecode(glance.threads) where words[lock.object] == nil {
       words[lock.object] =
@@ -163,7 +169,8 @@ package struct Examination {
     self.kernel = kernel
     self.graph = graph
     now = glance.now
-    let diagnosis = Diagnosis.of(graph, witnesses: witnesses, now: glance.now, stall: stall)
+    let diagnosis = Diagnosis.of(
+      graph, witnesses: witnesses, now: glance.now, stall: stall, isEndUnknown: glance.isEndUnknown)
     // What a dead process left does not change any more, and a snapshot never did.
     let secondLook = (target is DeadTarget ? nil : arena).map {
       SecondLook(first: first, words: words, kernel: kernel, arena: $0, target: asked)
@@ -180,6 +187,7 @@ package struct Examination {
     confirmed = confirmed.keeping { finding in
       finding.kind != .hangUnknown || !finding.edges.contains { process.isShared($0.object) }
     }
+    if let unrecorded = glance.unrecorded { confirmed = confirmed.keeping(unrecorded.confirms) }
     confirmed = confirmed.adding(missed, of: graph) { target.isAlive($0) == false ? .gone : target.kernelState(of: $0) }
     self.diagnosis = asked.isStopped ? confirmed.ofStopped() : confirmed.weighingHolders(asked.processorUse(of:))
   }

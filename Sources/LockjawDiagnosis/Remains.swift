@@ -10,7 +10,11 @@ extension Examination {
   ///
   /// A thread whose signal handler waits inside a wait (a runtime that stops its threads to print a crash) is taken as
   /// in the outer wait: the handler's is not why it was stuck.
-  package static func remains(of arena: ArenaReader, now: Instant) -> Glance {
+  ///
+  /// - Parameters:
+  ///   - now: when the process ended.
+  ///   - isEndUnknown: nobody knows when it ended, and `now` is the last moment it has recorded.
+  package static func remains(of arena: ArenaReader, now: Instant, isEndUnknown: Bool = false) -> Glance {
     let past = Dictionary(grouping: arena.history(limit: .max), by: \.tid)
     var refused: Set<ThreadID> = []
     let threads = arena.threads(includingIdle: true).map { thread in
@@ -24,7 +28,10 @@ extension Examination {
         ownerAtBegin: stuck.owner)
       return thread
     }
-    return Glance(threads: threads, now: now, waits: keys(of: threads), listsEveryThread: true, refused: refused)
+    var glance = Glance(
+      threads: threads, now: now, waits: keys(of: threads), listsEveryThread: true, refused: refused)
+    glance.isEndUnknown = isEndUnknown
+    return glance
   }
 
   /// The newest wait for a lock that has not ended, or that a PI futex refused; `nil` where the thread got what it last

@@ -41,7 +41,8 @@ struct SecondLook {
   }
 
   private func confirmsOrphan(_ finding: RawFinding, of owner: ThreadID) -> Bool {
-    if target.isAlive(owner) == true { return false }
+    // Nobody can say it of a process that is ending, whose memory goes first: then no word contradicts what the arena has.
+    guard target.isAlive(owner) == false else { return false }
     let objects = Set(finding.edges.map(\.object))
     let waiters = Set(finding.edges.map(\.waiter))
     return objects.allSatisfy { wordStands($0, owner) && entryStands($0, owner) }

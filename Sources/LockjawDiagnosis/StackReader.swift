@@ -14,29 +14,46 @@ struct StackReader {
   let snapshot: Snapshot?
   private let symbols: TargetSymbols
   private let cut = CutStacks()
+  /// Of threads whose waits are recorded, which are read where they lie, and of those in the snapshot.
+  private let waiting, stopped: TablelessStacks
 
   init(arena: ArenaReader?, target: any Target, snapshot: Snapshot?) {
     self.arena = arena
     self.target = target
     self.snapshot = snapshot
-    symbols = target.symbols()
+    let symbols = target.symbols()
+    let modules = target.modules
+    self.symbols = symbols
+    let waiting = TablelessStacks(symbols, modules: modules, memory: target.memory)
+    self.waiting = waiting
+    stopped =
+      if let snapshot {
+        TablelessStacks(symbols, modules: modules, memory: LayeredMemory([snapshot.memory, target.memory]))
+      } else {
+        waiting
+      }
   }
 
   /// Innermost first; empty where nothing is known of the thread's stack.
-  func stack(of thread: ThreadState) -> [Frame] {
+  /// - Parameter beyondTables: whether it is led on through functions without unwind tables; see `TablelessStacks`.
+  func stack(of thread: ThreadState, beyondTables: Bool = true) -> [Frame] {
     if let wait = thread.wait, wait.context.ip != 0 {
       let top = MemoryImage(base: Address(wait.context.sp), bytes: arena?.stackTop(inSlot: thread.slot) ?? [])
       // The live stack reaches further than the copy and is as true while the wait lasts; of a dead process the copy
       // is all there is.
       let memory = LayeredMemory([target.memory, top])
+      func frames(_ unwinding: Unwinding) -> [Frame] {
+        symbols.symbolizer.frames(
+          of: beyondTables
+            ? waiting.goingOn(unwinding, fsBase: thread.pthread.rawValue, memory: memory) : unwinding)
+      }
       let unwinding = symbols.unwinder.unwind(Registers(wait.context), memory: memory)
-      if unwinding.frames.count > 1 { return symbols.symbolizer.frames(of: unwinding) }
+      if unwinding.frames.count > 1 { return frames(unwinding) }
       if let caller = callerRegisters(wait, memory) {
-        return symbols.symbolizer.frames(
-          of: symbols.unwinder.unwind(caller, memory: memory, beginsAtReturnAddress: true))
+        return frames(symbols.unwinder.unwind(caller, memory: memory, beginsAtReturnAddress: true))
       }
     }
-    let stack = stack(of: thread.tid)
+    let stack = stack(of: thread.tid, beyondTables: beyondTables)
     if !stack.isEmpty { return stack }
     // The call site is always there.
     guard let site = thread.wait?.site, site.address.rawValue != 0 else { return [] }
@@ -75,7 +92,7 @@ struct StackReader {
   func stackOfWait(_ thread: ThreadState) -> [Frame] {
     guard thread.wait.map({ $0.context.ip == 0 }) ?? true, let snapshot,
       let registers = snapshot.thread(thread.tid)?.registers
-    else { return stack(of: thread) }
+    else { return stack(of: thread, beyondTables: false) }
     func unwind(_ limit: Int) -> Unwinding {
       symbols.unwinder.unwind(
         registers, memory: LayeredMemory([snapshot.memory, target.memory]), limit: limit)
@@ -113,10 +130,12 @@ struct StackReader {
   }
 
   /// From the snapshot.
-  func stack(of tid: ThreadID) -> [Frame] {
+  func stack(of tid: ThreadID, beyondTables: Bool = true) -> [Frame] {
     guard let snapshot, let thread = snapshot.thread(tid), let registers = thread.registers
     else { return [] }
-    let unwinding = symbols.unwinder.unwind(registers, memory: LayeredMemory([snapshot.memory, target.memory]))
+    let memory = LayeredMemory([snapshot.memory, target.memory])
+    var unwinding = symbols.unwinder.unwind(registers, memory: memory)
+    if beyondTables { unwinding = stopped.goingOn(unwinding, fsBase: registers.fsBase, memory: memory) }
     cut.note(unwinding, in: snapshot.modules)
     return symbols.symbolizer.frames(of: unwinding)
   }

@@ -3,7 +3,7 @@ import LockjawModel
 
 /// Threads of a preloaded process that sleep in futex waits of which its arena has nothing.
 ///
-/// The shim sees what comes through the functions it stands in front of. Locks inside the C library (stdio's), calls by an
+/// The shim sees what comes through the functions it stands in front of. Locks inside the C library (malloc's), calls by an
 /// instruction of the program's own, and threads without a slot pass it by. Where no hang was found a report must not let
 /// such threads pass for well: the kernel knows that they sleep, and a look at all stacks shows where.
 package enum UnrecordedSleepers {
@@ -31,7 +31,7 @@ package enum UnrecordedSleepers {
     let more = unseen.count > namedThreads ? " and \(unseen.count - namedThreads) more" : ""
     return
       "\(unseen.count == 1 ? "Thread" : "Threads") \(names)\(more) \(unseen.count == 1 ? "sleeps in a futex wait" : "sleep in futex waits") "
-      + "that the library did not see: for a lock inside the C library (stdio's, for one), or by a system call of the "
+      + "that the library did not see: for a lock inside the C library (malloc's, for one), or by a system call of the "
       + "program's own. For what, and whether for each other, is not known; 'lockjaw attach --all-stacks PID' shows where."
   }
 }

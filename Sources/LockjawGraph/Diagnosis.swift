@@ -50,10 +50,11 @@ package struct Diagnosis: Hashable, Sendable {
   ///   - witnesses: judges the cycles; without it none is proven.
   ///   - now: the moment of `graph`.
   ///   - stall: seconds after which a wait is a finding.
+  ///   - isEndUnknown: `now` is only the last moment on record of a process that is gone.
   package static func of(
-    _ graph: WaitForGraph, witnesses: Witnesses? = nil, now: Instant, stall: Double
+    _ graph: WaitForGraph, witnesses: Witnesses? = nil, now: Instant, stall: Double, isEndUnknown: Bool = false
   ) -> Diagnosis {
-    var survey = Survey(graph, now: now, stall: stall)
+    var survey = Survey(graph, now: now, stall: stall, isEndUnknown: isEndUnknown)
     var findings = survey.cycles(witnesses)
     findings += survey.orphanedLocks()
     let isExplained = !findings.isEmpty

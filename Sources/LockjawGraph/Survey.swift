@@ -5,13 +5,16 @@ struct Survey {
   let graph: WaitForGraph
   let now: Instant
   let stall: Double
+  /// Nobody recorded when the process ended: every wait has lasted until `now`, and perhaps for long after it.
+  let isEndUnknown: Bool
   /// By thread index: a finding has said why this thread waits.
   var isExplained: [Bool]
   var edges: EdgeMaker
   /// Members of each cycle that was reported.
   private var cycleMembers: Set<[ThreadID]> = []
 
-  init(_ graph: WaitForGraph, now: Instant, stall: Double) {
+  init(_ graph: WaitForGraph, now: Instant, stall: Double, isEndUnknown: Bool = false) {
+    self.isEndUnknown = isEndUnknown
     self.graph = graph
     self.now = now
     self.stall = stall
@@ -52,6 +55,10 @@ struct Survey {
 
   static let undated =
     "for how long is not known: nothing here says when the threads last ran, and what lasts a moment looks the same"
+
+  private static let ageUnknown =
+    "arena: nobody recorded when the process ended, so how long these threads had waited by then is not known. For a moment, "
+    + "threads that another is about to wake look the same."
 
   /// Whether the thread waits for a lock. A thread's end, a child's, or data from a peer is none.
   func waitsForLock(_ node: Int) -> Bool {
@@ -100,19 +107,23 @@ struct Survey {
 
   /// Every candidate that its witnesses do not refute. One with a semaphore in it may only be a queue whose other end is
   /// busy: it must have lasted for longer than the stall; so must one in a process whose threads release each other's locks, where
-  /// a mutex may be a signal.
+  /// a mutex may be a signal. What a process left that ended nobody knows when may have lasted so long: that is *suspect*.
   mutating func cycles(_ witnesses: Witnesses?) -> [RawFinding] {
     var findings: [RawFinding] = []
     for found in graph.stuckAnalysis() {
       let hasSemaphore = found.candidate.memberEdges.contains(where: \.isWeak)
-      let judgement =
+      var judgement =
         witnesses?.judge(found.candidate)
         ?? Judgement(
           certainty: hasSemaphore ? .suspect : .inferred,
           evidence: ["Only one look was taken, so no witness was heard."])
       guard !judgement.isRefuted else { continue }
       let mayBeSignals = hasSemaphore || (witnesses?.foreignReleases ?? 0) > 0
-      if mayBeSignals, found.memberNodes.contains(where: { waitSeconds($0) < stall }) { continue }
+      if mayBeSignals, found.memberNodes.contains(where: { waitSeconds($0) < stall }) {
+        guard isEndUnknown else { continue }
+        judgement.certainty = .suspect
+        judgement.evidence.append(Self.ageUnknown)
+      }
       for node in found.memberNodes + found.bystanderNodes { isExplained[node] = true }
       cycleMembers.insert(found.candidate.members)
       findings.append(

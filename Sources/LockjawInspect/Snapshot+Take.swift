@@ -76,11 +76,13 @@ extension Snapshot {
     let vdso = vdso(map, memory)
     var tracees = Tracees(process: process)
     try tracees.seizeAll()
+    let clock = tracees.ids.count <= mostSleepers ? SleepClock() : nil
+    let lastRuns = tracees.ids.map { tid in (tid, clock?.lastRun(process, ThreadID(tid))) }
+    // After those, right before the stop: a thread that is young may be about to name itself.
     let names = Dictionary(
       tracees.ids.map { tid in (tid, process.thread(ThreadID(tid))?.name ?? "") },
       uniquingKeysWith: { first, _ in first })
 
-    let slept = sleepTimes(process, tracees.ids)
     let namespace = PidNamespace(process)
     let inner = namespace.isForeign ? tracees.ids.reduce(into: [:]) { $0[$1] = namespace.inner($1) } : [:]
 
@@ -104,11 +106,17 @@ extension Snapshot {
     guard process.isAlive else { throw .noSuchProcess(pid: process.pid) }
     let images = stacks.images()
     let copied = MemoryImages(words)
+    let slept = sleepTimes(lastRuns, clock)
     let milliseconds = Int(pause)
     /// A thread that is younger than the look has not slept for long, whatever it sleeps for.
     func sleptNanoseconds(_ tid: Int32) -> UInt64? { !slept.isEmpty && began.contains(tid) ? 0 : slept[tid] }
+    /// A thread has its maker's name until it names itself, which it may have done just before the stop.
+    func name(_ tid: Int32) -> String {
+      if let before = names[tid], before != names[process.pid] { return before }
+      return process.thread(ThreadID(tid))?.name ?? names[tid] ?? ""
+    }
     let threads = try registers.map { tid, raw throws(InspectError) -> Thread in
-      let name = names[tid] ?? process.thread(ThreadID(tid))?.name ?? ""
+      let name = name(tid)
       guard let raw else {
         if tracees.isThirtyTwoBit { throw .thirtyTwoBit(pid: process.pid) }
         return Thread(
@@ -137,10 +145,11 @@ extension Snapshot {
     }
   }
 
-  private static func sleepTimes(_ process: LiveProcess, _ tids: [Int32]) -> [Int32: UInt64] {
-    guard tids.count <= mostSleepers, let clock = SleepClock() else { return [:] }
-    var result = [Int32: UInt64](minimumCapacity: tids.count)
-    for tid in tids { result[tid] = clock.slept(process, ThreadID(tid)) }
+  /// Only now: processors are asked for their clocks, and may take a while to answer.
+  private static func sleepTimes(_ lastRuns: [(Int32, SleepClock.LastRun?)], _ clock: SleepClock?) -> [Int32: UInt64] {
+    guard let clock else { return [:] }
+    var result = [Int32: UInt64](minimumCapacity: lastRuns.count)
+    for (tid, lastRun) in lastRuns { result[tid] = lastRun.flatMap(clock.slept) }
     return result
   }
 

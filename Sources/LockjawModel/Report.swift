@@ -81,10 +81,13 @@ package struct Frame: Hashable, Sendable {
   package var isInlined: Bool
   /// Shim, C library, lock library, thread entry: folded in text.
   package var isPlumbing: Bool
+  /// Of a stack: an inner function has no unwind tables, and the way out of it was found by running it to its return on a copy.
+  package var isBeyondTables: Bool
   package init(
     function: String?, file: String? = nil, line: Int? = nil, module: String, offset: UInt64, isInlined: Bool = false,
-    isPlumbing: Bool = false
+    isPlumbing: Bool = false, isBeyondTables: Bool = false
   ) {
+    self.isBeyondTables = isBeyondTables
     self.function = function
     self.file = file
     self.line = line

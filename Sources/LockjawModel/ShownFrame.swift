@@ -1,6 +1,13 @@
 extension Frame {
   /// Code of the preloaded library.
   package var isOfShim: Bool { module.hasPrefix("liblockjaw") }
+
+  /// The same place, reached through a function without unwind tables.
+  package var beyondTables: Frame {
+    var frame = self
+    frame.isBeyondTables = true
+    return frame
+  }
 }
 
 extension [Frame] {

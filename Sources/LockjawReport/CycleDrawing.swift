@@ -24,7 +24,7 @@ struct CycleDrawing {
   static let waitersPerLock = 6
 
   func draw(on page: inout Page) {
-    switch EdgeShape(finding.edges) {
+    switch finding.shape {
     case .cycle:
       drawCycle(on: &page)
       drawLegend(on: &page)

@@ -18,11 +18,15 @@ enum EdgeShape: Hashable {
 }
 
 extension Finding {
+  /// A circle of waits is one of the finding's only where the finding says so: drawn beside "contention", it would say that they are
+  /// stuck.
+  var shape: EdgeShape { kind.isHang || kind == .timedCycle ? EdgeShape(edges) : .star }
+
   /// Who missed a heartbeat, then waiters and holders, each once: a cycle in its order; of a star the holders first, whose stacks explain it.
   var involved: [ThreadID] {
     var seen: Set<ThreadID> = []
     let inOrder =
-      EdgeShape(edges) == .cycle
+      shape == .cycle
       ? edges.flatMap { [$0.waiter] + $0.holders } : edges.flatMap(\.holders) + edges.map(\.waiter)
     return ((heartbeat.map { [$0.thread] } ?? []) + inOrder).filter { seen.insert($0).inserted }
   }

@@ -251,6 +251,7 @@ extension Frame: JSONReadable {
       line: try fields.container.decodeIfPresent(Int.self, forKey: .line), module: try fields.text(.module),
       offset: try fields.hexadecimal(.offset),
       isInlined: try fields.container.decodeIfPresent(Bool.self, forKey: .inlined) ?? false,
-      isPlumbing: try fields.container.decodeIfPresent(Bool.self, forKey: .plumbing) ?? false)
+      isPlumbing: try fields.container.decodeIfPresent(Bool.self, forKey: .plumbing) ?? false,
+      isBeyondTables: try fields.container.decodeIfPresent(Bool.self, forKey: .beyondTables) ?? false)
   }
 }

@@ -26,7 +26,8 @@ import LockjawModel
 ///     +modules? module, path, build_id?, addresses, with_line, function_only, unnamed, shortage?: how far the symbols of
 ///               each module went, over the distinct addresses of this report
 ///     diagnostics: [sentence], losses: {cause: count}, timing: {step: milliseconds}
-///     FRAME     function or null, file?, line?, module, offset, inlined, +plumbing
+///     FRAME     function or null, file?, line?, module, offset, inlined, +plumbing, +beyond_tables?: true where an inner function of
+///               the stack has no unwind tables, and was run to its return on a copy to find its caller
 ///
 /// `waits_at` and `function` are null rather than absent: the contract lists them as always there.
 package enum ReportDocument {
@@ -231,6 +232,7 @@ extension JSONWriter {
       object.put(FrameField.offset, "0x" + String(frame.offset, radix: 16))
       object.put(FrameField.inlined, frame.isInlined)
       object.put(FrameField.plumbing, frame.isPlumbing)
+      if frame.isBeyondTables { object.put(FrameField.beyondTables, true) }
     }
   }
 

@@ -72,4 +72,5 @@ enum ModuleField: String, CodingKey {
 
 enum FrameField: String, CodingKey {
   case function, file, line, module, offset, inlined, plumbing
+  case beyondTables = "beyond_tables"
 }

@@ -77,9 +77,10 @@ package enum Signature {
     return "\(lock.type.rawValue)/\(lock.library)/\(lock.name.map(normalisedSymbol) ?? "")"
   }
 
-  /// From the frame that waits upwards, plumbing left out.
+  /// From the frame that waits upwards, plumbing left out, and what lies beyond functions without unwind tables: of the same hang's
+  /// arena that is not known.
   private static func functions(of stack: [Frame], or waitsAt: Frame?) -> [String] {
-    let program = stack.filter { !$0.isPlumbing }.map(name)
+    let program = stack.prefix { !$0.isBeyondTables }.filter { !$0.isPlumbing }.map(name)
     // The stack begins below `waitsAt` where inner frames (a lock wrapper) were passed over to find it.
     let start = waitsAt.flatMap { program.firstIndex(of: name($0)) }
     if program.isEmpty || (waitsAt != nil && start == nil) {

@@ -51,13 +51,21 @@ struct StackText {
         }
         continue
       }
+      if row.isBeyondTables, position == 0 || !rows[position - 1].isBeyondTables {
+        page.line([Span(Self.beyondTables, .dim)], first: [Span("    ")], rest: [Span("    ")])
+      }
       page.line(row.spans, first: [Span("    ")], rest: [Span("      ")])
     }
   }
 
+  /// What rests on more than tables is told from what does not.
+  private static let beyondTables =
+    "… no unwind tables above: what follows was found by running the code to its return, on a copy"
+
   /// A line of a stack: one frame, a run of plumbing, or a frame that recurs.
   struct Row {
     var frames: [Frame]
+    var isBeyondTables: Bool { frames.first?.isBeyondTables ?? false }
     var spans: [Span] {
       guard let first = frames.first else { return [] }
       if first.isPlumbing {
@@ -75,7 +83,9 @@ struct StackText {
   static func rows(of stack: [Frame]) -> [Row] {
     var rows: [Row] = []
     for frame in stack {
-      if let last = rows.last?.frames.last, last == frame || last.isPlumbing && frame.isPlumbing {
+      if let last = rows.last?.frames.last, last.isBeyondTables == frame.isBeyondTables,
+        last == frame || last.isPlumbing && frame.isPlumbing
+      {
         rows[rows.count - 1].frames.append(frame)
       } else {
         rows.append(Row(frames: [frame]))

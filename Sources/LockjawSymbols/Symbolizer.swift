@@ -52,7 +52,10 @@ package final class Symbolizer {
 
   /// A whole stack, inlined calls expanded.
   package func frames(of unwinding: Unwinding) -> [Frame] {
-    var stack = unwinding.frames.flatMap { frames(at: $0.pc, isReturnAddress: $0.isReturnAddress) }
+    var stack = unwinding.frames.flatMap { frame in
+      let shown = frames(at: frame.pc, isReturnAddress: frame.isReturnAddress)
+      return frame.isBeyondTables ? shown.map(\.beyondTables) : shown
+    }
     Plumbing.reveal(in: &stack)
     return stack
   }

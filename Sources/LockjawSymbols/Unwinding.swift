@@ -8,6 +8,9 @@ package struct Unwinding: Hashable, Sendable {
     /// `pc` is where a call will return to: the call itself lies before it. False for the innermost frame, for a
     /// signal trampoline, and for code that a signal interrupted.
     package var isReturnAddress: Bool
+    /// An inner frame's function has no unwind tables: the way out of it was found otherwise (`HolderSearch.goingOn`), and this frame
+    /// rests on that.
+    package var isBeyondTables = false
     /// What this frame will find in them when its callee returns; zeros where nobody asked.
     package var preserved: PreservedRegisters
     package init(

@@ -106,6 +106,7 @@ struct FollowerPass {
     var isFresh = false
     var isRenewal = true
     var replacing: [RawFinding] = []
+    let reportedBefore = reported
     for finding in examination.diagnosis.findings where finding.kind.isReportable {
       let key = key(finding, whole)
       // A thread that was kept from running may come to sleep, and be stuck there.
@@ -130,6 +131,13 @@ struct FollowerPass {
     }
     prune(glance)
     guard isFresh else { return }
+    // Its memory and its threads go one after another, and no two witnesses mean the same moment: what is to be said of a process
+    // that is ending, its follower says when it has.
+    guard target.process.goesOn else {
+      reported = reportedBefore
+      isOpen = true
+      return
+    }
     let closed = examination.diagnosis.findings.first?.edges.map(\.since).max() ?? glance.now
     let detected = Instant.now.seconds(since: closed) * 1000
     var report = Reporting(arena: arena, target: target, source: "live").report(
@@ -208,21 +216,15 @@ struct FollowerPass {
     reported = reported.filter { lasts($0.key) }
   }
 
-  /// When the next wait will have lasted for as long as a first look takes, or for `stall` seconds.
+  /// When the next of the waits is to be looked at by itself.
   private func due(_ glance: Examination.Glance) -> Instant? {
-    let stall = UInt64(settings.stall * 1e9)
-    let firstLook = UInt64(min(settings.firstLook, settings.stall) * 1e9)
-    var next: Instant?
-    for thread in glance.threads {
-      guard let wait = thread.wait, wait.type.hasHolder || wait.type == .futex else { continue }
-      for limit in [firstLook, stall] {
-        let due = Instant(nanoseconds: wait.since.nanoseconds &+ limit)
-        guard due > glance.now else { continue }
-        next = next.map { min($0, due) } ?? due
-        break
+    let times = LookTimes(firstLook: settings.firstLook, stall: settings.stall)
+    return glance.threads.lazy.compactMap { thread in
+      guard let wait = thread.wait, wait.type.hasHolder || wait.type == .futex else {
+        return nil
       }
-    }
-    return next
+      return times.next(of: wait, after: glance.now)
+    }.min()
   }
 
   private mutating func refreshModules() {

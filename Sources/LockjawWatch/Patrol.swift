@@ -3,7 +3,8 @@ import LockjawDiagnosis
 import LockjawInspect
 import LockjawModel
 
-/// Looks, now and then, for threads of a session that sleep for what only the kernel keeps: file locks, pipes, children.
+/// Looks, now and then, for threads of a session that sleep for what only the kernel keeps (file locks, pipes, children), or for locks
+/// inside the C library.
 ///
 /// The shim sees none of these waits, so no bell rings for them. A patrol is cheap: it asks which call each thread is in.
 /// Only a thread that has slept in one call from one patrol to the next is worth a whole look, and only one.
@@ -43,12 +44,12 @@ struct Patrol {
     var looks = 0
     for pid in [command] + ProcessTable().descendants(of: command, limit: Self.processLimit) {
       guard let process = try? LiveProcess(pid: pid) else { continue }
-      let sleepers = process.kernelSleepers(limit: Self.threadLimit)
+      let sleepers = Self.sleepers(of: process)
       let due = record.due(sleepers, of: pid)
       guard !due.isEmpty, looks < Self.looksPerPatrol else { continue }
       looks += 1
       let report = report(process)
-      record.looked(at: due, of: pid, after: process.kernelSleepers(limit: Self.threadLimit))
+      record.looked(at: due, of: pid, after: Self.sleepers(of: process))
       if let report, leadsOut(report) {
         found.append(
           Discovery(
@@ -57,6 +58,11 @@ struct Patrol {
       }
     }
     return found
+  }
+
+  /// Asleep for what no library saw them wait for.
+  private static func sleepers(of process: LiveProcess) -> Set<KernelSleeper> {
+    process.kernelSleepers(limit: threadLimit).union(UnrecordedWaits.sleepers(of: process, limit: threadLimit))
   }
 
   private func report(_ process: LiveProcess) -> Report? {
@@ -69,7 +75,8 @@ struct Patrol {
 
   /// What concerns recorded locks alone is the followers' business.
   private func leadsOut(_ report: Report) -> Bool {
-    let kept = Set(report.locks.filter(\.type.isKernelObject).map(\.id))
+    let kept = Set(
+      report.locks.filter { $0.type.isKernelObject || $0.library == LockLibrary.glibcInternal.rawValue }.map(\.id))
     return report.findings.contains { finding in
       (finding.kind.isHang || finding.kind == .longHold) && finding.edges.contains { kept.contains($0.lock) }
     }

@@ -56,7 +56,7 @@ struct Reporting {
     var isNeeded = examination.diagnosis.findings.contains { finding in
       // Nobody recorded the registers of a thread that waits for what the kernel keeps.
       finding.kind == .longHold || (finding.kind == .missedHeartbeat && finding.edges.isEmpty)
-        || finding.edges.contains { $0.type.isKernelObject }
+        || finding.edges.contains { $0.type.isKernelObject || examination.unrecorded?.contains($0.waiter) ?? false }
     }
     if case .all = stacks { isNeeded = true }
     return isNeeded ? live.snapshot() : nil

@@ -1,19 +1,49 @@
 import Glibc
+import LockjawInspect
+import LockjawReport
 
 /// Where liblockjaw.so is. It travels beside the executable, so that both can be copied anywhere together.
 package enum Shim {
   /// `$LOCKJAW_SHIM`, else beside the executable, else in `../lib`.
-  /// - Throws: `shimNotFound`, `shimPathUnusable`.
+  ///
+  /// The loader says one line about a library that it cannot preload, and starts the program without. So what it will not load is
+  /// refused here, before anything runs uncovered.
+  /// - Throws: `shimNotFound`, `shimUnusable`, `shimPathUnusable`.
   package static func locate() throws(WatchError) -> String {
     let path = try search()
     // The loader splits LD_PRELOAD at both and knows no escape: the program would run uncovered.
     guard !path.contains(where: { $0 == " " || $0 == ":" }) else { throw .shimPathUnusable(path: path) }
+    if let reason = refusal(of: path) { throw .shimUnusable(path: path, reason: reason) }
     return path
   }
 
+  /// Why this file is not the library, as a clause; `nil` where it is.
+  private static func refusal(of path: String) -> String? {
+    let file: ELFFile
+    do { file = try ELFFile(path: path) } catch {
+      switch error {
+      case .notAnELFFile(_, let reason): return reason
+      case .system(_, _, let code): return sentence(code)
+      default: return error.description
+      }
+    }
+    guard file.isSharedObject, !file.segments.contains(where: { $0.type == ELFSegment.interpreter }) else {
+      return "it is a program, not a library"
+    }
+    guard file.hasEverySegment else { return "it is damaged: its end is missing" }
+    guard file.sharedObjectName == name else {
+      return "it is another library"
+        + (file.sharedObjectName.isEmpty ? "" : " (\(Printable.escaped(file.sharedObjectName)))")
+    }
+    return nil
+  }
+
+  /// What the library calls itself, whatever its file is called.
+  private static let name = "liblockjaw.so"
+
   private static func search() throws(WatchError) -> String {
     if let named = environmentValue("LOCKJAW_SHIM") {
-      guard access(named, R_OK) == 0 else { throw .shimNotFound(searched: [named]) }
+      guard access(named, R_OK) == 0 else { throw .shimUnusable(path: named, reason: sentence(errno)) }
       return absolute(named)
     }
     let directory = executableDirectory()

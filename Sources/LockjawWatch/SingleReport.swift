@@ -49,9 +49,11 @@ package struct SingleReport {
   }
 
   private func look(_ arena: ArenaReader, _ target: LiveTarget) -> Examination {
-    let glance = Examination.glance(arena).interpreting(target, arena: arena, olderThan: 0)
-      .findingHolders(target, arena: arena) { target.snapshot() }
-      .lookingAround(target.process, target: target, arena: arena)
+    let glance = Examination.glance(arena).addingUnrecorded(target, arena: arena).interpreting(
+      target, arena: arena, olderThan: 0
+    )
+    .findingHolders(target, arena: arena) { target.snapshot() }
+    .lookingAround(target.process, target: target, arena: arena)
     return Examination(glance, arena: arena, target: target, stall: stall)
   }
 
@@ -68,7 +70,7 @@ package struct SingleReport {
     default:
       condition = "gone: killed, or replaced by a program without the shim"
       // Waits are as old as the last thing the process recorded, not as the file is.
-      glance = Examination.remains(of: arena, now: lastRecorded(arena))
+      glance = Examination.remains(of: arena, now: lastRecorded(arena), isEndUnknown: true)
     }
     let examination = Examination(glance, arena: arena, target: target, stall: stall)
     return Reporting(arena: arena, target: target, source: "arena").report(
@@ -118,9 +120,12 @@ package struct SingleReport {
       arena.map { arena in
         // Our own cores say when they were taken; of others the last that the process recorded is as near as can be.
         // Inlined locks are told as in a live process: here their words and frames are left.
-        Examination.remains(of: arena, now: max(target.snapshot.takenAt, lastRecorded(arena)))
-          .interpreting(target, arena: arena, snapshot: target.snapshot, olderThan: 0)
-          .findingHolders(target, arena: arena) { target.snapshot }
+        Examination.remains(
+          of: arena, now: max(target.snapshot.takenAt, lastRecorded(arena)),
+          isEndUnknown: target.snapshot.takenAt.nanoseconds == 0
+        )
+        .interpreting(target, arena: arena, snapshot: target.snapshot, olderThan: 0)
+        .findingHolders(target, arena: arena) { target.snapshot }
       } ?? Examination.glance(target)
     // What was late at that moment was missed, whatever became of the process.
     let examination = Examination(

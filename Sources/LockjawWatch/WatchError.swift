@@ -5,6 +5,8 @@ import LockjawInspect
 /// Why lockjaw itself could not do what it was asked. `description` is a sentence for the person who sees it.
 package enum WatchError: Error, Hashable, Sendable, CustomStringConvertible {
   case shimNotFound(searched: [String])
+  /// `reason`: a clause.
+  case shimUnusable(path: String, reason: String)
   case shimPathUnusable(path: String)
   case arenaDirectoryUnusable(path: String, reason: String)
   case arenaUnreadable(ArenaError)
@@ -20,6 +22,7 @@ package enum WatchError: Error, Hashable, Sendable, CustomStringConvertible {
   package var code: String {
     switch self {
     case .shimNotFound: "shim-not-found"
+    case .shimUnusable: "shim-unusable"
     case .shimPathUnusable: "shim-path-unusable"
     case .arenaDirectoryUnusable: "arena-directory-unusable"
     case .arenaUnreadable(let error): error.code
@@ -47,6 +50,9 @@ package enum WatchError: Error, Hashable, Sendable, CustomStringConvertible {
     case .shimNotFound(let searched):
       "liblockjaw.so is not beside the lockjaw executable (looked for \(searched.joined(separator: ", "))): "
         + "keep both in one directory, or name it in LOCKJAW_SHIM; in a source tree, run 'swift build' first"
+    case .shimUnusable(let path, let reason):
+      "\(path) is not a liblockjaw.so that can be preloaded: \(reason); name one in LOCKJAW_SHIM, or, to use the one beside "
+        + "lockjaw, leave that unset"
     case .shimPathUnusable(let path):
       "\(path) cannot be preloaded: LD_PRELOAD has no way to name a path with a space or a colon in it; put lockjaw and "
         + "liblockjaw.so where there is none, or name such a copy in LOCKJAW_SHIM"

@@ -114,6 +114,39 @@ extension EndToEnd {
       #expect([.exit(9), .exit(126), .exit(125)].contains(result.ending))
     }
 
+    @Test(
+      "A LOCKJAW_SHIM that the loader would not preload is refused before anything is started, and one that it would is used"
+    )
+    func shim() async throws {
+      let text = place.path("text")
+      try "no library".write(toFile: text, atomically: true, encoding: .utf8)
+      let library = try await compile("int nothing;", "other.so", ["-shared", "-fPIC", "-Wl,-soname,libother.so"])
+      let nameless = try await compile("int nothing;", "nameless.so", ["-shared", "-fPIC"])
+      let program = try await compile("int main(void) { return 0; }", "program")
+      let cut = place.path("cut.so")
+      try Data(contentsOf: Checkout.shim).prefix(20_000).write(to: URL(filePath: cut))
+      let unreadable = place.path("unreadable.so")
+      try FileManager.default.copyItem(atPath: Checkout.shim.path, toPath: unreadable)
+      chmod(unreadable, 0)
+      var refused = [
+        ("/no/such/liblockjaw.so", "No such file"), ("/tmp", "not a regular file"), ("/dev/null", "not a regular file"),
+        (text, "too short"), (library, "another library (libother.so)"), (nameless, "another library;"),
+        (program, "a program"), (cut, "damaged"),
+      ]
+      // Root may read everything.
+      if geteuid() != 0 { refused.append((unreadable, "Permission denied")) }
+      for (path, word) in refused {
+        let result = try await lockjaw(["run", "--", "/bin/echo", "started"], environment: ["LOCKJAW_SHIM": path])
+        #expect(result.ending == .exit(125), "\(path)")
+        #expect(result.said.hasPrefix("lockjaw: \(path) is not a liblockjaw.so"), "\(result.said)")
+        #expect(result.said.contains(word) && !result.said.contains("started\n"), "\(result.said)")
+      }
+      let copy = place.path("any-name.so")
+      try FileManager.default.copyItem(atPath: Checkout.shim.path, toPath: copy)
+      let result = try await lockjaw(["run", "--", "/bin/echo", "started"], environment: ["LOCKJAW_SHIM": copy])
+      #expect(result.ending == .exit(0) && result.said == "started\n", "\(result.said)")
+    }
+
     @Test("An arena directory that cannot be used is refused before anything is started")
     func arenaDirectory() async throws {
       let file = place.path("file")

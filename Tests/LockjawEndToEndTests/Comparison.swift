@@ -104,8 +104,10 @@ struct Comparison {
     {
       found.append("\(holder)'s guard \(variable.name) is not declared at \(fileName):\(line)")
     }
-    // The kernel says which process has a file lock, not where that took it.
-    if acquiresAreRecorded, isHolderOwed, !isFoundByFrames, edge.holderEvidence != "kernel", let holder = holders.first,
+    // The kernel says which process has a file lock, not where that took it; nor is it seen where the C library takes its own locks.
+    let isOfCLibrary = report.locks.contains { $0.id == edge.lock && $0.library == "glibc (internal)" }
+    if acquiresAreRecorded, isHolderOwed, !isFoundByFrames, edge.holderEvidence != "kernel", !isOfCLibrary,
+      let holder = holders.first,
       let line = truth.line(where: holder, acquiredFor: wait)
     {
       found += mismatch(of: edge.heldSinceAt, line: line, what: "\(holder) holds since").map { [$0] } ?? []

@@ -6,41 +6,40 @@ extension EndToEnd {
   @Suite struct UnrecordedSleepers {
     private let place = TemporaryPlace()
 
-    /// Two streams locked in opposite orders: stdio's locks are inside the C library. With an argument, two conditions.
+    /// Two threads asleep on a word by a system call instruction of the program's own. With an argument, on two conditions.
     private static let source = """
       #define _GNU_SOURCE
+      #include <linux/futex.h>
       #include <pthread.h>
-      #include <stdio.h>
-      static pthread_barrier_t both;
-      static FILE *streams[2];
+      #include <sys/syscall.h>
       static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
       static pthread_cond_t never = PTHREAD_COND_INITIALIZER;
       static int only_conditions;
+      static int word;
+      static void sleep_on(int *word) {
+        register long limit __asm__("r10") = 0;
+        long call = SYS_futex;
+        __asm__ volatile("syscall" : "+a"(call) : "D"(word), "S"(FUTEX_WAIT_PRIVATE), "d"(0), "r"(limit) : "rcx", "r11", "memory");
+      }
       static void *run(void *second) {
         pthread_setname_np(pthread_self(), second ? "bob" : "alice");
-        if (only_conditions) {
-          pthread_mutex_lock(&mutex);
-          for (;;) pthread_cond_wait(&never, &mutex);
-        }
-        flockfile(streams[second != NULL]);
-        pthread_barrier_wait(&both);
-        flockfile(streams[second == NULL]);
-        return NULL;
+        pthread_mutex_lock(&mutex);
+        while (only_conditions) pthread_cond_wait(&never, &mutex);
+        pthread_mutex_unlock(&mutex);
+        for (;;) sleep_on(&word);
       }
       int main(int count, char **arguments) {
         (void)arguments;
         only_conditions = count > 1;
-        pthread_barrier_init(&both, NULL, 2);
-        for (int i = 0; i < 2; i++) streams[i] = fopen("/dev/null", "w");
         pthread_t threads[2];
-        for (int i = 0; i < 2; i++) pthread_create(&threads[i], NULL, run, i ? streams : NULL);
+        for (int i = 0; i < 2; i++) pthread_create(&threads[i], NULL, run, i ? &word : NULL);
         for (int i = 0; i < 2; i++) pthread_join(threads[i], NULL);
         return 0;
       }
       """
 
     private func program() async throws -> String {
-      let (path, source) = (place.path("streams"), place.path("streams.c"))
+      let (path, source) = (place.path("sleepers"), place.path("sleepers.c"))
       try Self.source.write(toFile: source, atomically: true, encoding: .utf8)
       let compiler = try ChildProcess(["/usr/bin/gcc", "-g", "-pthread", "-o", path, source])
       try #require(try await compiler.ending(within: .seconds(60)) == .exit(0), "\(compiler.output)")

@@ -64,6 +64,31 @@ import Testing
     #expect(diagnosis.findings.first?.certainty == .inferred)
   }
 
+  @Test(
+    "Of a process that ended nobody knows when, a cycle that must have lasted is suspect, and its unknown age is said")
+  func endUnknown() throws {
+    var scene = Scene()
+    for (tid, own, other): (Int32, UInt64, UInt64) in [(1, 0xa000, 0xb000), (2, 0xb000, 0xa000)] {
+      scene.thread(tid, waits: .on(.semaphore, .exclusive, other, for: 0.001))
+      scene[tid].permits = [
+        Permit(object: Address(own), site: CallSite(address: Address(1)), takenTicks: 1, count: 1)
+      ]
+    }
+    scene.agree()
+    #expect(scene.diagnosis().verdict == .contention)
+    let finding = try #require(scene.diagnosis(isEndUnknown: true).findings.first)
+    #expect((finding.kind, finding.certainty) == (.deadlock, .suspect))
+    #expect(finding.evidence.contains { $0.contains("nobody recorded when the process ended") })
+    // One that is known to have lasted needs no such words; nor does a cycle of locks that only their owners release.
+    let lasted = try #require(scene.diagnosis(stall: 0.0005, isEndUnknown: true).findings.first)
+    #expect(!lasted.evidence.contains { $0.contains("nobody recorded when the process ended") })
+    var mutexes = Scene()
+    CycleTests.ring(2, into: &mutexes)
+    mutexes.agree()
+    let ring = try #require(mutexes.diagnosis(isEndUnknown: true).findings.first)
+    #expect((ring.kind, ring.certainty) == (.deadlock, .proven))
+  }
+
   @Test("A semaphore's cycle is suspect, and none before the stall; that ended threads may have posted it is said")
   func unknownPosts() throws {
     var scene = Scene()

@@ -19,8 +19,8 @@ struct Scene {
   }
   var witnesses: Witnesses { Witnesses(first: threads, second: threads, words: words, kernel: kernel) }
 
-  func diagnosis(stall: Double = 10) -> Diagnosis {
-    Diagnosis.of(graph, witnesses: witnesses, now: Self.now, stall: stall)
+  func diagnosis(stall: Double = 10, isEndUnknown: Bool = false) -> Diagnosis {
+    Diagnosis.of(graph, witnesses: witnesses, now: Self.now, stall: stall, isEndUnknown: isEndUnknown)
   }
 
   subscript(_ tid: Int32) -> ThreadState {

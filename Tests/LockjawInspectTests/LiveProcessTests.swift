@@ -64,6 +64,40 @@ struct LiveProcessTests {
     #expect(SleepClock.nanoseconds(from: 1, to: 1e13) == nil)
   }
 
+  /// Processors that this process may run on, the first few: `Cpus_allowed_list:	0-1,4` (proc_pid_status(5)).
+  private static let processors: [Int] = {
+    let status = (try? ProcFile.text("/proc/self/status")) ?? ""
+    let line = status.split(separator: "\n").first { $0.hasPrefix("Cpus_allowed_list:") } ?? ""
+    let ranges = line.drop { $0 != "\t" }.dropFirst().split(separator: ",").map {
+      $0.split(separator: "-").compactMap { Int($0) }
+    }
+    return Array(ranges.flatMap { $0.isEmpty ? [] : Array($0[0]...($0.last ?? $0[0])) }.prefix(8))
+  }()
+
+  @Test(
+    "For how long a thread has slept is told by the clock of the processor it ran on: each has its own",
+    .enabled(if: access("/proc/self/sched", R_OK) == 0, "the kernel does not say when threads last ran"),
+    arguments: processors)
+  func sleepAge(processor: Int) throws {
+    func seconds() -> Double { Double(monotonicNanoseconds()) / 1e9 }
+    let started = seconds()
+    let running = try RunningProgram(["/usr/bin/taskset", "-c", "\(processor)", "/bin/sleep", "600"])
+    let process = try LiveProcess(pid: running.pid)
+    let thread = ThreadID(running.pid)
+    // clock_nanosleep(2)
+    let isAsleep = RunningProgram.wait {
+      if case .systemCall(230, _) = process.kernelState(of: thread) { true } else { false }
+    }
+    try #require(isAsleep)
+    let asleep = seconds()
+    #expect(RunningProgram.wait { seconds() - asleep > 0.3 })
+    let before = seconds()
+    let slept = try Double(#require(process.sleptNanoseconds(thread))) / 1e9
+    // A tick of the clock is up to 10 ms.
+    #expect(slept >= before - asleep - 0.05, "slept \(slept) s, of at least \(before - asleep) s")
+    #expect(slept <= seconds() - started + 0.05, "slept \(slept) s, of at most \(seconds() - started) s")
+  }
+
   @Test("A number of no process, and numbers that cannot be one, are refused", arguments: [0, -1, Int32.max])
   func noSuchProcess(pid: Int32) {
     #expect(throws: InspectError.noSuchProcess(pid: pid)) { try LiveProcess(pid: pid) }

@@ -78,7 +78,7 @@ struct RandomReport {
     Frame(
       function: maybe { $0.text() }, file: maybe { $0.text() }, line: maybe { $0.pick([0, 1, -1, .max, .min]) },
       module: text(),
-      offset: bits(), isInlined: bits() % 2 == 0, isPlumbing: bits() % 3 == 0)
+      offset: bits(), isInlined: bits() % 2 == 0, isPlumbing: bits() % 3 == 0, isBeyondTables: bits() % 4 == 0)
   }
   mutating func edge() -> Edge {
     Edge(

@@ -32,6 +32,20 @@ struct SignatureTests {
     #expect(Signature.of(report) == expected)
   }
 
+  @Test("What lies beyond functions without unwind tables does not count: of the hang's arena it is not known")
+  func beyondTables() {
+    var report = SampleCycles.deadlock
+    let edge = report.findings[0].edges[0]
+    let position = report.threads.firstIndex { $0.tid == edge.waiter } ?? 0
+    report.threads[position].stack =
+      Array(report.threads[position].stack.prefix { $0 != edge.waitsAt }) + [edge.waitsAt!]
+    let cut = Signature.of(report)
+    report.threads[position].stack.append(at("beyond", "bank.c", 99).beyondTables)
+    #expect(Signature.of(report) == cut)
+    report.threads[position].stack[report.threads[position].stack.count - 1].isBeyondTables = false
+    #expect(Signature.of(report) != cut)
+  }
+
   /// A cycle of as many threads as there are names; each waits in the function of its name.
   private func cycle(_ functions: [String]) -> Report {
     var report = SampleCycles.ringOfFive

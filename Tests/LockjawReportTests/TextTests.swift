@@ -112,6 +112,16 @@ struct TextTests {
     #expect(ReportDocument.encode(report).contains("\"waiting_writers\": [4712]"))
   }
 
+  @Test("Waits in a circle are drawn as a circle only where the circle is what was found")
+  func circleOfContention() {
+    var report = SampleCycles.deadlock
+    #expect(TextReport.render(report).contains("the cycle is closed"))
+    report.findings[0].kind = .contention
+    report.findings[0].certainty = .inferred
+    let text = TextReport.render(report)
+    #expect(!text.contains("the cycle is closed") && text.contains("held by"), "\(text)")
+  }
+
   @Test(
     "Short verdicts make short reports", arguments: [SampleOthers.contention, SampleOthers.idle, SampleOthers.healthy])
   func short(report: Report) {

@@ -7,6 +7,7 @@
 #include "lockjaw_dwarf_guards.h"
 #include "lockjaw_gnu.h"
 #include "lockjaw_ptrace.h"
+#include "lockjaw_scheduler.h"
 #include "lockjaw_socket.h"
 #include "lockjaw_symbols.h"
 #include "lockjaw_unwind.h"

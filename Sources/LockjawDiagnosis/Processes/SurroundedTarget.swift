@@ -53,19 +53,27 @@ extension Examination.Glance {
   /// The same moment without them.
   var alone: Examination.Glance {
     guard let surroundings else { return self }
-    return Examination.Glance(
-      threads: surroundings.itselfAlone, now: now, waits: waits, listsEveryThread: listsEveryThread, refused: refused,
-      words: words.filter { !ObjectNumbers.isOutside($0.key) }, grounds: grounds, owners: owners, guesses: guesses)
+    return with(
+      surroundings.itselfAlone, words: words.filter { !ObjectNumbers.isOutside($0.key) }, surroundings: nil)
   }
 
   /// The same moment with the processes that waits lead to.
   package func adding(_ surroundings: Surroundings?) -> Examination.Glance {
     guard let surroundings else { return self }
     surroundings.itselfAlone = threads
-    return Examination.Glance(
-      threads: surroundings.threads, now: now, waits: waits, listsEveryThread: listsEveryThread, refused: refused,
-      words: words.merging(surroundings.words) { own, _ in own }, grounds: grounds, owners: owners, guesses: guesses,
-      surroundings: surroundings)
+    return with(
+      surroundings.threads, words: words.merging(surroundings.words) { own, _ in own }, surroundings: surroundings)
+  }
+
+  private func with(
+    _ threads: [ThreadState], words: [Address: LockWord], surroundings: Surroundings?
+  ) -> Examination.Glance {
+    var glance = Examination.Glance(
+      threads: threads, now: now, waits: waits, listsEveryThread: listsEveryThread, refused: refused, words: words,
+      grounds: grounds, owners: owners, guesses: guesses, surroundings: surroundings)
+    glance.isEndUnknown = isEndUnknown
+    glance.unrecorded = unrecorded
+    return glance
   }
 }
 

@@ -26,6 +26,8 @@ package struct WaitDecoder {
 
   package func decode(_ thread: SleepingThread) -> DecodedWait {
     if thread.futex.isPriorityInheriting { return priorityInheriting(thread) }
+    // The innermost of all: whatever function of another library is further out has called the C library.
+    if let wait = glibcInternalWait(thread) { return wait }
     if let (function, frame) = WaitFunction.innermost(in: thread.stack) {
       return byFunction(thread, function, frame)
     }

@@ -10,6 +10,8 @@ package enum LibraryWord {
   ) -> LockWord? {
     switch library {
     case .glibc: return GlibcWord.decode(type, at: address) { memory.bytes(at: $0, count: $1) }
+    case .glibcInternal:
+      return type == .mutex ? GlibcInternalWord(at: address, memory: memory)?.lockWord(at: address) : nil
     case .rustStd: return rustStd(type, address, memory, isSleptOn)
     case .parkingLot: return parkingLot(type, address, memory)
     case .swift:

@@ -15,10 +15,19 @@ extension HolderSearch {
   package func frames(
     from registers: Registers, fsBase: UInt64, unwinder: StackUnwinder, memory: any MemoryReader
   ) -> [Unwinding.Frame] {
-    var unwinding = unwinder.unwind(registers, memory: memory)
+    goingOn(unwinder.unwind(registers, memory: memory), fsBase: fsBase, unwinder: unwinder, memory: memory).frames
+  }
+
+  /// A stack that tables have led to a function without, led on. What is found so is marked (`isBeyondTables`).
+  /// - Parameter gapLimit: of functions without tables that are run for this stack.
+  package func goingOn(
+    _ unwinding: Unwinding, fsBase: UInt64, unwinder: StackUnwinder, memory: any MemoryReader, gapLimit: Int = .max
+  ) -> Unwinding {
+    var unwinding = unwinding
     var frames = unwinding.frames
+    var gaps = 0
     while case .noUnwindInformation(let end) = unwinding.end, frames.count < Self.frameLimit,
-      frames.last?.pc == end, let last = frame(frames.count - 1, of: frames, fsBase: fsBase),
+      gaps < gapLimit, frames.last?.pc == end, let last = frame(frames.count - 1, of: frames, fsBase: fsBase),
       let caller = caller(of: last)
     {
       var registers = Registers()
@@ -28,9 +37,14 @@ extension HolderSearch {
       (registers.r14, registers.r15) = (caller.preserved[4], caller.preserved[5])
       unwinding = unwinder.unwind(
         registers, memory: memory, limit: Self.frameLimit - frames.count, beginsAtReturnAddress: true)
-      frames += unwinding.frames
+      gaps += 1
+      frames += unwinding.frames.map { frame in
+        var frame = frame
+        frame.isBeyondTables = true
+        return frame
+      }
     }
-    return frames
+    return Unwinding(frames: frames, end: unwinding.end)
   }
 
   private func caller(of frame: FrameRun.Frame) -> FrameRun.Frame? {

@@ -4,23 +4,42 @@ import LockjawModel
 /// For how long threads have not run, from the scheduler's own books (`/proc/PID/task/TID/sched`, which needs
 /// CONFIG_SCHED_DEBUG; nothing is known without).
 ///
-/// `se.exec_start` is when the thread last ran, in milliseconds of the scheduler's clock, which is nobody else's. Our
-/// own thread runs now, so its entry tells what that clock shows at present; within a tick (10 ms at most).
+/// `se.exec_start` is when the thread last ran, in milliseconds of the scheduler's clock, which each processor has for itself:
+/// `SchedulerClocks` says what the one on which the thread ran shows now; within a tick (10 ms at most).
 ///
 /// It must be asked before a thread is stopped: a stop makes it run.
 struct SleepClock {
-  private let now: Double
+  /// On CLOCK_MONOTONIC.
+  private let now: UInt64
 
   init?() {
-    guard let now = Self.lastRan("/proc/thread-self/sched") else { return nil }
-    self.now = now
+    guard Self.lastRan("/proc/thread-self/sched") != nil else { return nil }
+    now = monotonicNanoseconds()
   }
 
-  /// Nanoseconds since the thread last ran, 0 for one that is too young to have run; `nil` where the kernel does not say.
-  func slept(_ process: LiveProcess, _ thread: ThreadID) -> UInt64? {
-    guard let last = Self.lastRan("\(process.directory)/task/\(thread)/sched") else { return nil }
-    return Self.nanoseconds(from: last, to: now)
+  /// When a thread last ran, by the clock of the processor on which it did.
+  struct LastRun {
+    fileprivate var milliseconds: Double
+    fileprivate var processor: Int32
   }
+
+  /// `nil` where the kernel does not say.
+  func lastRun(_ process: LiveProcess, _ thread: ThreadID) -> LastRun? {
+    let task = "\(process.directory)/task/\(thread)"
+    guard let last = Self.lastRan("\(task)/sched"), let processor = (try? TaskStat(path: "\(task)/stat"))?.processor
+    else { return nil }
+    return LastRun(milliseconds: last, processor: processor)
+  }
+
+  /// Nanoseconds from then until this clock was made, 0 for one that is too young to have run; `nil` where its processor cannot be
+  /// asked.
+  func slept(_ lastRun: LastRun) -> UInt64? {
+    guard lastRun.milliseconds != 0 else { return 0 }
+    guard let offset = SchedulerClocks.offset(of: lastRun.processor) else { return nil }
+    return Self.nanoseconds(from: lastRun.milliseconds, to: (Double(now) - Double(offset)) / 1e6)
+  }
+
+  func slept(_ process: LiveProcess, _ thread: ThreadID) -> UInt64? { lastRun(process, thread).flatMap(slept) }
 
   /// Of a thread that was just made and has not run, `last` is 0, which is no moment: taken for one, the thread would have
   /// slept since the machine was started.

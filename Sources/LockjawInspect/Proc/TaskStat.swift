@@ -5,6 +5,8 @@ struct TaskStat: Hashable {
   var parent: Int32
   var flags: UInt64
   var startTicks: UInt64
+  /// It runs there, or has run there last; `nil` where that is not said.
+  var processor: Int32?
 
   /// Set in `flags` for the kernel's own threads (PF_KTHREAD, include/linux/sched.h).
   private static let kernelThreadFlag: UInt64 = 0x0020_0000
@@ -45,5 +47,7 @@ struct TaskStat: Hashable {
     self.parent = parent
     self.flags = flags
     startTicks = start
+    // Field 39.
+    processor = fields.count > 36 ? Int32(String(decoding: fields[36], as: UTF8.self)) : nil
   }
 }

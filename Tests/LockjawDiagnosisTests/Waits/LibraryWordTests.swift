@@ -17,6 +17,52 @@ import Testing
         library, type, at: Self.address, memory: MemoryImage(base: Self.address, bytes: bytes), isSleptOn: isSleptOn))
   }
 
+  /// A lock inside glibc: word, depth and the owner's descriptor; and that descriptor, with what it has at 0, at 16 and as its thread id.
+  private func internalLock(
+    _ lock: UInt64, depth: UInt64 = 1, owner: UInt64, descriptor: (UInt64, UInt64, UInt64)? = nil
+  ) -> GlibcInternalWord? {
+    func bytes(_ values: [UInt64]) -> [UInt8] {
+      values.flatMap { value in (0..<8).map { UInt8(truncatingIfNeeded: value >> (8 * UInt64($0))) } }
+    }
+    var layers: [any MemoryReader] = [MemoryImage(base: Self.address, bytes: bytes([lock | depth << 32, owner]))]
+    if let (tcb, itself, tid) = descriptor {
+      let padding = [UInt64](repeating: 0, count: (720 - 24) / 8)
+      layers.append(MemoryImage(base: Address(owner), bytes: bytes([tcb, 0, itself] + padding + [tid])))
+    }
+    return GlibcInternalWord(at: Self.address, memory: LayeredMemory(layers))
+  }
+
+  @Test("A lock inside glibc names its owner by the owner's descriptor, and is told by it from anything else")
+  func glibcInternal() throws {
+    let thread: UInt64 = 0x7f00_0000_1000
+    let taken = try #require(internalLock(2, owner: thread, descriptor: (thread, thread, 4711)))
+    #expect(taken.isTakenByThread)
+    let word = taken.lockWord(at: Self.address)
+    #expect(word.owner == ThreadID(4711) && word.isTaken && word.recordsOwner && word.library == .glibcInternal)
+    #expect(word.description == "locked by thread 4711, perhaps with waiters")
+    // Newer releases begin to count at 0.
+    #expect(internalLock(1, depth: 0, owner: thread, descriptor: (thread, thread, 4711))?.isTakenByThread == true)
+
+    let free = try #require(internalLock(0, depth: 0, owner: 0))
+    #expect(!free.isTakenByThread && !free.lockWord(at: Self.address).isTaken)
+    let young = try #require(internalLock(1, depth: 0, owner: 0))
+    #expect(!young.isTakenByThread && young.lockWord(at: Self.address).owner == nil)
+    let ended = try #require(internalLock(2, owner: thread, descriptor: (thread, thread, 0)))
+    #expect(ended.isTakenByThread && ended.lockWord(at: Self.address).owner == nil)
+  }
+
+  @Test(
+    "What the owner field of a lock inside glibc points at is believed only where it is a descriptor",
+    arguments: [0, 1, 8, 4711, 0x7f00_0000_1001, 0xffff_8000_0000_0000, .max] as [UInt64])
+  func noDescriptor(owner: UInt64) throws {
+    #expect(internalLock(2, owner: owner)?.isTakenByThread == false)
+    let thread: UInt64 = 0x7f00_0000_1000
+    for descriptor: (UInt64, UInt64, UInt64) in [(thread, 0, 4711), (0, thread, 4711), (owner, owner, 4711)] {
+      #expect(internalLock(2, owner: thread, descriptor: descriptor)?.isTakenByThread == false)
+    }
+    #expect(internalLock(3, owner: thread, descriptor: (thread, thread, 4711))?.isTakenByThread == false)
+  }
+
   @Test("parking_lot's all-ones word is an impossible state, in words, with no reader believed")
   func allBitsSet() throws {
     let word = try word(.parkingLot, .rwlock, .max)
