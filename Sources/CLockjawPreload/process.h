@@ -54,6 +54,8 @@ typedef struct lj_process_state {
   char file_name[96];
   uint32_t pid;
   uint64_t start_ticks;
+  int64_t monotonic_shift_ns; // of this process' time namespace against the machine's own (identity.c)
+  int64_t boot_shift_ns;
   uint32_t epoch;         // the last epoch of this line of descent
   bool was_set_up;        // the constructor has run, here or in a parent
   bool offsets_hold;      // struct pthread is laid out as the shim expects (checked once)
@@ -89,7 +91,8 @@ static inline uint32_t lj_slot_index(const lj_slot *slot) {
 }
 
 // CLOCK_MONOTONIC and CLOCK_REALTIME in nanoseconds, through libc's own clock_gettime (the vdso): a preloaded
-// clock-faking library does not bend the record.
+// clock-faking library does not bend the record. Monotonic time is the machine's, whatever time namespace this is
+// (identity.h): a reader elsewhere compares it with its own.
 uint64_t lj_monotonic_ns(void);
 uint64_t lj_realtime_ns(void);
 

@@ -10,6 +10,7 @@
 #include <linux/futex.h>
 
 #include "foreign.h"
+#include "identity.h"
 #include "level.h"
 #include "modules.h"
 #include "once.h"
@@ -207,7 +208,9 @@ uint64_t lj_deadline_ns(clockid_t clock, const struct timespec *absolute) {
   if (__builtin_mul_overflow((uint64_t)absolute->tv_sec, 1000000000u, &deadline) ||
       __builtin_add_overflow(deadline, (uint64_t)absolute->tv_nsec, &deadline))
     return UINT64_MAX;
-  if (clock != CLOCK_MONOTONIC) {
+  if (clock == CLOCK_MONOTONIC) {
+    deadline = lj_machine_time_ns(deadline);
+  } else {
     uint64_t wall = lj_realtime_ns(), now = lj_monotonic_ns();
     if (!wall || !now) return UINT64_MAX;
     deadline = deadline > wall ? now + (deadline - wall) : now;

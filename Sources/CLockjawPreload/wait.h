@@ -72,7 +72,7 @@ bool lj_wait_inside_handler(lj_slot *slot);
 // LJ_OUTCOME_* of a pthread call's result.
 uint8_t lj_outcome_of(int result);
 
-// `absolute` on `clock` as a point in CLOCK_MONOTONIC; never 0.
+// `absolute` on `clock` as a point in the machine's monotonic time; never 0.
 uint64_t lj_deadline_ns(clockid_t clock, const struct timespec *absolute);
 
 // Wakes the collector if it sleeps for one of `classes`.

@@ -4,6 +4,7 @@ struct TaskStat: Hashable {
   var state: Character
   var parent: Int32
   var flags: UInt64
+  /// Since the machine's boot, whatever time namespace this is read in.
   var startTicks: UInt64
 
   /// Set in `flags` for the kernel's own threads (PF_KTHREAD, include/linux/sched.h).
@@ -44,6 +45,6 @@ struct TaskStat: Hashable {
     state = Character(UnicodeScalar(letter))
     self.parent = parent
     self.flags = flags
-    startTicks = start
+    startTicks = TimeNamespace.own.machineTicks(start)
   }
 }
