@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/uio.h>
 
 #include "lockjaw_arena.h"
 #include "raw.h"
@@ -95,6 +96,16 @@ static inline uint32_t lj_slot_index(const lj_slot *slot) {
 // (identity.h): a reader elsewhere compares it with its own.
 uint64_t lj_monotonic_ns(void);
 uint64_t lj_realtime_ns(void);
+
+// Copies from this process' own memory by way of the kernel, for addresses that nobody vouches for: a fault becomes an error.
+// Returns what process_vm_readv(2) does; lj_peek, whether all of it was there.
+static inline long lj_try_peek(uint64_t address, void *to, size_t bytes) {
+  struct iovec local = {to, bytes}, remote = {(void *)address, bytes};
+  return lj_raw6(SYS_process_vm_readv, lj_process.pid, (long)&local, 1, (long)&remote, 1, 0);
+}
+static inline bool lj_peek(uint64_t address, void *to, size_t bytes) {
+  return lj_try_peek(address, to, bytes) == (long)bytes;
+}
 
 // Order only. The instruction faults under strict seccomp, so a quiet process counts on from where it was.
 static inline uint64_t lj_ticks(void) {

@@ -32,7 +32,7 @@ typedef struct lj_wait_scope {
   uint32_t epoch;
   uint32_t outer_interrupted;
   bool nested;       // inside a signal handler inside `outer`
-  bool hidden;       // nothing was recorded: it is how the recorded wait waits
+  bool hidden;       // nothing was recorded: it is how the recorded wait waits, or another thread's than the slot's
   bool quiet;
   lj_context context;
   lj_wait outer;

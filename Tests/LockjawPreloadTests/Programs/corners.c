@@ -118,26 +118,6 @@ static void libraries(const char *path) {
   }
 }
 
-// --- a thread that no pthread function made, on another's thread-local storage
-static _Atomic int raw_done;
-static int raw_thread(void *word) {
-  struct timespec soon = {.tv_nsec = 1000000};
-  for (int i = 0; i < 100; i++) (void)syscall(SYS_futex, word, FUTEX_WAIT, 0, &soon);
-  __atomic_store_n(&raw_done, 1, __ATOMIC_RELEASE);
-  syscall(SYS_exit, 0);
-  return 0;
-}
-static void raw_threads(void) {
-  static char stack[65536] __attribute__((aligned(16)));
-  static uint32_t word;
-  int flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM;
-  CHECK(clone(raw_thread, stack + sizeof stack, flags, &word) > 0);
-  while (!__atomic_load_n(&raw_done, __ATOMIC_ACQUIRE)) { // the program goes on with locks meanwhile
-    CHECK_EQUAL(pthread_mutex_lock(&mutex), 0);
-    CHECK_EQUAL(pthread_mutex_unlock(&mutex), 0);
-  }
-}
-
 // --- a waiter that is moved from one futex to another
 static uint32_t requeue_from = 1, requeue_to = 1;
 static void *wait_to_be_moved(void *unused) {
@@ -232,7 +212,6 @@ int main(int count, char **arguments) {
   else if (!strcmp(mode, "shared")) shared();
   else if (!strcmp(mode, "named")) named_semaphores();
   else if (!strcmp(mode, "library")) libraries(arguments[2]);
-  else if (!strcmp(mode, "raw")) raw_threads();
   else if (!strcmp(mode, "requeue")) requeued();
   else if (!strcmp(mode, "lifetime")) a_lifetime_of_threads();
   else if (!strcmp(mode, "crowd")) a_crowd();

@@ -100,18 +100,6 @@ typedef struct on_stack {
   long written; // the waiter looks at it only after the join
 } on_stack;
 
-// Whether a thread of this process sleeps: it has made its copy, then.
-static int sleeps(int tid) {
-  char path[64], line[256] = "";
-  snprintf(path, sizeof path, "/proc/self/task/%d/stat", tid);
-  FILE *file = fopen(path, "r");
-  if (!file) return 0;
-  char *read = fgets(line, sizeof line, file);
-  fclose(file);
-  const char *name_end = read ? strrchr(line, ')') : NULL;
-  return name_end && name_end[1] == ' ' && name_end[2] == 'S';
-}
-
 static void *write_to_a_stack(void *argument) {
   on_stack *there = argument;
   pthread_mutex_lock(&there->held);
