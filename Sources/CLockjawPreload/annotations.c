@@ -125,12 +125,12 @@ static void lj_copy_cut(char *to, size_t capacity, const char *from) {
 static lj_names *lj_names_at(uint64_t address) { return (lj_names *)address; }
 
 static lj_names *lj_names_make(uint64_t *offset_of_it, uint64_t *address_of_it) {
-  uint64_t offset;
-  lj_names *unit = lj_history_claim(sizeof(lj_names), &offset);
+  uint32_t number;
+  lj_names *unit = lj_history_claim(sizeof(lj_names), &number);
   if (!unit) return NULL;
   *address_of_it = (uint64_t)(uintptr_t)unit;
   // Release: pairs with the reader's acquire load of the offset.
-  lj_store_release64(offset_of_it, offset);
+  lj_store_release64(offset_of_it, lj_process.header->history_offset + (uint64_t)(number - 1) * LJ_HISTORY_UNIT);
   return unit;
 }
 
@@ -139,7 +139,7 @@ enum { MOST_NAME_UNITS = 8 };
 
 // The place of this lock's name in the thread's chain, or a new one. Linear: programs name few locks, and each once.
 static lj_name *lj_name_place(lj_slot *slot, uint64_t object) {
-  uint64_t *offset = &slot->history.names_offset, *address = &slot->names_address;
+  uint64_t *offset = &slot->history.names_offset, *address = &slot->history.names_address;
   for (unsigned number = 0; number < MOST_NAME_UNITS; number++) {
     lj_names *unit = lj_names_at(*address);
     if (!unit) unit = lj_names_make(offset, address);

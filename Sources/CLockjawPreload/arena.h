@@ -39,9 +39,9 @@ bool lj_arena_populate(const void *from, uint64_t bytes);
 enum { LJ_NO_SLOT = 0xFFFFFFFF };
 uint32_t lj_arena_grow_slots(void);
 
-// Zeroed memory of the arena's history, and where in the file it is. It is never given back. NULL: there is none to be
-// had, counted.
-void *lj_history_claim(uint64_t bytes, uint64_t *offset);
+// Zeroed memory of the arena's history, and the number of its first unit, from 1. It is never given back. NULL: there is
+// none to be had, counted.
+void *lj_history_claim(uint64_t bytes, uint32_t *unit);
 
 // An extent (index + 1) of cleared entries, or LJ_NO_EXTENT.
 uint32_t lj_extent_claim(uint32_t owner_slot);

@@ -111,7 +111,7 @@ uint32_t lj_arena_grow_slots(void) {
 
 // As lj_grow, but several units at once, side by side in one chunk. What is left of a chunk that is too small for them
 // stays unused.
-void *lj_history_claim(uint64_t bytes, uint64_t *offset) {
+void *lj_history_claim(uint64_t bytes, uint32_t *unit) {
   const lj_region *region = &lj_history_region;
   lj_arena_header *header = lj_process.header;
   uint32_t units = (uint32_t)((bytes + LJ_HISTORY_UNIT - 1) / LJ_HISTORY_UNIT), capacity = header->history_capacity;
@@ -128,7 +128,7 @@ void *lj_history_claim(uint64_t bytes, uint64_t *offset) {
     if (!__atomic_compare_exchange_n(&header->history_units, &seen, index + units, false, __ATOMIC_ACQ_REL,
                                      __ATOMIC_RELAXED))
       continue;
-    *offset = header->history_offset + (uint64_t)index * LJ_HISTORY_UNIT;
+    *unit = index + 1;
     return at;
   }
 }

@@ -41,7 +41,7 @@ lj_held *lj_held_entry(const lj_slot *slot, uint32_t index) {
 }
 
 // The place at `index`, in a new extent where the last one is full; NULL when there is none to be had.
-static lj_held *lj_held_place(lj_slot *slot, uint32_t index) {
+LJ_COLD static lj_held *lj_held_place(lj_slot *slot, uint32_t index) {
   lj_held *entry = lj_held_entry(slot, index);
   if (entry) return entry;
   // A handler in between could fork, and its child would make new lists under this operation's hands.
@@ -65,7 +65,7 @@ static bool lj_held_is_full(const lj_slot *slot) {
 }
 
 // The rest before `object`: an entry that names an object is complete.
-static void lj_held_fill(lj_held *entry, uint64_t object, lj_shape shape, uint64_t site, uint64_t since_ns) {
+LJ_INLINE void lj_held_fill(lj_held *entry, uint64_t object, lj_shape shape, uint64_t site, uint64_t since_ns) {
   entry->site = site;
   entry->since_ns = since_ns;
   lj_held_set_shape(entry, shape);
@@ -74,15 +74,15 @@ static void lj_held_fill(lj_held *entry, uint64_t object, lj_shape shape, uint64
 }
 
 // NULL: it found no place, counted.
-static lj_held *lj_held_append(lj_slot *slot, uint64_t object, lj_shape shape, lj_caller caller, uint64_t since_ns) {
+LJ_INLINE lj_held *lj_held_append(lj_slot *slot, uint64_t object, lj_shape shape, lj_caller caller, uint64_t since_ns) {
   bool inside = lj_wait_inside_handler(slot);
   if (slot->foreign_pending && !inside) lj_foreign_reconcile(slot);
   if (inside) slot->interrupted++;
   LJ_SIGNAL_FENCE();
   if (lj_held_is_full(slot) && !inside) lj_held_drop_stale(slot);
   uint32_t count = slot->held_count;
-  lj_held *entry = lj_held_place(slot, count);
-  if (!entry) {
+  lj_held *entry = LJ_LIKELY(count < LJ_HELD_INLINE) ? &slot->held[count] : lj_held_place(slot, count);
+  if (LJ_UNLIKELY(!entry)) {
     slot->held_lost++;
     lj_count_loss(LJ_LOSS_HELD_OVERFLOW);
     return NULL;

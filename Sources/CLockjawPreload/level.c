@@ -26,11 +26,11 @@ static uint32_t lj_next_sample(lj_history *history) {
 void lj_level_acquired(lj_slot *slot, uint64_t object, lj_held *entry, lj_shape shape, uint64_t site) {
   uint8_t flags = lj_flags_of(shape);
   if (lj_level() >= LJ_LEVEL_ALL)
-    lj_operation_put(slot, LJ_OP_ACQUIRE, object, site, lj_kind_of(shape), lj_mode_of(shape), flags);
+    lj_operation_put_inline(slot, LJ_OP_ACQUIRE, object, site, lj_kind_of(shape), lj_mode_of(shape), flags);
   if (flags & LJ_HELD_RELOCKED) return; // no call of the program's
   lj_site_count *row = lj_sites_row(slot, object, site, lj_kind_of(shape), lj_mode_of(shape));
   if (LJ_UNLIKELY(!row)) return;
-  if (LJ_UNLIKELY(!row->operations) && entry && site == entry->site) lj_sites_note_callers(row, entry);
+  if (LJ_UNLIKELY(!row->operations) && entry && site == entry->site) lj_sites_note_callers(slot, row, entry);
   lj_local_add(&row->operations, 1);
   if (!entry) return;
   if (flags & LJ_HELD_CONTENDED || entry->since_ns || entry->count != 1) return; // timed anyway, or not the whole hold
@@ -54,20 +54,21 @@ static void lj_count_hold(lj_slot *slot, const lj_held *entry) {
   uint64_t held_ns = now_ns - entry->since_ns;
   lj_site_count *row = lj_sites_row(slot, entry->object, entry->site, entry->kind, entry->mode);
   if (!row) return;
+  lj_site_times *times = lj_sites_times(slot, row);
   if (entry->flags & LJ_HELD_SAMPLED) {
-    lj_local_add(&row->holds_timed, 1);
-    lj_local_add(&row->hold_ns, held_ns);
+    lj_local_add(&times->holds_timed, 1);
+    lj_local_add(&times->hold_ns, held_ns);
   } else {
-    lj_local_add(&row->contended_holds, 1);
-    lj_local_add(&row->contended_hold_ns, held_ns);
+    lj_local_add(&times->contended_holds, 1);
+    lj_local_add(&times->contended_hold_ns, held_ns);
   }
-  if (held_ns > row->hold_ns_max) row->hold_ns_max = held_ns;
+  if (held_ns > times->hold_ns_max) times->hold_ns_max = held_ns;
 }
 
 void lj_level_releasing(lj_slot *slot, uint64_t object, uint8_t kind, uint8_t mode, uint64_t site) {
   const lj_held *entry = lj_entry_of(slot, object);
   if (lj_level() >= LJ_LEVEL_ALL)
-    lj_operation_put(slot, LJ_OP_RELEASE, object, site, kind, entry ? entry->mode : mode, 0);
+    lj_operation_put_inline(slot, LJ_OP_RELEASE, object, site, kind, entry ? entry->mode : mode, 0);
   if (!entry || !entry->since_ns || entry->count != 1) return;
   if (entry->flags & LJ_HELD_RELOCKED || !(entry->flags & (LJ_HELD_SAMPLED | LJ_HELD_CONTENDED))) return;
   lj_count_hold(slot, entry);
@@ -83,10 +84,11 @@ void lj_level_wait_ended(lj_slot *slot, const lj_wait *wait, uint8_t outcome, ui
     lj_operation_put(slot, LJ_OP_WAIT_END, wait->object, wait->site, wait->kind, wait->mode, outcome);
   lj_site_count *row = lj_sites_row(slot, wait->object, wait->site, wait->kind, wait->mode);
   if (!row) return;
-  lj_local_add(&row->waits, 1);
-  lj_local_add(&row->wait_ns, wait_ns);
-  if (wait_ns > row->wait_ns_max) row->wait_ns_max = wait_ns;
-  if (outcome != LJ_OUTCOME_ACQUIRED && outcome != LJ_OUTCOME_OWNER_DIED) lj_local_add(&row->failures, 1);
+  lj_site_times *times = lj_sites_times(slot, row);
+  lj_local_add(&times->waits, 1);
+  lj_local_add(&times->wait_ns, wait_ns);
+  if (wait_ns > times->wait_ns_max) times->wait_ns_max = wait_ns;
+  if (outcome != LJ_OUTCOME_ACQUIRED && outcome != LJ_OUTCOME_OWNER_DIED) lj_local_add(&times->failures, 1);
 }
 
 void lj_level_did(lj_slot *slot, uint8_t operation, uint64_t object, uint8_t kind, uint8_t mode, uint64_t site) {
@@ -95,12 +97,12 @@ void lj_level_did(lj_slot *slot, uint8_t operation, uint64_t object, uint8_t kin
   lj_site_count *row = lj_sites_row(slot, object, site, kind, mode);
   if (!row) return;
   if (operation == LJ_OP_TRY_FAILED) {
-    lj_local_add(&row->failures, 1);
+    lj_local_add(&lj_sites_times(slot, row)->failures, 1);
     return;
   }
   if (operation == LJ_OP_INIT) {
     row->counts = LJ_COUNT_INIT;
-    row->seen_ticks = lj_tick(NULL);
+    lj_sites_times(slot, row)->seen_ticks = lj_tick(NULL);
   }
   lj_local_add(&row->operations, 1);
 }

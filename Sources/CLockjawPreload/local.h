@@ -16,11 +16,18 @@ LJ_INLINE uint64_t lj_local_fetch_add(uint64_t *word, uint64_t by) {
   return by;
 }
 
+// Whether the word was `was` and is `to` now.
+LJ_INLINE bool lj_local_swap16(uint16_t *word, uint16_t was, uint16_t to) {
+  uint16_t found = was;
+  __asm__ volatile("cmpxchgw %2, %1" : "+a"(found), "+m"(*word) : "r"(to) : "cc", "memory");
+  return found == was;
+}
+
 // Whether the word was 0 and is `to` now.
-LJ_INLINE bool lj_local_claim(uint64_t *word, uint64_t to) {
-  uint64_t was = 0;
-  __asm__ volatile("cmpxchgq %2, %1" : "+a"(was), "+m"(*word) : "r"(to) : "cc", "memory");
-  return was == 0;
+LJ_INLINE bool lj_local_claim32(uint32_t *word, uint32_t to) {
+  uint32_t found = 0;
+  __asm__ volatile("cmpxchgl %2, %1" : "+a"(found), "+m"(*word) : "r"(to) : "cc", "memory");
+  return found == 0;
 }
 
 #endif

@@ -1,19 +1,20 @@
-// A thread's tables of call sites: hashed by lock and site, 64 rows at first, then further tables of 256, 1024 and 4096.
-// Rows never move, so counts need no lock and a reader no copy of the whole. No row is ever given back either, so a free
-// place ends the search in its table. A pair that is not at its first place in the first table is looked for in the
-// largest table first: that is where most of them are. Each row looked at is a cache line that the program would have
-// liked to keep, and with thousands of locks it is not in the cache; so the rows of the larger tables stand in groups
-// of eight, with 16 bits of each row's hash, its tag, beside the others of its group in one line behind the table (the
-// layout of Abseil's and Folly's hash tables). A search looks at tags and nearly never at another row than its own. A program with more
-// locks than that (one in every object of a heap, say) still gets exact counts for each site: the last table counts
-// there whatever the lock is.
+// A thread's tables of call sites: rows one after the other in the order of their first use, and an index over all of
+// them. Tables of 60, 56, 112 … 3,584 rows, each twice as long as the one before: with its share of the index such a table is one unit
+// of the history, one, two, four and so on. Rows never move and none is given back, so counts need no lock and a reader no copy
+// of the whole, and rows that are in use stand side by side: in a program with a thousand pairs of lock and site, what an
+// operation touches of all this is a line of the index and half a line of the counts, and nearly always in pages that it
+// touched before.
 //
-// A handler that interrupts the making of a row may make one of its own: a place is claimed by one instruction, and a row
-// is found only once its site is set. The same pair may so get two rows; readers add them up. The tag comes last; who
-// finds a place without one taken gives it one that says so.
+// The index is an open-addressed hash table (linear probing, at most half full) whose entries are a row's place and 16 bits of
+// its hash. With each new table comes an index twice as large, filled from the rows; the old one stays where it is.
+//
+// A program with more pairs than all rows (a lock in every object of a heap, say) still gets exact counts for each site:
+// the last table counts there whatever the lock is. Its rows are in the index like others.
+//
+// A handler may interrupt this anywhere, and find or make rows of its own: a place is taken by one instruction, and so is
+// an entry of the index. A row that the index lacks when it is asked for, because its maker was interrupted or a handler
+// has put a new index in the place of the one that was written to, is made a second time; readers add the two up.
 #include "sites.h"
-
-#include <emmintrin.h>
 
 #include "arena.h"
 #include "held.h"
@@ -23,201 +24,172 @@
 #include "process.h"
 #include "signals.h"
 
-enum { PROBES = 8, ANY_TABLE = LJ_SITE_TABLES - 1 };
+enum { ANY_TABLE = LJ_SITE_TABLES - 1 };
 
-static const uint32_t lj_table_rows[LJ_SITE_TABLES] = {64, 256, 1024, 4096, 256};
+// A row's place: its table's number, from 1, and its own in there. 0: none.
+enum { ROW_BITS = 12, PLACE_BITS = 16 };
+_Static_assert(LJ_SITE_TABLES < 1 << (PLACE_BITS - ROW_BITS), "a place names its table");
+LJ_INLINE uint32_t lj_place(uint32_t table, uint32_t row) { return (table + 1) << ROW_BITS | row; }
+LJ_INLINE uint32_t lj_table_of(uint32_t place) { return (place >> ROW_BITS) - 1; }
+LJ_INLINE uint32_t lj_row_of(uint32_t place) { return place & ((1u << ROW_BITS) - 1); }
 
-typedef uint16_t lj_tag;
-enum { TAG_FREE = 0, TAG_TAKEN = 1 }; // TAKEN: by which pair, the row tells
+LJ_INLINE lj_site_count *lj_row_at(const lj_history *history, uint32_t place) {
+  return (lj_site_count *)history->tables_address[lj_table_of(place)] + lj_row_of(place);
+}
 
-// A row that is free, and its tag where it has one.
-typedef struct lj_place {
-  lj_site_count *row; // NULL: there is none
-  lj_tag *tag;
-} lj_place;
+lj_site_times *lj_sites_times(const lj_slot *slot, const lj_site_count *row) {
+  uint32_t table = lj_table_of(row->place);
+  lj_site_count *rows = (lj_site_count *)slot->history.tables_address[table];
+  return (lj_site_times *)(rows + lj_site_rows(table)) + lj_row_of(row->place);
+}
 
+// The two halves of the product of two odd numbers' worth of address bits: Wang Yi's "wyhash" mixes so. Addresses have
+// patterns (locks in an array, sites in a function), which a sum or a multiplication alone would keep.
 LJ_INLINE uint64_t lj_hash(uint64_t object, uint64_t site) {
-  return (object + site * 31) * 0x9E3779B97F4A7C15; // Knuth's multiplicative hashing: the upper bits are good
+  __extension__ typedef unsigned __int128 lj_wide;
+  lj_wide product = (lj_wide)(object ^ 0xA0761D6478BD642Fu) * (site ^ 0xE7037ED1A0B428DBu);
+  return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-LJ_INLINE lj_site_count *lj_table(const lj_history *history, unsigned number) {
-  return (lj_site_count *)history->tables_address[number];
-}
+// An index as one word, so that a handler that puts a larger one in its place cannot come between address and size:
+// its entries' address, and in the low six bits, which are zero there, how far to shift a hash to the right.
+typedef uint64_t lj_index;
+enum { INDEX_FIRST_BITS = 7, LONGEST_SEARCH = 64 };
 
-// The first table is 8 KiB, which is also the least memory that can be had: no place for tags, and little to search.
-LJ_INLINE bool lj_is_tagged(unsigned number) { return number != 0 && number != ANY_TABLE; }
+LJ_INLINE lj_index lj_index_of(const void *entries, uint32_t bits) { return (uint64_t)(uintptr_t)entries | (64 - bits); }
+LJ_INLINE uint32_t *lj_entries(lj_index index) { return (uint32_t *)(index & ~(uint64_t)63); }
+LJ_INLINE uint64_t lj_index_mask(lj_index index) { return UINT64_MAX >> (index & 63); }
 
-LJ_INLINE lj_tag lj_tag_of(uint64_t hash) {
-  lj_tag tag = (lj_tag)(hash >> 48);
-  return tag > TAG_TAKEN ? tag : (lj_tag)(tag + 2);
-}
+// An entry's upper half. The lower one is a place, never 0, so no entry in use is.
+LJ_INLINE uint32_t lj_tag_of(uint64_t hash) { return (uint32_t)hash << PLACE_BITS; }
 
 LJ_INLINE bool lj_is_of(const lj_site_count *row, uint64_t object, uint64_t site) {
   return row->object == object && row->site == site;
 }
 
-static void *lj_table_claim(lj_history *history, unsigned number) {
-  uint64_t offset, bytes_each = sizeof(lj_site_count) + (lj_is_tagged(number) ? sizeof(lj_tag) : 0);
-  void *table = lj_history_claim(lj_table_rows[number] * bytes_each, &offset);
-  if (table) {
-    history->tables_address[number] = (uint64_t)(uintptr_t)table;
-    history->tables_offset[number] = offset;
-    // Release: pairs with the reader's acquire load of the capacity.
-    lj_store_release32(&history->tables_capacity[number], lj_table_rows[number]);
-  } else {
-    history->refused |= 2u << number;
+// The row of this pair; NULL: it has none. `by_tag`: the first that may be its, without a look at the row.
+LJ_INLINE lj_site_count *lj_search(const lj_history *history, uint64_t object, uint64_t site, bool by_tag) {
+  lj_index index = history->index;
+  if (LJ_UNLIKELY(!index)) return NULL;
+  uint64_t hash = lj_hash(object, site), at = hash >> (index & 63);
+  for (unsigned looked = 0; looked < LONGEST_SEARCH; looked++, at = (at + 1) & lj_index_mask(index)) {
+    uint32_t entry = lj_entries(index)[at], place = entry ^ lj_tag_of(hash);
+    if (LJ_LIKELY(place < 1u << PLACE_BITS) && LJ_LIKELY(place)) {
+      lj_site_count *row = lj_row_at(history, place);
+      if (by_tag || LJ_LIKELY(lj_is_of(row, object, site))) return row;
+    } else if (!entry) {
+      return NULL;
+    }
   }
-  return table;
+  return NULL;
 }
 
-LJ_COLD static bool lj_table_make(lj_slot *slot, unsigned number) {
+static void lj_index_add(lj_index index, const lj_site_count *row) {
+  uint64_t hash = lj_hash(row->object, row->site), at = hash >> (index & 63);
+  for (unsigned looked = 0; looked < LONGEST_SEARCH; looked++, at = (at + 1) & lj_index_mask(index))
+    if (lj_local_claim32(&lj_entries(index)[at], row->place | lj_tag_of(hash))) return;
+}
+
+// Of every complete row there is; no handler runs meanwhile.
+static lj_index lj_index_make(const lj_history *history, void *entries, uint32_t bits) {
+  lj_index index = lj_index_of(entries, bits);
+  for (uint32_t table = 0; table < LJ_SITE_TABLES; table++) {
+    if (!history->tables_unit[table]) continue;
+    for (uint32_t row = 0; row < lj_site_rows(table); row++) {
+      const lj_site_count *at = lj_row_at(history, lj_place(table, row));
+      if (at->site) lj_index_add(index, at);
+    }
+  }
+  return index;
+}
+
+static void lj_table_claim(lj_history *history, uint16_t *next, uint32_t table) {
+  uint32_t rows = lj_site_rows(table), unit, index_bits = INDEX_FIRST_BITS + table;
+  uint64_t bytes = rows * (sizeof(lj_site_count) + sizeof(lj_site_times));
+  uint64_t index_bytes = table == ANY_TABLE ? 0 : sizeof(uint32_t) << index_bits;
+  char *at = lj_history_claim(bytes + index_bytes, &unit);
+  if (!at) {
+    history->refused |= 2u << table;
+    return;
+  }
+  history->tables_address[table] = (uint64_t)(uintptr_t)at;
+  if (index_bytes) history->index = lj_index_make(history, at + bytes, index_bits);
+  *next = (uint16_t)lj_place(table, 0);
+  // Release: pairs with the reader's acquire load. The unit is zeroed.
+  lj_store_release32(&history->tables_unit[table], unit);
+}
+
+// Makes the table after the one that `next` is in, the first where it is in none. False: there is no memory for it.
+LJ_COLD static bool lj_table_make(lj_slot *slot, uint16_t *next, uint32_t table) {
   lj_history *history = &slot->history;
-  if (history->refused & 2u << number) return false;
+  if (history->refused & 2u << table) return false;
   lj_signals signals = lj_signals_block();
   // A handler may have come just before, and made it.
-  bool has_table = history->tables_capacity[number] || lj_table_claim(history, number);
+  if (!history->tables_unit[table]) lj_table_claim(history, next, table);
   lj_signals_restore(signals);
-  return has_table;
+  return history->tables_unit[table] != 0;
 }
 
-// NULL: somebody, a handler on this thread, has just taken the place.
-static lj_site_count *lj_row_make(lj_place place, uint64_t object, uint64_t site, uint8_t kind, uint8_t mode) {
-  lj_site_count *row = place.row;
-  if (!lj_local_claim(&row->object, object)) {
-    if (place.tag && *place.tag == TAG_FREE) *place.tag = TAG_TAKEN;
-    return NULL;
+// A place for a new row in tables `first` to `last`, of which `next` is the next; 0: there is none.
+static uint32_t lj_place_claim(lj_slot *slot, uint16_t *next, uint32_t first, uint32_t last) {
+  for (;;) {
+    uint16_t place = *(volatile uint16_t *)next;
+    if (!place || lj_row_of(place) == lj_site_rows(lj_table_of(place))) {
+      uint32_t table = place ? lj_table_of(place) + 1 : first;
+      if (table > last || !lj_table_make(slot, next, table)) return 0;
+    } else if (lj_local_swap16(next, place, (uint16_t)(place + 1))) {
+      return place;
+    }
   }
+}
+
+static lj_site_count *lj_row_make(lj_slot *slot, uint32_t place, uint64_t object, uint64_t site, uint8_t kind,
+                                  uint8_t mode) {
+  lj_history *history = &slot->history;
+  lj_site_count *row = lj_row_at(history, place);
+  row->object = object;
   row->kind = kind;
   row->mode = mode;
-  row->seen_ticks = lj_tick(NULL);
+  row->place = place;
+  lj_sites_times(slot, row)->seen_ticks = lj_tick(NULL);
   // Release: pairs with the reader's acquire load of the site, without which it does not look at the rest.
   lj_store_release64(&row->site, site);
-  if (place.tag) *place.tag = lj_tag_of(lj_hash(object, site));
+  lj_index_add(history->index, row);
   return row;
 }
 
-// In a table without tags: the row of this pair or NULL; then `*room` is a free place for it.
-LJ_INLINE lj_site_count *lj_row_probe(lj_site_count *table, uint32_t rows, uint64_t object, uint64_t site,
-                                      lj_place *room) {
-  uint32_t at = (uint32_t)(lj_hash(object, site) >> 32);
-  for (unsigned i = 0; i < PROBES; i++) {
-    lj_site_count *row = &table[(at + i) & (rows - 1)];
-    if (lj_is_of(row, object, site)) return row;
-    if (row->object) continue;
-    room->row = row;
-    return NULL;
-  }
-  return NULL;
-}
-
-// Where a pair belongs in a table with tags: the first row of its group, and which of the eight have its tag, are taken
-// by a pair without one, and are free (two bits for each row, of which the first counts).
-typedef struct lj_group {
-  uint32_t first, same, taken, frees;
-} lj_group;
-
-LJ_INLINE lj_group lj_group_of(const lj_site_count *table, uint32_t rows, uint64_t hash) {
-  enum { GROUP = 8, EVERY_SECOND = 0x5555 };
-  uint32_t first = (uint32_t)(hash >> 32) & (rows - 1) & ~(GROUP - 1u);
-  __m128i tags = _mm_load_si128((const __m128i *)((const lj_tag *)(table + rows) + first));
-  __m128i same = _mm_cmpeq_epi16(tags, _mm_set1_epi16((short)lj_tag_of(hash)));
-  __m128i taken = _mm_cmpeq_epi16(tags, _mm_set1_epi16(TAG_TAKEN));
-  __m128i frees = _mm_cmpeq_epi16(tags, _mm_setzero_si128());
-  return (lj_group){.first = first,
-                    .same = (uint32_t)_mm_movemask_epi8(same) & EVERY_SECOND,
-                    .taken = (uint32_t)_mm_movemask_epi8(taken) & EVERY_SECOND,
-                    .frees = (uint32_t)_mm_movemask_epi8(frees) & EVERY_SECOND};
-}
-
-LJ_INLINE uint32_t lj_first_of(lj_group group, uint32_t which) { return group.first + (uint32_t)__builtin_ctz(which) / 2; }
-
-// The same in a table with tags.
-LJ_INLINE lj_site_count *lj_row_by_tag(lj_site_count *table, uint32_t rows, uint64_t object, uint64_t site,
-                                       lj_place *room) {
-  lj_group group = lj_group_of(table, rows, lj_hash(object, site));
-  for (uint32_t which = group.same | group.taken; LJ_LIKELY(which); which &= which - 1) {
-    lj_site_count *row = &table[lj_first_of(group, which)];
-    if (LJ_LIKELY(lj_is_of(row, object, site))) return row;
-  }
-  if (group.frees) {
-    uint32_t index = lj_first_of(group, group.frees);
-    *room = (lj_place){.row = &table[index], .tag = (lj_tag *)(table + rows) + index};
-  }
-  return NULL;
-}
-
-LJ_INLINE lj_site_count *lj_row_find(const lj_history *history, unsigned number, uint64_t object, uint64_t site,
-                                     lj_place *room) {
-  *room = (lj_place){0};
-  lj_site_count *table = lj_table(history, number);
-  return lj_is_tagged(number) ? lj_row_by_tag(table, lj_table_rows[number], object, site, room)
-                              : lj_row_probe(table, lj_table_rows[number], object, site, room);
-}
-
-// The row of this pair in tables `from` to `to`, made where there is none: in the largest that has room for it, else in
-// the next one, which is made then, else in a smaller one.
-LJ_COLD static lj_site_count *lj_sites_row_slow(lj_slot *slot, unsigned from, unsigned to, uint64_t object,
-                                                uint64_t site, uint8_t kind, uint8_t mode) {
-  const lj_history *history = &slot->history;
-  for (;;) {
-    unsigned next = from;
-    while (next <= to && history->tables_capacity[next]) next++;
-    lj_place room = {0};
-    bool is_crowded = true; // the largest
-    for (unsigned number = next; number-- > from;) {
-      lj_place here;
-      lj_site_count *row = lj_row_find(history, number, object, site, &here);
-      if (LJ_LIKELY(row)) return row;
-      if (!room.row) room = here;
-      if (here.row && number == next - 1) is_crowded = false;
-    }
-    if (is_crowded && next <= to && lj_table_make(slot, next)) lj_row_find(history, next, object, site, &room);
-    if (!room.row) return NULL;
-    lj_site_count *row = lj_row_make(room, object, site, kind, mode);
-    if (row) return row; // else a handler was faster, and there is one free place less
-  }
-}
-
-// By tags alone in the larger tables: the row itself is what is not to be waited for.
-LJ_COLD static void lj_sites_fetch(lj_slot *slot, uint64_t object, uint64_t site) {
-  const lj_history *history = &slot->history;
-  lj_site_count *row = NULL;
-  for (unsigned number = ANY_TABLE; !row && number-- > 1;) {
-    if (!history->tables_capacity[number]) continue;
-    lj_site_count *table = lj_table(history, number);
-    lj_group group = lj_group_of(table, lj_table_rows[number], lj_hash(object, site));
-    if (group.same) row = &table[lj_first_of(group, group.same)];
-  }
-  lj_place room;
-  if (!row) row = lj_row_find(history, 0, object, site, &room);
-  __builtin_prefetch(row, 1);
-  slot->expected_row = (uint64_t)(uintptr_t)row;
-}
+enum { UNKNOWN_SITE = 1 }; // a row's site is never 0
 
 void lj_sites_expect(lj_slot *slot, uint64_t object, uint64_t site) {
-  if (LJ_UNLIKELY(slot->history.tables_capacity[1])) lj_sites_fetch(slot, object, site);
+  lj_site_count *row = lj_search(&slot->history, object, site, true);
+  __builtin_prefetch(row, 1);
+  slot->history.expected_row = (uint64_t)(uintptr_t)row;
 }
 
-lj_site_count *lj_sites_row(lj_slot *slot, uint64_t object, uint64_t site, uint8_t kind, uint8_t mode) {
-  const lj_history *history = &slot->history;
-  if (!site) site = 1; // not known; a row's site is never 0
-  if (LJ_LIKELY(history->tables_capacity[0])) {
-    lj_site_count *row = (lj_site_count *)slot->expected_row;
-    if (LJ_LIKELY(!row)) row = &lj_table(history, 0)[(lj_hash(object, site) >> 32) & (lj_table_rows[0] - 1)];
-    if (LJ_LIKELY(lj_is_of(row, object, site))) return row;
+lj_site_count *lj_sites_find_row(lj_slot *slot, uint64_t object, uint64_t site, uint8_t kind, uint8_t mode) {
+  lj_history *history = &slot->history;
+  if (!site) site = UNKNOWN_SITE;
+  lj_site_count *row = lj_search(history, object, site, false);
+  if (LJ_LIKELY(row)) return row;
+  uint32_t place = lj_place_claim(slot, &history->next_row, 0, ANY_TABLE - 1);
+  if (!place) {
+    object = LJ_ANY_OBJECT;
+    row = lj_search(history, object, site, false);
+    if (row) return row;
+    place = lj_place_claim(slot, &history->next_any, ANY_TABLE, ANY_TABLE);
   }
-  lj_site_count *row = lj_sites_row_slow(slot, 0, ANY_TABLE - 1, object, site, kind, mode);
-  if (!row) row = lj_sites_row_slow(slot, ANY_TABLE, ANY_TABLE, LJ_ANY_OBJECT, site, kind, mode);
-  if (!row) lj_count_loss(LJ_LOSS_UNCOUNTED);
-  return row;
+  if (place) return lj_row_make(slot, place, object, site, kind, mode);
+  lj_count_loss(LJ_LOSS_UNCOUNTED);
+  return NULL;
 }
 
-void lj_sites_note_callers(lj_site_count *row, const lj_held *entry) {
-  enum { KEPT = sizeof row->callers / sizeof *row->callers };
+void lj_sites_note_callers(const lj_slot *slot, lj_site_count *row, const lj_held *entry) {
+  lj_site_times *times = lj_sites_times(slot, row);
+  enum { KEPT = sizeof times->callers / sizeof *times->callers };
   unsigned count = entry->caller_count < KEPT ? entry->caller_count : KEPT;
   // They are part of what tells classes apart, and where the caller keeps no frame pointers they may be anything.
   for (unsigned i = 0; i < count; i++)
     if (!lj_modules_has_code(entry->callers[i])) count = i;
-  for (unsigned i = 0; i < count; i++) row->callers[i] = entry->callers[i];
+  for (unsigned i = 0; i < count; i++) times->callers[i] = entry->callers[i];
   row->caller_count = (uint8_t)count;
 }

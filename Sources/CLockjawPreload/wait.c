@@ -69,8 +69,7 @@ static void lj_wait_abandon(lj_slot *slot) {
   slot->interrupted = 0;
 }
 
-bool lj_wait_inside_handler(lj_slot *slot) {
-  if (LJ_LIKELY(!(slot->wait.seq & 1))) return false;
+bool lj_wait_goes_on(lj_slot *slot) {
   if (!lj_wait_is_over(slot, (uint64_t)(uintptr_t)__builtin_frame_address(0))) return true;
   lj_wait_abandon(slot);
   return false;

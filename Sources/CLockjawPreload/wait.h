@@ -67,7 +67,8 @@ LJ_COLD lj_slot *lj_wait_end(lj_wait_scope *scope, uint8_t outcome, uint64_t *no
 
 // Whether this thread is inside a recorded wait, which can only mean: in a signal handler there. A wait that was left
 // by longjmp is ended here. To be asked before anything in the slot changes.
-bool lj_wait_inside_handler(lj_slot *slot);
+LJ_COLD bool lj_wait_goes_on(lj_slot *slot);
+LJ_INLINE bool lj_wait_inside_handler(lj_slot *slot) { return LJ_UNLIKELY(slot->wait.seq & 1) && lj_wait_goes_on(slot); }
 
 // LJ_OUTCOME_* of a pthread call's result.
 uint8_t lj_outcome_of(int result);

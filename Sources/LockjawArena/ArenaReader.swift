@@ -251,6 +251,12 @@ extension ArenaReader {
     return Int(offset)
   }
 
+  /// The same of a number of bytes from a unit on; units are counted from 1.
+  func historyRange(unit: UInt32, byteCount: Int) -> Int? {
+    guard unit > 0 else { return nil }
+    return historyRange(UInt64(header.historyOffset) + UInt64(unit - 1) * UInt64(LJ_HISTORY_UNIT), byteCount: byteCount)
+  }
+
   func load(_: RingFields.Type, slot base: Int) -> RingFields? {
     guard base >= 0, base <= mapping.byteCount - MemoryLayout<lj_slot>.size else { return nil }
     func at(_ key: PartialKeyPath<lj_slot>) -> Int { base + (MemoryLayout<lj_slot>.offset(of: key) ?? 0) }

@@ -48,7 +48,7 @@ extension ArenaReader {
     guard let at = history(inSlot: slot) else { return nil }
     let capacity = Int(loadAcquire32(at + Self.capacity))
     guard capacity > 0, capacity <= LJ_RING_LARGEST, capacity & (capacity - 1) == 0,
-      let base = historyRange(loadAcquire64(at + Self.offset), byteCount: capacity * stride)
+      let base = historyRange(unit: loadAcquire32(at + Self.unit), byteCount: capacity * stride)
     else { return nil }
 
     let head = loadAcquire64(at + Self.head)
@@ -88,7 +88,7 @@ extension ArenaReader {
   }
 
   private static let head = MemoryLayout<lj_history>.offset(of: \lj_history.operations_head)!
-  private static let offset = MemoryLayout<lj_history>.offset(of: \lj_history.operations_offset)!
+  private static let unit = MemoryLayout<lj_history>.offset(of: \lj_history.operations_unit)!
   private static let capacity = MemoryLayout<lj_history>.offset(of: \lj_history.operations_capacity)!
   private static let stamp = MemoryLayout<lj_operation>.offset(of: \lj_operation.stamp)!
 }

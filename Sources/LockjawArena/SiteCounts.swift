@@ -41,17 +41,17 @@ extension ArenaReader {
     guard let history = history(inSlot: slot) else { return [] }
     var counts: [SiteCount] = []
     for table in 0..<LJ_SITE_TABLES {
-      let rows = Int(loadAcquire32(history + Self.tablesCapacity + 4 * table))
-      let offset = loadAcquire64(history + Self.tablesOffset + 8 * table)
-      let stride = MemoryLayout<lj_site_count>.size
-      guard rows > 0, rows <= 1 << 16, let base = historyRange(offset, byteCount: rows * stride),
-        budget.take(rows * stride)
+      let rows = Int(lj_site_rows(UInt32(table)))
+      let unit = loadAcquire32(history + Self.tablesUnit + 4 * table)
+      guard let base = historyRange(unit: unit, byteCount: rows * Self.rowBytes), budget.take(rows * Self.rowBytes)
       else { continue }
+      let times = base + rows * MemoryLayout<lj_site_count>.size
       for row in 0..<rows {
-        let at = base + row * stride
+        let at = base + row * MemoryLayout<lj_site_count>.size
         // Acquire: a row whose site is set is complete.
         guard loadAcquire64(at + Self.rowSite) != 0, let raw = load(lj_site_count.self, at: at),
-          let count = SiteCount(raw)
+          let rest = load(lj_site_times.self, at: times + row * MemoryLayout<lj_site_times>.size),
+          let count = SiteCount(raw, rest)
         else { continue }
         counts.append(count)
       }
@@ -59,8 +59,8 @@ extension ArenaReader {
     return counts
   }
 
-  private static let tablesOffset = MemoryLayout<lj_history>.offset(of: \lj_history.tables_offset)!
-  private static let tablesCapacity = MemoryLayout<lj_history>.offset(of: \lj_history.tables_capacity)!
+  private static let rowBytes = MemoryLayout<lj_site_count>.size + MemoryLayout<lj_site_times>.size
+  private static let tablesUnit = MemoryLayout<lj_history>.offset(of: \lj_history.tables_unit)!
   private static let rowSite = MemoryLayout<lj_site_count>.offset(of: \lj_site_count.site)!
 }
 
@@ -77,18 +77,18 @@ struct HistoryBudget {
 }
 
 extension SiteCount {
-  init?(_ raw: lj_site_count) {
+  init?(_ raw: lj_site_count, _ times: lj_site_times) {
     guard raw.object != 0, let type = LockType(abi: raw.kind), let mode = LockMode(abi: raw.mode) else { return nil }
-    let callers = [raw.callers.0, raw.callers.1].prefix(Int(raw.caller_count))
+    let callers = [times.callers.0, times.callers.1].prefix(Int(raw.caller_count))
     self.init(
       purpose: Int(raw.counts) == LJ_COUNT_INIT ? .initialisation : .use,
       object: raw.object == UInt64(LJ_ANY_OBJECT) ? nil : Address(raw.object),
       // 1 stands for a site that is not known.
       site: CallSite(address: Address(raw.site == 1 ? 0 : raw.site), callers: callers.map { Address($0) }),
-      type: type, mode: mode, operations: raw.operations, waits: raw.waits, waitNanoseconds: raw.wait_ns,
-      longestWaitNanoseconds: raw.wait_ns_max, failures: raw.failures, timedHolds: raw.holds_timed,
-      timedHoldNanoseconds: raw.hold_ns, contendedHolds: raw.contended_holds,
-      contendedHoldNanoseconds: raw.contended_hold_ns, longestHoldNanoseconds: raw.hold_ns_max,
-      seenTicks: raw.seen_ticks)
+      type: type, mode: mode, operations: raw.operations, waits: times.waits, waitNanoseconds: times.wait_ns,
+      longestWaitNanoseconds: times.wait_ns_max, failures: times.failures, timedHolds: times.holds_timed,
+      timedHoldNanoseconds: times.hold_ns, contendedHolds: times.contended_holds,
+      contendedHoldNanoseconds: times.contended_hold_ns, longestHoldNanoseconds: times.hold_ns_max,
+      seenTicks: times.seen_ticks)
   }
 }

@@ -58,7 +58,7 @@ final class ArenaFile {
   /// Gives a slot a ring of 256 operations in a unit of the history.
   func operationRing(_ index: Int, unit: Int, head: UInt64) {
     set(\.history.operations_head, head, slot: index)
-    set(\.history.operations_offset, UInt64(self.unit(unit)), slot: index)
+    set(\.history.operations_unit, UInt32(unit + 1), slot: index)
     set(\.history.operations_capacity, 256, slot: index)
   }
 
@@ -76,10 +76,9 @@ final class ArenaFile {
     store(raw, at: self.unit(unit) + Int(number % 256) * MemoryLayout<lj_operation>.size)
   }
 
-  /// Gives a slot its first table of sites, of 64 rows, in a unit of the history.
+  /// Gives a slot its first table of sites, of `lj_site_rows(0)` rows, in a unit of the history.
   func siteTable(_ index: Int, unit: Int) {
-    set(\.history.tables_offset.0, UInt64(self.unit(unit)), slot: index)
-    set(\.history.tables_capacity.0, 64, slot: index)
+    set(\.history.tables_unit.0, UInt32(unit + 1), slot: index)
   }
 
   func siteRow(
@@ -89,11 +88,14 @@ final class ArenaFile {
     raw.object = object
     raw.site = site
     raw.operations = operations
-    raw.wait_ns_max = operations
-    raw.seen_ticks = ticks
     raw.kind = UInt8(LJ_KIND_MUTEX)
     raw.counts = UInt8(counts)
     store(raw, at: self.unit(unit) + row * MemoryLayout<lj_site_count>.size)
+    var times = lj_site_times()
+    times.wait_ns_max = operations
+    times.seen_ticks = ticks
+    let rest = self.unit(unit) + Int(lj_site_rows(0)) * MemoryLayout<lj_site_count>.size
+    store(times, at: rest + row * MemoryLayout<lj_site_times>.size)
   }
 
   /// A lock's name in a unit of the history, which becomes the slot's chain of names.

@@ -20,7 +20,7 @@
 //                       |                        the 48 inside a slot      |
 //   history_offset      +--------------------------------------------------+
 //                       | units of LJ_HISTORY_UNIT bytes: rings of         |
-//                       | lj_operation and tables of lj_site_count, each   |
+//                       | lj_operation and tables of call sites, each      |
 //                       | named by the slot it belongs to (lj_history)     |
 //   file_bytes          +--------------------------------------------------+
 //
@@ -61,7 +61,7 @@ extern "C" {
 #define LJ_ARENA_MAGIC 0x314E4552414A4CULL /* "LJAREN1\0" read as little endian */
 
 enum {
-  LJ_ABI_VERSION = 2,
+  LJ_ABI_VERSION = 3,
   LJ_PAGE = 4096,
   LJ_COLLECTOR_OFFSET = 4096,
   LJ_MODULES_OFFSET = 8192,
@@ -79,7 +79,7 @@ enum {
   LJ_NO_EXTENT = 0, /* extent links are index + 1 */
   LJ_HISTORY_UNIT = 8192,
   LJ_HISTORY_UNITS_MAX = 262144, /* 2 GiB of the file's length */
-  LJ_SITE_TABLES = 5,   /* the last one is for LJ_ANY_OBJECT alone */
+  LJ_SITE_TABLES = 9,   /* the last one is for LJ_ANY_OBJECT alone */
   LJ_HEARTBEATS = 16,
   LJ_NAMES_PER_UNIT = 127,
   LJ_RING_SMALLEST = 256,   /* operations */
@@ -415,11 +415,20 @@ typedef struct lj_operation {
 } lj_operation;
 
 // What one thread did to one lock from one call site. Counts are exact from the moment the level was raised on; each
-// is written by the slot's thread alone.
+// is written by the slot's thread alone. What every acquire touches is half a cache line; the rest is lj_site_times.
 typedef struct lj_site_count {
   uint64_t object;       // 0: free; LJ_ANY_OBJECT
-  uint64_t site;         // set after `object`; a row without it is not complete
+  uint64_t site;         // set last, once; a row without it is not complete
   uint64_t operations;   // LJ_COUNT_USE: acquires, recursive ones included, or posts and signals; LJ_COUNT_INIT: inits
+  uint8_t kind;          // LJ_KIND_*
+  uint8_t mode;          // LJ_MODE_* of the first
+  uint8_t counts;        // LJ_COUNT_*
+  uint8_t caller_count;  // of lj_site_times.callers
+  uint32_t place;        // where this row is (shim's own use)
+} lj_site_count;
+
+// What is rarer, of the row of the same number.
+typedef struct lj_site_times {
   uint64_t holds_timed;  // uncontended acquires whose hold was timed, chosen at random: about one in 64
   uint64_t hold_ns;      // sum over those
   uint64_t hold_ns_max;
@@ -430,29 +439,36 @@ typedef struct lj_site_count {
   uint64_t contended_holds; // acquires after a wait whose hold has ended; each is timed
   uint64_t contended_hold_ns;
   uint64_t seen_ticks;   // LJ_COUNT_USE: of the first; LJ_COUNT_INIT: of the latest
-  uint8_t kind;          // LJ_KIND_*
-  uint8_t mode;          // LJ_MODE_* of the first
-  uint8_t counts;        // LJ_COUNT_*
-  uint8_t caller_count;  // of `callers`
-  uint32_t pad;
   uint64_t callers[2];   // as in lj_held, of the first
-} lj_site_count;
+} lj_site_times;
 
-// Where a slot's ring and tables are.
+// A table of sites is lj_site_count[rows], then lj_site_times[rows], then the shim's own index, which ends with the unit. Tables are
+// filled one after the other, from their beginning; each but the first is twice as long as the one before.
+static inline uint32_t lj_site_rows(uint32_t table) {
+  return table == 0 ? 60 : table == LJ_SITE_TABLES - 1 ? 256 : 28u << table;
+}
+
+// Where a slot's ring and tables are. Units of the history are counted from 1; 0: not there (yet).
 typedef struct lj_history {
+  // what every operation touches: one cache line
   uint64_t operations_head;     // operations ever written or, with LJ_RING_STOP, offered
-  uint64_t operations_offset;   // of the ring, from the start of the file
+  uint64_t operations_address;  // of the ring, in the program's memory (shim's own use)
   uint32_t operations_capacity; // a power of two; 0: there is no ring
-  uint32_t random;              // state of the generator that picks holds to be timed (shim's own use)
-  uint64_t operations_address;  // in the program's memory (shim's own use)
-  uint32_t sample_in;           // acquires until the next timed one (shim's own use)
-  uint32_t refused;             // what could not be had: bit 0 the ring, bits 1 to 5 a table (shim's own use)
-  uint64_t tables_offset[LJ_SITE_TABLES];
-  uint32_t tables_capacity[LJ_SITE_TABLES]; // rows, a power of two; 0: not there (yet)
-  uint32_t pad;
-  uint64_t tables_address[LJ_SITE_TABLES];  // in the program's memory (shim's own use)
+  uint32_t operations_stop;     // LJ_RING_STOP: the capacity; else 0 (shim's own use)
   uint64_t clock_ticks;         // of the newest LJ_OP_CLOCK (shim's own use)
-  uint64_t names_offset;        // first lj_names of the slot's threads; 0: none
+  uint64_t index;               // of all rows, in the program's memory; sites.c (shim's own use)
+  uint64_t expected_row;        // that the next acquire is likely to be counted in (shim's own use)
+  uint32_t sample_in;           // acquires until the next timed one (shim's own use)
+  uint32_t random;              // state of the generator that picks them (shim's own use)
+  uint16_t next_row;            // place of the next new row; sites.c (shim's own use)
+  uint16_t next_any;            // the same in the last table (shim's own use)
+  uint32_t refused;             // what could not be had: bit 0 the ring, from bit 1 on a table (shim's own use)
+  // the rest
+  uint64_t tables_address[LJ_SITE_TABLES]; // in the program's memory (shim's own use)
+  uint64_t names_offset;        // first lj_names of the slot's threads, from the start of the file; 0: none
+  uint64_t names_address;       // the same in the program's memory (shim's own use)
+  uint32_t operations_unit;     // first of the ring
+  uint32_t tables_unit[LJ_SITE_TABLES]; // first of each table
 } lj_history;
 
 // Names that the program gave to locks (lockjaw.h): a chain of units of the history for each slot. Of two for one lock
@@ -494,29 +510,24 @@ typedef struct lj_slot {
   uint64_t exited_ns;
   uint64_t shim_next_free;  // the shim's own: link in its list of free slots
   uint64_t reserved_identity[6];
-  // the wait, 256 bytes
-  lj_wait wait;
-  // held entries, header 64 bytes
+  // the list of held entries, 56 bytes, and in the same cache line `wait.seq`: what every operation asks for
   uint32_t held_count;   // entries, inside the slot first, then along `held_extent`
   uint32_t held_extent;  // extent index + 1; LJ_NO_EXTENT: none
   uint32_t held_lost;    // >0: the list is incomplete, entries were lost
   uint32_t foreign_pending; // >0: look into `foreign` before the next operation
   uint64_t ring_offset;  // of the history, from the start of the file
   uint32_t ring_capacity;
-  uint32_t pad_ring;
+  uint32_t uses_semaphores; // 0: this thread has never had a permit nor posted; `permits` and `posts` are empty
   uint64_t ring_head;    // events ever written; the newest is (ring_head - 1) % ring_capacity
   uint64_t acquisitions_contended;
-  uint32_t uses_semaphores; // 0: this thread has never had a permit nor posted; `permits` and `posts` are empty
-  uint32_t pad_semaphores;
-  uint64_t reserved_held[1];
+  uint64_t reserved_held;
+  lj_wait wait;
+  uint64_t pad_wait;
   lj_held held[LJ_HELD_INLINE];
   lj_foreign foreign[LJ_FOREIGN];
   lj_permit permits[LJ_PERMITS];
   lj_post posts[LJ_POSTS];
   lj_history history;
-  uint64_t names_address; // of the chain's first unit, in the program's memory (shim's own use)
-  uint64_t expected_row;  // that the next acquire is likely to be counted in; 0: none (shim's own use)
-  uint64_t reserved_page0[2];
   // page 1
   lj_event ring[LJ_RING_INLINE];
   lj_breadcrumb breadcrumb;

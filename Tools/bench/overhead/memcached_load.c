@@ -74,6 +74,17 @@ static void *connection(void *argument) {
   return NULL;
 }
 
+// The latency below which `left` of all requests were answered, interpolated inside its microsecond.
+static double percentile(int connections, double left) {
+  for (int b = 0; b < BUCKETS; b++) {
+    double count = 0;
+    for (int i = 0; i < connections; i++) count += latencies[i][b];
+    if (count > 0 && count >= left) return b + left / count;
+    left -= count;
+  }
+  return BUCKETS;
+}
+
 int main(int argc, char **argv) {
   if (argc != 4) return 2;
   port = atoi(argv[1]);
@@ -87,17 +98,10 @@ int main(int argc, char **argv) {
   atomic_store(&ends, 1);
   for (int i = 0; i < connections; i++) pthread_join(ids[i], NULL);
   double took = (double)(now_ns() - begin) / 1e9;
-  uint64_t requests = 0, so_far = 0, p50 = 0, p99 = 0;
+  uint64_t requests = 0;
   for (int i = 0; i < connections; i++)
     for (int b = 0; b < BUCKETS; b++) requests += latencies[i][b];
-  for (int b = 0; b < BUCKETS; b++) {
-    for (int i = 0; i < connections; i++) so_far += latencies[i][b];
-    if (p50 == 0 && so_far * 2 >= requests) p50 = (uint64_t)b;
-    if (so_far * 100 >= requests * 99) {
-      p99 = (uint64_t)b;
-      break;
-    }
-  }
-  printf("%.1f %llu %llu\n", (double)requests / took, (unsigned long long)p50, (unsigned long long)p99);
+  printf("%.1f %.2f %.2f\n", (double)requests / took, percentile(connections, 0.5 * (double)requests),
+         percentile(connections, 0.99 * (double)requests));
   return 0;
 }

@@ -1,13 +1,32 @@
-"""Real servers under load, with and without the shim: memcached and MariaDB, in paired runs.
+"""Real servers under load, with and without the shim: memcached and MariaDB.
 
-At level `all` the arena says how many operations on locks a request takes. Where other programs have the processors,
-throughput says how the server slept and not what it cost; so the server's own processor time for each request stands
-beside it.
+A server without the shim and one at each level are up at the same time, and take turns with a second of load: a slice. The
+server has one half of the processors, the load the other. Where the scheduler may place both anywhere, one
+slice does twice what the next does, by nothing but who came to sit beside whom; and with the server's processors busy to
+the full, throughput is what a request costs the server. Servers are started anew for each run: where its memory came to lie is
+worth a percent or two to a process, for as long as it lives.
+
+At level `all` the arena says how many operations on locks a request takes. The server's processor time for a request stands
+beside the throughput: that is what is left to compare where other programs take the processors away.
 """
-import os, pwd, re, shutil, signal, socket, subprocess, tempfile, time
-from figures import interval, median, percent, table
+import contextlib, os, pwd, re, shutil, signal, socket, subprocess, tempfile, time
+from figures import interval, median, percent, percentile, table
+from tools import Tool
 
-SECONDS = 4
+SECONDS = 1
+SLICES = 4  # of a server in each run
+
+PROCESSORS = sorted(os.sched_getaffinity(0))
+FOR_SERVER, FOR_LOAD = PROCESSORS[:len(PROCESSORS) // 2] or PROCESSORS, PROCESSORS[len(PROCESSORS) // 2:]
+
+
+RATE, P99, TIME, OPERATIONS = range(4)
+
+
+def on(processors, command):
+    return ["taskset", "--cpu-list", ",".join(map(str, processors)), *command]
+
+
 # The least share of the throughput that must be left, and the most that the 99th percentile may grow.
 BUDGETS = {"lockjaw state": (0.99, 1.02), "lockjaw all": (0.95, 1.05)}
 
@@ -31,41 +50,13 @@ def answers(port):
         return s.connect_ex(("127.0.0.1", port)) == 0
 
 
-class Load:
-    """What a server and its lock operations were worth while it was under load."""
-
-    def __init__(self, server, tool, programs):
-        self.pid, self.counter = server.process.pid, programs["operations", "plain"]
-        self.directory = tool.environment.get("LOCKJAW_DIR") if tool.environment.get("LOCKJAW_RECORD") == "all" else None
-
-    def so_far(self):
-        with open(f"/proc/{self.pid}/stat") as line:
-            fields = line.read().rsplit(")", 1)[1].split()
-        seconds = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-        if self.directory is None:
-            return seconds, None
-        counted = subprocess.run([self.counter, self.directory, str(self.pid)], check=True, stdout=subprocess.PIPE, text=True).stdout
-        return seconds, int(counted.split()[0])
-
-    def __enter__(self):
-        self.before = self.so_far()
-        return self
-
-    def __exit__(self, *_):
-        self.after = self.so_far()
-
-    def per_request(self, requests):
-        """Microseconds of processor time, and operations or None."""
-        (seconds, operations), (seconds_after, operations_after) = self.before, self.after
-        return ((seconds_after - seconds) / requests * 1e6,
-                None if operations is None else (operations_after - operations) / requests)
-
-
 class Server:
     """A server process under a tool; ends with the block."""
 
-    def __init__(self, tool, command):
-        self.process = subprocess.Popen([*tool.prefix, *command], env={**os.environ, **tool.environment},
+    def __init__(self, tool, command, programs):
+        self.counter = programs["operations", "plain"]
+        self.directory = tool.environment.get("LOCKJAW_DIR") if tool.environment.get("LOCKJAW_RECORD") == "all" else None
+        self.process = subprocess.Popen(on(FOR_SERVER, [*tool.prefix, *command]), env={**os.environ, **tool.environment},
                                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def __enter__(self):
@@ -79,97 +70,137 @@ class Server:
             self.process.kill()
             self.process.wait()
 
+    def so_far(self):
+        """Seconds of processor time, and operations on locks or None."""
+        with open(f"/proc/{self.process.pid}/stat") as line:
+            fields = line.read().rsplit(")", 1)[1].split()
+        seconds = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        if self.directory is None:
+            return seconds, None
+        counted = subprocess.run([self.counter, self.directory, str(self.process.pid)], check=True, stdout=subprocess.PIPE, text=True).stdout
+        return seconds, int(counted)
 
-class Memcached:
+    def slice(self):
+        """A second of load: requests a second, 99th percentile of their latency in µs, the server's processor time for each in µs,
+        its operations on locks for each or None; RATE, P99, TIME, OPERATIONS."""
+        seconds, operations = self.so_far()
+        requests, took, p99 = self.load()
+        seconds_after, operations_after = self.so_far()
+        return (requests / took, p99, (seconds_after - seconds) / requests * 1e6,
+                None if operations is None else (operations_after - operations) / requests)
+
+
+class Memcached(Server):
     name = "memcached"
     problem = None if shutil.which("memcached") else "memcached is not installed"
 
-    def __init__(self, directory, programs):
-        self.programs, self.load = programs, programs["memcached_load", "plain"]
+    def __init__(self, tool, home, programs):
+        self.client, self.port = programs["memcached_load", "plain"], free_port()
+        super().__init__(tool, ["memcached", "-u", "nobody", "-l", "127.0.0.1", "-p", str(self.port), "-t", "4", "-m", "64"], programs)
+        wait_for(lambda: answers(self.port), 30, "memcached")
 
-    def measure(self, tool):
-        port = free_port()
-        with Server(tool, ["memcached", "-u", "nobody", "-l", "127.0.0.1", "-p", str(port), "-t", "4", "-m", "64"]) as server:
-            wait_for(lambda: answers(port), 30, "memcached")
-            with Load(server, tool, self.programs) as load:
-                text = subprocess.run([self.load, str(port), "16", str(SECONDS)], check=True, stdout=subprocess.PIPE, text=True).stdout
-        per_second, _, p99 = text.split()
-        return float(per_second), float(p99), *load.per_request(float(per_second) * SECONDS)
-
-    def end(self):
+    @staticmethod
+    def prepare(home, programs):
         pass
 
+    def load(self):
+        text = subprocess.run(on(FOR_LOAD, [self.client, str(self.port), "16", str(SECONDS)]), check=True, stdout=subprocess.PIPE, text=True).stdout
+        per_second, _, p99 = text.split()
+        return float(per_second) * SECONDS, SECONDS, float(p99)
 
-class MariaDB:
+
+class MariaDB(Server):
     name = "MariaDB"
     server = shutil.which("mariadbd", path=os.environ.get("PATH", "") + ":/usr/sbin")
     problem = None if server and shutil.which("sysbench") else "mariadb-server or sysbench is not installed"
+    # It refuses to run as root.
+    user = "mysql" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
 
-    def __init__(self, directory, programs):
-        self.programs = programs
-        # A directory of its own, readable for the user that the server becomes: it refuses to run as root.
-        self.home = tempfile.mkdtemp(prefix="mariadb-")
-        self.user = "mysql" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
-        shutil.chown(self.home, self.user)
-        subprocess.run(["mariadb-install-db", "--no-defaults", f"--datadir={self.home}/data", f"--user={self.user}",
+    def __init__(self, tool, home, programs):
+        self.socket = f"{home}/s"
+        port = free_port()
+        super().__init__(tool, [self.server, "--no-defaults", f"--datadir={home}/data", f"--socket={self.socket}", f"--port={port}",
+                                "--bind-address=127.0.0.1", f"--user={self.user}", "--innodb-buffer-pool-size=256M",
+                                "--skip-name-resolve", f"--pid-file={home}/pid", f"--log-error={home}/log"], programs)
+        wait_for(lambda: answers(port), 60, "mariadbd")
+
+    @classmethod
+    def prepare(cls, home, programs):
+        shutil.chown(home, cls.user)
+        subprocess.run(["mariadb-install-db", "--no-defaults", f"--datadir={home}/data", f"--user={cls.user}",
                         "--auth-root-authentication-method=normal", "--skip-test-db"],
                        check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        self.is_prepared = False
+        with cls(Tool("bare"), home, programs) as server:
+            subprocess.run(["mariadb", "--no-defaults", f"--socket={server.socket}", "-uroot", "-e", "CREATE DATABASE sbtest"], check=True)
+            subprocess.run([*server.sysbench(), "prepare"], check=True, stdout=subprocess.DEVNULL)
 
-    def measure(self, tool):
-        port = free_port()
-        command = [self.server, "--no-defaults", f"--datadir={self.home}/data", f"--socket={self.home}/s", f"--port={port}",
-                   "--bind-address=127.0.0.1", f"--user={self.user}", "--innodb-buffer-pool-size=256M", "--skip-name-resolve",
-                   f"--pid-file={self.home}/pid", f"--log-error={self.home}/log"]
-        with Server(tool, command) as server:
-            wait_for(lambda: answers(port), 60, "mariadbd")
-            sysbench = ["sysbench", "oltp_point_select", f"--mysql-socket={self.home}/s", "--mysql-user=root", "--tables=2",
-                        "--table-size=10000", "--threads=8", f"--time={SECONDS}", "--percentile=99"]
-            if not self.is_prepared:
-                subprocess.run(["mariadb", "--no-defaults", f"--socket={self.home}/s", "-uroot", "-e", "CREATE DATABASE sbtest"], check=True)
-                subprocess.run([*sysbench, "prepare"], check=True, stdout=subprocess.DEVNULL)
-                self.is_prepared = True
-            with Load(server, tool, self.programs) as load:
-                text = subprocess.run([*sysbench, "run"], check=True, stdout=subprocess.PIPE, text=True).stdout
+    def sysbench(self):
+        return ["sysbench", "oltp_point_select", f"--mysql-socket={self.socket}", "--mysql-user=root", "--tables=2",
+                "--table-size=10000", "--threads=8", f"--time={SECONDS}", "--histogram"]
+
+    def load(self):
+        text = subprocess.run(on(FOR_LOAD, [*self.sysbench(), "run"]), check=True, stdout=subprocess.PIPE, text=True).stdout
         requests = re.search(r"transactions:\s+(\d+)", text)
-        per_second = re.search(r"transactions:\s+\d+\s+\(([\d.]+) per sec", text)
-        p99 = re.search(r"99th percentile:\s+([\d.]+)", text)
-        if requests is None or per_second is None or p99 is None:
+        took = re.search(r"total time:\s+([\d.]+)s", text)
+        latencies = [(float(ms) * 1000, int(count)) for ms, count in re.findall(r"^ *([\d.]+) \|\** +(\d+)$", text, re.MULTILINE)]
+        if requests is None or took is None or not latencies:
             raise RuntimeError(f"sysbench said something unexpected: {text}")
-        return float(per_second.group(1)), float(p99.group(1)) * 1000, *load.per_request(int(requests.group(1)))
-
-    def end(self):
-        shutil.rmtree(self.home, ignore_errors=True)
+        return int(requests.group(1)), float(took.group(1)), percentile(latencies, 0.99)
 
 
-def measure(bare, tools, programs, directory, runs):
-    """Per server and tool: throughput and 99th percentile as shares of the bare run beside it."""
+def one_run(kind, tools, homes, programs, number):
+    """What `kind` did under each tool, slice by slice: {name: [a slice's figures]}, all lists of one length."""
+    with contextlib.ExitStack() as up:
+        servers = {tool.name: up.enter_context(kind(tool, homes[tool.name], programs)) for tool in rotated(tools, number)}
+        for server in servers.values():
+            server.slice()  # warm: threads, the table's pages
+        seen = {name: [] for name in servers}
+        for turn in range(SLICES):
+            for name in rotated(list(servers), turn):
+                seen[name].append(servers[name].slice())
+        return seen
+
+
+def rotated(names, by):
+    by %= len(names)
+    return names[by:] + names[:by]
+
+
+def runs_of(kind, tools, programs, runs):
+    with contextlib.ExitStack() as kept:
+        homes = {}
+        for tool in tools:
+            # Readable for the user that the server becomes.
+            homes[tool.name] = home = tempfile.mkdtemp(prefix="lockjaw-server-")
+            kept.callback(shutil.rmtree, home, ignore_errors=True)
+            kind.prepare(home, programs)
+        return [one_run(kind, tools, homes, programs, number) for number in range(runs)]
+
+
+def measure(bare, tools, programs, runs):
+    """Per server and tool: throughput, 99th percentile and processor time as shares of the bare server's, run by run."""
     result, missing = {}, []
     for kind in (Memcached, MariaDB):
         if kind.problem:
             missing.append(kind.problem)
             continue
-        server = kind(directory, programs)
-        try:
-            server.measure(bare)  # warm: files, the table's pages
-            pairs = {tool.name: [] for tool in tools}
-            for run in range(runs):
-                order = [bare, *tools] if run % 2 == 0 else [*reversed(tools), bare]
-                row = {tool.name: server.measure(tool) for tool in order}
-                for tool in tools:
-                    pairs[tool.name].append((row[bare.name], row[tool.name]))
-        finally:
-            server.end()
-        for name, seen in pairs.items():
-            rates, tails, times = ([theirs[i] / raw[i] for raw, theirs in seen] for i in (0, 1, 2))
-            counted = [theirs[3] for _, theirs in seen if theirs[3] is not None]
-            result.setdefault(server.name, {})[name] = {
-                "bare_per_second": median([raw[0] for raw, _ in seen]), "bare_p99_us": median([raw[1] for raw, _ in seen]),
+        seen = runs_of(kind, [bare, *tools], programs, runs)
+
+        def of(name, figure):
+            """One value for each run."""
+            return [median([one[figure] for one in run[name]]) for run in seen]
+
+        for tool in tools:
+            rates, tails, times = ([median([ours[i] / bares[i] for ours, bares in zip(run[tool.name], run[bare.name])]) for run in seen]
+                                   for i in (RATE, P99, TIME))
+            result.setdefault(kind.name, {})[tool.name] = {
+                "bare_per_second": median(of(bare.name, RATE)), "bare_p99_us": median(of(bare.name, P99)),
                 "throughput": median(rates), "throughput_interval": interval(rates),
                 "p99": median(tails), "p99_interval": interval(tails),
-                "bare_us": median([raw[2] for raw, _ in seen]), "us": median([theirs[2] for _, theirs in seen]),
+                "bare_us": median(of(bare.name, TIME)), "us": median(of(tool.name, TIME)),
                 "processor_time": median(times), "processor_time_interval": interval(times),
-                "operations": median(counted) if counted else None, "raw": seen}
+                "operations": median(of(tool.name, OPERATIONS)) if seen[0][tool.name][0][OPERATIONS] is not None else None,
+                "runs": [{"bare": run[bare.name], "theirs": run[tool.name]} for run in seen]}
     return result, missing
 
 
