@@ -63,6 +63,14 @@ import Testing
     }
   }
 
+  @Test("A thread with the smallest stack there may be locks, waits and forks", arguments: ["state", "all"])
+  func smallestStack(level: String) async throws {
+    let library = try await Compiler.shared.executable("locking_library.c", flags: ["-shared", "-fPIC"])
+    let outcome = try await runPreloaded(
+      "corners.c", ["small", library], flags: ["-O2"], environment: ["LOCKJAW_RECORD": level, "LOCKJAW_RING": "256"])
+    #expect(outcome.status == 0 && outcome.output == "ok\n" && outcome.errors == "", "\(outcome)")
+  }
+
   @Test("What a program executes is covered with its environment, and runs uncovered without it")
   func executed() async throws {
     let program = try await Compiler.shared.executable("life.c", flags: ["-O0"])
