@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <linux/futex.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
 
 #include "exit.h"
 #include "held.h"
@@ -90,27 +89,22 @@ LJ_JUMPED_TO long lj_syscall_exit_group(long number, long code) {
   return lj_syscall_next(number, code, 0, 0, 0, 0, 0);
 }
 
-// The kernel answers EFAULT to a bad pointer where a plain load would kill the program.
-static bool lj_read_checked(uint64_t address, void *into, size_t bytes) {
-  struct iovec local = {into, bytes}, remote = {(void *)address, bytes};
-  return lj_raw6(SYS_process_vm_readv, lj_process.pid, (long)&local, 1, (long)&remote, 1, 0) == (long)bytes;
-}
-
-// On the caller's own stack, where nearly all timeouts are, the pointer cannot be bad.
+// On the caller's own stack, where nearly all timeouts are, the pointer cannot be bad. Elsewhere the kernel answers EFAULT to
+// a bad one where a plain load would kill the program.
 static bool lj_read_timeout(const lj_slot *slot, uint64_t address, struct timespec *timeout) {
   uint64_t sp = (uint64_t)(uintptr_t)__builtin_frame_address(0);
   if (address > sp && address < slot->stack_high && slot->stack_high - address >= sizeof *timeout && !(address & 7)) {
     *timeout = *(const struct timespec *)address;
     return true;
   }
-  return lj_read_checked(address, timeout, sizeof *timeout);
+  return lj_peek(address, timeout, sizeof *timeout);
 }
 
 // A PI word names its owner. Kept with the wait: when the kernel refuses it (EDEADLK) and the program dies of that, the
 // arena is all that is left to say whom it would have waited for.
 static uint32_t lj_pi_owner(uint8_t kind, uint64_t address) {
   uint32_t word;
-  if (kind != LJ_KIND_PI_FUTEX || !lj_read_checked(address, &word, sizeof word)) return 0;
+  if (kind != LJ_KIND_PI_FUTEX || !lj_peek(address, &word, sizeof word)) return 0;
   return word & FUTEX_TID_MASK;
 }
 
@@ -222,7 +216,7 @@ LJ_JUMPED_TO long lj_syscall_futex_waitv(long number, long waiters, long count, 
                                          long clock) {
   lj_slot *slot = lj_enter();
   lj_futex_waiter first;
-  if (!slot || count < 1 || !lj_read_checked((uint64_t)waiters, &first, sizeof first))
+  if (!slot || count < 1 || !lj_peek((uint64_t)waiters, &first, sizeof first))
     return lj_syscall_next(number, waiters, count, flags, timeout, clock, 0);
   lj_wait_spec spec = {
       .object = first.word,

@@ -8,6 +8,7 @@
 #include "foreign.h"
 #include "process.h"
 #include "signals.h"
+#include "stale.h"
 #include "wait.h"
 
 // `interrupted` while a handler runs inside a wait: the number of entries above the frozen ones, and this bit for good
@@ -55,6 +56,14 @@ LJ_COLD static lj_held *lj_held_place(lj_slot *slot, uint32_t index) {
   return lj_held_entry(slot, index);
 }
 
+// Whether the next one needs more extents than a power of two less one, so that a long list is not gone through at each.
+static bool lj_held_is_full(const lj_slot *slot) {
+  uint32_t count = slot->held_count;
+  if (count < LJ_HELD_INLINE || (count - LJ_HELD_INLINE) % LJ_HELD_PER_EXTENT) return false;
+  uint32_t extents = (count - LJ_HELD_INLINE) / LJ_HELD_PER_EXTENT;
+  return !(extents & (extents + 1)) && !lj_held_entry(slot, count);
+}
+
 // The rest before `object`: an entry that names an object is complete.
 LJ_INLINE void lj_held_fill(lj_held *entry, uint64_t object, lj_shape shape, uint64_t site, uint64_t since_ns) {
   entry->site = site;
@@ -70,6 +79,7 @@ LJ_INLINE lj_held *lj_held_append(lj_slot *slot, uint64_t object, lj_shape shape
   if (slot->foreign_pending && !inside) lj_foreign_reconcile(slot);
   if (inside) slot->interrupted++;
   LJ_SIGNAL_FENCE();
+  if (lj_held_is_full(slot) && !inside) lj_held_drop_stale(slot);
   uint32_t count = slot->held_count;
   lj_held *entry = LJ_LIKELY(count < LJ_HELD_INLINE) ? &slot->held[count] : lj_held_place(slot, count);
   if (LJ_UNLIKELY(!entry)) {
@@ -121,6 +131,9 @@ int64_t lj_held_find(const lj_slot *slot, uint64_t object) {
 void lj_held_remove(lj_slot *slot, uint32_t index) {
   uint32_t count = slot->held_count;
   lj_held *entry = lj_held_entry(slot, index);
+  // Found a moment ago, and gone: only where two threads are on one thread-local storage (clone without CLONE_SETTLS). What is
+  // listed then is anybody's, but the count must not wrap.
+  if (index >= count || !entry) return;
   for (; index + 1 < count; index++) {
     lj_held *next = lj_held_entry(slot, index + 1);
     if (!next) break;

@@ -31,8 +31,56 @@ static uint64_t lj_read_clock(clockid_t clock) {
   return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-uint64_t lj_monotonic_ns(void) { return lj_read_clock(CLOCK_MONOTONIC); }
+uint64_t lj_machine_time_ns(uint64_t monotonic_ns) {
+  int64_t shift = lj_process.monotonic_shift_ns;
+  // Nothing is before the machine's boot; a deadline may lie beyond what the word holds.
+  if (shift >= 0) return monotonic_ns > (uint64_t)shift ? monotonic_ns - (uint64_t)shift : 0;
+  uint64_t sum;
+  return __builtin_add_overflow(monotonic_ns, 0 - (uint64_t)shift, &sum) ? UINT64_MAX : sum;
+}
+
+uint64_t lj_monotonic_ns(void) {
+  uint64_t now_ns = lj_read_clock(CLOCK_MONOTONIC);
+  return now_ns ? lj_machine_time_ns(now_ns) : 0; // 0 stays "not known"
+}
 uint64_t lj_realtime_ns(void) { return lj_read_clock(CLOCK_REALTIME); }
+
+// "monotonic  -3000  500000000": seconds, which may be negative, and nanoseconds, which are not.
+static bool lj_take_shift(const char **at, const char *clock, int64_t *shift_ns) {
+  uint64_t seconds, nanoseconds;
+  if (!lj_take(at, clock)) return false;
+  while (**at == ' ' || **at == '\t') ++*at;
+  bool is_negative = lj_take(at, "-");
+  if (!lj_take_decimal(at, &seconds) || seconds > INT64_MAX / 1000000000u - 1) return false;
+  while (**at == ' ' || **at == '\t') ++*at;
+  if (!lj_take_decimal(at, &nanoseconds) || nanoseconds >= 1000000000u || !lj_take(at, "\n")) return false;
+  *shift_ns = (int64_t)(seconds * 1000000000u) * (is_negative ? -1 : 1) + (int64_t)nanoseconds;
+  return true;
+}
+
+// The file tells of the namespace that children will have. After unshare(2), and before Linux 6.0 also after an exec, that
+// is not the process' own; its own is then most likely the machine's.
+static bool lj_is_in_the_childrens_time(void) {
+  char own[64] = "", childrens[64] = "";
+  long a = lj_raw4(SYS_readlinkat, AT_FDCWD, (long)"/proc/self/ns/time", (long)own, sizeof own - 1);
+  long b = lj_raw4(SYS_readlinkat, AT_FDCWD, (long)"/proc/self/ns/time_for_children", (long)childrens, sizeof childrens - 1);
+  return a > 0 && b > 0 && lj_equal(own, childrens);
+}
+
+void lj_find_time_namespace(void) {
+  char shifts[256];
+  int64_t monotonic_ns = 0, boot_ns = 0;
+  const char *at = shifts;
+  lj_process.monotonic_shift_ns = lj_process.boot_shift_ns = 0;
+  if (lj_raw_read_file("/proc/self/timens_offsets", shifts, sizeof shifts) <= 0) return; // before Linux 5.6
+  if (!lj_take_shift(&at, "monotonic", &monotonic_ns) || !lj_take_shift(&at, "boottime", &boot_ns)) return;
+  if ((!monotonic_ns && !boot_ns) || !lj_is_in_the_childrens_time()) return;
+  lj_process.monotonic_shift_ns = monotonic_ns;
+  lj_process.boot_shift_ns = boot_ns;
+}
+
+// The kernel counts starts in hundredths of a second, whatever its own tick (USER_HZ).
+enum { TICK_NS = 10000000 };
 
 uint64_t lj_start_ticks(uint32_t pid) {
   char path[40], stat[1024];
@@ -52,7 +100,7 @@ uint64_t lj_start_ticks(uint32_t pid) {
     at++;
   }
   uint64_t ticks = 0;
-  return lj_take_decimal(&at, &ticks) ? ticks : 0;
+  return lj_take_decimal(&at, &ticks) ? ticks - (uint64_t)(lj_process.boot_shift_ns / TICK_NS) : 0;
 }
 
 void lj_read_boot_id(uint8_t boot_id[16]) {

@@ -5,7 +5,6 @@
 
 #include <elf.h>
 #include <fcntl.h>
-#include <sys/uio.h>
 
 #include "arena.h"
 #include "held.h"
@@ -22,12 +21,6 @@ static uint32_t lj_reading;          // atomic: 1 while a thread reads
 static uint64_t lj_last_read_ns;     // atomic
 static uint32_t lj_readings;         // atomic: begun since set-up
 static uint64_t lj_known_pages[KNOWN_PAGES]; // atomic: page number << 1 | 1 if not in any module as of the last reading
-
-// A fault becomes an error.
-static bool lj_peek(uint64_t address, void *to, size_t bytes) {
-  struct iovec local = {to, bytes}, remote = {(void *)address, bytes};
-  return lj_raw6(SYS_process_vm_readv, lj_process.pid, (long)&local, 1, (long)&remote, 1, 0) == (long)bytes;
-}
 
 // Walks ELF notes, which come from a file nobody vouches for: every size is checked before it is used.
 static bool lj_take_build_id(lj_module *module, const uint8_t *notes, size_t bytes) {

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/uio.h>
 
 #include "lockjaw_arena.h"
 #include "raw.h"
@@ -54,6 +55,8 @@ typedef struct lj_process_state {
   char file_name[96];
   uint32_t pid;
   uint64_t start_ticks;
+  int64_t monotonic_shift_ns; // of this process' time namespace against the machine's own (identity.c)
+  int64_t boot_shift_ns;
   uint32_t epoch;         // the last epoch of this line of descent
   bool was_set_up;        // the constructor has run, here or in a parent
   bool offsets_hold;      // struct pthread is laid out as the shim expects (checked once)
@@ -89,9 +92,20 @@ static inline uint32_t lj_slot_index(const lj_slot *slot) {
 }
 
 // CLOCK_MONOTONIC and CLOCK_REALTIME in nanoseconds, through libc's own clock_gettime (the vdso): a preloaded
-// clock-faking library does not bend the record.
+// clock-faking library does not bend the record. Monotonic time is the machine's, whatever time namespace this is
+// (identity.h): a reader elsewhere compares it with its own.
 uint64_t lj_monotonic_ns(void);
 uint64_t lj_realtime_ns(void);
+
+// Copies from this process' own memory by way of the kernel, for addresses that nobody vouches for: a fault becomes an error.
+// Returns what process_vm_readv(2) does; lj_peek, whether all of it was there.
+static inline long lj_try_peek(uint64_t address, void *to, size_t bytes) {
+  struct iovec local = {to, bytes}, remote = {(void *)address, bytes};
+  return lj_raw6(SYS_process_vm_readv, lj_process.pid, (long)&local, 1, (long)&remote, 1, 0);
+}
+static inline bool lj_peek(uint64_t address, void *to, size_t bytes) {
+  return lj_try_peek(address, to, bytes) == (long)bytes;
+}
 
 // Order only. The instruction faults under strict seccomp, so a quiet process counts on from where it was.
 static inline uint64_t lj_ticks(void) {

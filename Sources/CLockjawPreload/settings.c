@@ -106,6 +106,12 @@ static void lj_read_clock(const char *clock) {
   lj_process.settings.clock_is_monotonic = is_monotonic;
 }
 
+static void lj_read_keep(const char *keep) {
+  lj_process.settings.keep = lj_is_set(keep) && lj_equal(keep, "1");
+  if (lj_is_set(keep) && !lj_equal(keep, "1") && !lj_equal(keep, "0"))
+    lj_log("LOCKJAW_KEEP wants '1' or '0'; the arena goes when the program ends well");
+}
+
 void lj_read_settings(void) {
   lj_settings *settings = &lj_process.settings;
   // One that is cut is another directory than the one that was named, and nobody would look there.
@@ -119,9 +125,8 @@ void lj_read_settings(void) {
   (void)lj_take_setting("LOCKJAW_SESSION", settings->session, sizeof settings->session);
   lj_find_helper(settings->helper, sizeof settings->helper);
   const char *log = getenv("LOCKJAW_LOG"), *level = getenv("LOCKJAW_RECORD");
-  const char *keep = getenv("LOCKJAW_KEEP");
-  settings->keep = keep && keep[0] && !lj_equal(keep, "0");
   settings->log = log && log[0] && !lj_equal(log, "0");
+  lj_read_keep(getenv("LOCKJAW_KEEP"));
   lj_read_level(level, getenv("LOCKJAW_RING"), getenv("LOCKJAW_RING_MODE"));
   lj_read_clock(getenv("LOCKJAW_CLOCK"));
 }

@@ -56,6 +56,7 @@ static bool lj_set_up_arena(void) {
   char reason[sizeof lj_process.header->reason] = "";
   const char *why;
   lj_process.pid = lj_raw_getpid();
+  lj_find_time_namespace();
   lj_process.start_ticks = lj_start_ticks(0);
   lj_process.has_file = false;
   lj_process.header = NULL;
@@ -98,6 +99,7 @@ static void lj_open_for_business(bool recording) {
 static void lj_leave_reason_without_arena(const char *reason) {
   const char *why;
   lj_process.pid = lj_raw_getpid();
+  lj_find_time_namespace();
   lj_process.start_ticks = lj_start_ticks(0);
   int directory = lj_open_directory(&why);
   lj_log(reason);

@@ -10,6 +10,7 @@
 #include <linux/futex.h>
 
 #include "foreign.h"
+#include "identity.h"
 #include "level.h"
 #include "modules.h"
 #include "once.h"
@@ -102,12 +103,23 @@ static bool lj_is_means_of(const lj_wait *outer, const lj_wait_spec *inner) {
                                            inner->kind == LJ_KIND_SEM || inner->kind == LJ_KIND_BARRIER);
 }
 
+// Threads made by clone without CLONE_SETTLS run on another's thread-local storage, and so with its slot. A wait of theirs
+// there would be its wait in every report, and one that ends while the other sleeps would write to its stack
+// (lj_resume_outer). Whoever stands on the slot's own stack is its thread; of others (an alternate stack, a coroutine) the
+// kernel knows.
+static bool lj_is_anothers(const lj_slot *slot, uint64_t sp) {
+  if (LJ_LIKELY(lj_is_on_own_stack(slot, sp))) return false;
+  int tid = (int)lj_raw_gettid();
+  return tid > 0 && (uint32_t)tid != slot->tid; // negative: in a sandbox
+}
+
 void lj_wait_begin(lj_wait_scope *scope, lj_slot *slot, const lj_wait_spec *spec) {
   scope->slot = slot;
   scope->epoch = lj_thread.epoch;
   scope->nested = false;
-  scope->hidden = false;
+  scope->hidden = lj_is_anothers(slot, scope->context.sp);
   scope->quiet = spec->quiet;
+  if (LJ_UNLIKELY(scope->hidden)) return;
   if (slot->wait.seq & 1) {
     if (lj_wait_is_over(slot, scope->context.sp)) {
       lj_wait_abandon(slot);
@@ -206,7 +218,9 @@ uint64_t lj_deadline_ns(clockid_t clock, const struct timespec *absolute) {
   if (__builtin_mul_overflow((uint64_t)absolute->tv_sec, 1000000000u, &deadline) ||
       __builtin_add_overflow(deadline, (uint64_t)absolute->tv_nsec, &deadline))
     return UINT64_MAX;
-  if (clock != CLOCK_MONOTONIC) {
+  if (clock == CLOCK_MONOTONIC) {
+    deadline = lj_machine_time_ns(deadline);
+  } else {
     uint64_t wall = lj_realtime_ns(), now = lj_monotonic_ns();
     if (!wall || !now) return UINT64_MAX;
     deadline = deadline > wall ? now + (deadline - wall) : now;

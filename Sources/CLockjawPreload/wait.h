@@ -32,7 +32,7 @@ typedef struct lj_wait_scope {
   uint32_t epoch;
   uint32_t outer_interrupted;
   bool nested;       // inside a signal handler inside `outer`
-  bool hidden;       // nothing was recorded: it is how the recorded wait waits
+  bool hidden;       // nothing was recorded: it is how the recorded wait waits, or another thread's than the slot's
   bool quiet;
   lj_context context;
   lj_wait outer;
@@ -73,7 +73,7 @@ LJ_INLINE bool lj_wait_inside_handler(lj_slot *slot) { return LJ_UNLIKELY(slot->
 // LJ_OUTCOME_* of a pthread call's result.
 uint8_t lj_outcome_of(int result);
 
-// `absolute` on `clock` as a point in CLOCK_MONOTONIC; never 0.
+// `absolute` on `clock` as a point in the machine's monotonic time; never 0.
 uint64_t lj_deadline_ns(clockid_t clock, const struct timespec *absolute);
 
 // Wakes the collector if it sleeps for one of `classes`.

@@ -288,10 +288,6 @@ package struct Examination {
 }
 
 extension Instant {
-  /// The present on CLOCK_MONOTONIC, which every process of one boot shares.
-  package static var now: Instant {
-    var time = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
-    return Instant(nanoseconds: UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec))
-  }
+  /// The present on the machine's CLOCK_MONOTONIC, which every process of one boot shares.
+  package static var now: Instant { Instant(nanoseconds: monotonicNanoseconds()) }
 }

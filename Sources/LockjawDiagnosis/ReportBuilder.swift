@@ -98,7 +98,8 @@ package struct ReportBuilder {
       threads: threads, processes: examination.surroundings?.reports(of: threads, locks) ?? [], history: history,
       profile: profile, modules: stackReader.coverage,
       diagnostics: target.diagnostics + (arena?.quietness.map { [$0] } ?? []) + stackReader.diagnostics
-        + runtimeLimits + otherReaders.sorted { $0.key < $1.key }.flatMap(\.value.diagnostics) + unlisted(threads)
+        + runtimeLimits + (QueueWaits.sentence(threads).map { [$0] } ?? [])
+        + otherReaders.sorted { $0.key < $1.key }.flatMap(\.value.diagnostics) + unlisted(threads)
         + unseen(threads)
         + (arena == nil ? TimedWaits.sentence(examination.threads).map { [$0] } ?? [] : []),
       losses: losses, timing: timing,

@@ -42,7 +42,9 @@ extension Survey {
     return [
       RawFinding(
         kind: .idle, certainty: .inferred, edges: [], members: tids(waiters),
-        evidence: ["\(count) for conditions, barriers, futexes, semaphores or threads: for nothing that anyone holds."]
+        evidence: [
+          "\(count) for conditions, barriers, futexes, semaphores or threads: for nothing that anyone is known to hold."
+        ]
           + unrecordedPermits(waiters))
     ]
   }

@@ -70,7 +70,9 @@ package struct LiveProcess: Hashable, Sendable {
     let line = system.split(separator: "\n").first { $0.hasPrefix("btime ") }
     let ticksPerSecond = sysconf(Int32(_SC_CLK_TCK))
     guard let boot = line.flatMap({ Double($0.dropFirst(6)) }), ticksPerSecond > 0 else { return nil }
-    return boot + Double(identity.startTicks) / Double(ticksPerSecond)
+    // The time of boot is as far back as this namespace's clock is ahead.
+    let shift = Double(TimeNamespace.own.bootNanoseconds) / 1e9
+    return boot + shift + Double(identity.startTicks) / Double(ticksPerSecond)
   }
 
   /// Just the numbers: one directory read. Includes threads that have ended but are still listed.

@@ -238,9 +238,9 @@ extension Duration {
   }
 }
 
-/// CLOCK_MONOTONIC, which the shim's time stamps are on as well.
+/// CLOCK_MONOTONIC in the machine's own time namespace, which the shim's time stamps are on as well.
 package func monotonicNanoseconds() -> UInt64 {
   var now = timespec()
   clock_gettime(CLOCK_MONOTONIC, &now)
-  return UInt64(now.tv_sec) * 1_000_000_000 + UInt64(now.tv_nsec)
+  return TimeNamespace.own.machineNanoseconds(UInt64(now.tv_sec) * 1_000_000_000 + UInt64(now.tv_nsec))
 }

@@ -50,7 +50,7 @@ package struct Snapshot: Sendable {
   package let words: [MemoryImage]
   /// What the descriptors are that threads sleep on, as the kernel names them.
   package let descriptors: [Int32: String]
-  /// On the target's CLOCK_MONOTONIC; 0 for a core that does not say.
+  /// On the machine's CLOCK_MONOTONIC; 0 for a core that does not say.
   package let takenAt: Instant
   /// From the first interrupt to the last release, on this process' clock.
   package let pauseMilliseconds: Double

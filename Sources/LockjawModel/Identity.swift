@@ -15,7 +15,7 @@ package struct Address: Hashable, Comparable, Sendable, CustomStringConvertible 
   package var description: String { "0x" + String(rawValue, radix: 16) }
 }
 
-/// A point on the target's CLOCK_MONOTONIC, in nanoseconds since boot.
+/// A point on the machine's CLOCK_MONOTONIC, in nanoseconds since boot; not that of a time namespace.
 package struct Instant: Hashable, Comparable, Sendable {
   package let nanoseconds: UInt64
   package init(nanoseconds: UInt64) { self.nanoseconds = nanoseconds }

@@ -29,7 +29,11 @@ struct Advice {
       case .hostStarved: hostStarved
       case .contention: contention
       case .hangUnknown: HangUnknownAdvice(finding: finding, index: index).steps
-      case .idle: ["If it should be working: the threads above show what each waits for; no lock is in the way."]
+      case .idle:
+        [
+          "If it should be working: the threads above show what each waits for. None of these is a lock whose holder is known"
+            + (index.report.diagnostics.isEmpty ? "." : "; what of this process is not seen stands under Diagnostics.")
+        ]
       case .healthy: []
       }
     return fix + restart

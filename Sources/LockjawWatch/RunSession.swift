@@ -51,11 +51,14 @@ package final class RunSession {
   private var followed: [ProcessIdentity: Followed] = [:]
   fileprivate var commandPID: pid_t = 0
   private let ownStartTicks = LiveProcess.ownStartTicks
+  /// The user wants arenas to outlive also what ends well.
+  private let keepsArenas: Bool
 
   /// - Throws: what makes `run` impossible before anything has been started.
   package init(options: Options, desk: ReportDesk) throws(WatchError) {
     self.options = options
-    self.options.settings.removesArena = options.recording.counts && environmentValue("LOCKJAW_KEEP") == nil
+    keepsArenas = environmentValue("LOCKJAW_KEEP") == "1"
+    self.options.settings.removesArena = options.recording.counts && !keepsArenas
     self.desk = desk
     shimPath = try Shim.locate()
     // The command, or a child of it, may change its directory.
@@ -274,7 +277,7 @@ package final class RunSession {
       let one = followed[identity]
       finish(identity, condition: identity.pid == commandPID ? exit.sentence : "running on by itself")
       // Its own exit removes an arena; _exit and exec into an uncovered program do not. Death by a signal keeps it.
-      if identity.pid == commandPID, case .status = exit, let one { unlink(one.arenaPath) }
+      if identity.pid == commandPID, case .status = exit, let one, !keepsArenas { unlink(one.arenaPath) }
     }
     desk.close(unseen: unseen(exit))
     if hasEndedProcess.isRaised { return .exit(options.errorExitStatus) }

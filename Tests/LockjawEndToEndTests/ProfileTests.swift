@@ -160,6 +160,19 @@ extension EndToEnd {
       #expect(locks.classes.count == 1 && locks.omittedClasses == 2 && locks.tally.operations == 9600 + 3200 + 2)
     }
 
+    @Test(
+      "An arena stays after a good end where LOCKJAW_KEEP=1 asks for it, and no other value does",
+      arguments: [("1", 1), ("0", 0), ("maybe", 0), ("", 0)], ["state", "sites"])
+    func kept(asked: (value: String, arenas: Int), level: String) async throws {
+      let arenas = try ScratchDirectory(in: "/dev/shm")
+      let run = try lockjaw(
+        "run", "--record", level, "--", "/bin/true",
+        environment: ["LOCKJAW_DIR": arenas.url.path, "LOCKJAW_KEEP": asked.value])
+      #expect(try await run.ending(within: .seconds(60)) == .exit(0), "\(run.output)")
+      let left = try FileManager.default.contentsOfDirectory(atPath: arenas.url.path)
+      #expect(left.filter { $0.hasSuffix(".arena") }.count == asked.arenas, "\(left)")
+    }
+
     @Test("run --record sites prints the profile of a program in which nothing was found; without it, nothing")
     func printed() async throws {
       let program = try await program()

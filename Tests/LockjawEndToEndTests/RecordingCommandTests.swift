@@ -118,6 +118,10 @@ extension EndToEnd {
         output = attach.output
       }
       #expect(output.contains("HANG, CAUSE UNKNOWN (suspect): 3 threads wait"), "\(output)")
+      // Wrapped to the width of a page, so not as one piece.
+      #expect(
+        output.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+          .contains("2 threads wait for a turn on a dispatch queue: thread "), "\(output)")
       #expect(output.contains("DispatchQueue.sync(") && output.contains("held by      not known"), "\(output)")
       try await program.stop()
     }

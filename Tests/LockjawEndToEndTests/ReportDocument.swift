@@ -66,6 +66,8 @@ struct ReportDocument: Decodable {
   struct Target: Decodable {
     var pid: Int32
     var command: String
+    /// ISO 8601; `nil`: not known.
+    var started: String?
   }
 
   var schema: String

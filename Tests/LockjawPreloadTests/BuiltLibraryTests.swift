@@ -8,6 +8,10 @@ import Testing
     #expect(dynamic.contains { $0.contains("(SONAME)") && $0.contains("[liblockjaw.so]") })
     #expect(dynamic.contains { $0.contains("(FLAGS)") && $0.contains("STATIC_TLS") })
     #expect(dynamic.contains { $0.contains("(FLAGS_1)") && $0.contains("NODELETE") })
+    // Static thread-local storage is taken from every thread's stack, and scarce for libraries that are loaded late.
+    let segments = try run("readelf", ["-lW", shimPath]).output.split(separator: "\n")
+    let storage = try #require(segments.first { $0.contains(" TLS ") }).split(separator: " ")
+    #expect(try #require(storage.count > 5 ? Int(storage[5].dropFirst(2), radix: 16) : nil) <= 32)
   }
 
   /// Names in the table of interposed symbols.

@@ -5,13 +5,34 @@ import Testing
   @Test(
     "Programs do rare things and are recorded as ever",
     arguments: [
-      "jumps", "shared", "named", "raw", "requeue", "lifetime", "crowd", "guards",
+      "jumps", "shared", "named", "requeue", "lifetime", "crowd", "guards",
     ])
   func corner(mode: String) async throws {
     for level in mode == "lifetime" || mode == "crowd" ? ["state"] : ["state", "all"] {
       let outcome = try await runPreloaded(
         "corners.c", [mode], flags: ["-O2"], environment: ["LOCKJAW_RECORD": level, "LOCKJAW_RING": "256"])
       #expect(outcome.status == 0 && outcome.output.hasSuffix("ok\n") && outcome.errors == "", "\(level): \(outcome)")
+    }
+  }
+
+  @Test(
+    "A thread made by clone is recorded as itself where it has storage of its own, and does the other no harm where not",
+    arguments: ["own", "anonymous", "borrowed"])
+  func rawThreads(mode: String) async throws {
+    for level in ["state", "all"] {
+      let outcome = try await runPreloaded(
+        "raw_threads.c", [mode], flags: ["-O2"], environment: ["LOCKJAW_RECORD": level, "LOCKJAW_RING": "256"])
+      #expect(outcome.status == 0 && outcome.output == "ok\n" && outcome.errors == "", "\(level): \(outcome)")
+    }
+  }
+
+  @Test("What a library releases that the shim does not see neither piles up on the list nor takes what is held off it")
+  func unseenReleases() async throws {
+    let library = try await Compiler.shared.executable("locking_library.c", flags: ["-shared", "-fPIC"])
+    for level in ["state", "all"] {
+      let outcome = try await runPreloaded(
+        "unseen.c", [library], environment: ["LOCKJAW_RECORD": level, "LOCKJAW_RING": "256"])
+      #expect(outcome.status == 0 && outcome.output == "ok\n" && outcome.errors == "", "\(level): \(outcome)")
     }
   }
 
@@ -40,6 +61,14 @@ import Testing
       let outcome = try await runPreloaded("corners.c", ["library", library], preload: preload)
       #expect(outcome.status == 0 && outcome.output == "ok\n" && outcome.errors == "", "\(preload): \(outcome)")
     }
+  }
+
+  @Test("A thread with the smallest stack there may be locks, waits and forks", arguments: ["state", "all"])
+  func smallestStack(level: String) async throws {
+    let library = try await Compiler.shared.executable("locking_library.c", flags: ["-shared", "-fPIC"])
+    let outcome = try await runPreloaded(
+      "corners.c", ["small", library], flags: ["-O2"], environment: ["LOCKJAW_RECORD": level, "LOCKJAW_RING": "256"])
+    #expect(outcome.status == 0 && outcome.output == "ok\n" && outcome.errors == "", "\(outcome)")
   }
 
   @Test("What a program executes is covered with its environment, and runs uncovered without it")

@@ -269,11 +269,14 @@ private func eventually(_ what: String, _ condition: () -> Bool) async throws {
     arguments: [
       ("LOCKJAW_RECORD", "everything"), ("LOCKJAW_RECORD", "ALL"), ("LOCKJAW_RING", "-1"), ("LOCKJAW_RING", "a lot"),
       ("LOCKJAW_RING", "0"), ("LOCKJAW_RING", "99999999999999999999999"), ("LOCKJAW_RING", "12x"),
-      ("LOCKJAW_RING_MODE", "maybe"), ("LOCKJAW_CLOCK", "sundial"),
+      ("LOCKJAW_RING_MODE", "maybe"), ("LOCKJAW_CLOCK", "sundial"), ("LOCKJAW_KEEP", "maybe"), ("LOCKJAW_KEEP", "11"),
     ])
   func nonsense(variable: String, value: String) async throws {
     for log in ["1", "0"] {
-      let outcome = try await runPreloaded("life.c", ["nothing"], environment: [variable: value, "LOCKJAW_LOG": log])
+      let directory = try ScratchDirectory()
+      let outcome = try await runPreloaded(
+        "life.c", ["nothing"], environment: [variable: value, "LOCKJAW_LOG": log], directory: directory)
+      #expect(directory.entries == [], "nothing is kept by default")
       #expect(outcome.status == 0 && outcome.output == "ok\n", "\(outcome)")
       #expect(outcome.errors.contains(variable) == (log == "1"), "\(outcome)")
       #expect(outcome.errors.filter { $0 == "\n" }.count == (log == "1" ? 1 : 0))

@@ -62,6 +62,20 @@ struct ArenaFile {
     #expect(arena.slot(0, \.held_count, as: UInt32.self) == 1)
   }
 
+  @Test("A library that speaks at a crash, before the shim or after it, does so, and what was held stays known")
+  func speaksAtACrash() async throws {
+    let speaker = try await Compiler.shared.executable("segfault.c", flags: ["-shared", "-fPIC"])
+    for preload in ["\(speaker) \(shimPath)", "\(shimPath) \(speaker)"] {
+      let directory = try ScratchDirectory()
+      let outcome = try await runPreloaded("life.c", ["end", "segv"], directory: directory, preload: preload)
+      #expect(outcome.status == 128 + SIGSEGV && outcome.output == "crashed\n", "\(preload): \(outcome)")
+      let names = directory.entries
+      try #require(names.count == 1)
+      let arena = try ArenaFile(directory: directory, name: names[0])
+      #expect(arena.slot(0, \.held_count, as: UInt32.self) == 1)
+    }
+  }
+
   @Test("The header and the module list describe the process, and no descriptor is left open")
   func identity() async throws {
     let outcome = try await runPreloaded(
@@ -118,12 +132,15 @@ struct ArenaFile {
   }
 
   @Test(
-    "A sanitizer behind the shim stays in the chain and finds nothing new",
+    "A sanitizer behind the shim stays in the chain and finds nothing new, also where a slot changes hands or a stack is copied",
     arguments: ["thread", "address", "undefined"])
   func sanitizers(kind: String) async throws {
-    let outcome = try await runPreloaded(
-      "sanitized.c", flags: ["-O1", "-fsanitize=\(kind)"], environment: ["ASAN_OPTIONS": "verify_asan_link_order=0"])
-    #expect(outcome.status == 0 && outcome.output == "20000 2000\n" && outcome.errors == "", "\(outcome)")
+    for (arguments, output) in [([], "20000 2000\n"), (["slots"], "250\n"), (["stack"], "40\n")] {
+      let outcome = try await runPreloaded(
+        "sanitized.c", arguments, flags: ["-O1", "-fsanitize=\(kind)"],
+        environment: ["ASAN_OPTIONS": "verify_asan_link_order=0"])
+      #expect(outcome.status == 0 && outcome.output == output && outcome.errors == "", "\(arguments): \(outcome)")
+    }
   }
 
   @Test("Ordinary programs run as they do without it")

@@ -17,6 +17,11 @@ import Testing
   func mutexes(optimisation: String) async throws { try await passes("mutex.c", optimisation) }
 
   @Test(
+    "Before a wait for a mutex it looks for a moment whether it comes free, and where looking takes long not for a while",
+    arguments: ["-O0", "-O2"])
+  func looks(optimisation: String) async throws { try await passes("looks.c", optimisation) }
+
+  @Test(
     "Readers are individuals, writers are named, in every variant of both kinds of rwlock", arguments: ["-O0", "-O2"])
   func rwlocks(optimisation: String) async throws { try await passes("rwlock.c", optimisation) }
 

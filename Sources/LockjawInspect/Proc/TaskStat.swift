@@ -4,6 +4,7 @@ struct TaskStat: Hashable {
   var state: Character
   var parent: Int32
   var flags: UInt64
+  /// Since the machine's boot, whatever time namespace this is read in.
   var startTicks: UInt64
   /// It runs there, or has run there last; `nil` where that is not said.
   var processor: Int32?
@@ -46,7 +47,7 @@ struct TaskStat: Hashable {
     state = Character(UnicodeScalar(letter))
     self.parent = parent
     self.flags = flags
-    startTicks = start
+    startTicks = TimeNamespace.own.machineTicks(start)
     // Field 39.
     processor = fields.count > 36 ? Int32(String(decoding: fields[36], as: UTF8.self)) : nil
   }

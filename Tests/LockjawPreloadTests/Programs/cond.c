@@ -123,17 +123,60 @@ static void a_recursive_mutex_is_released_once(void) {
   CHECK_EQUAL(my_slot()->held_count, 0);
 }
 
+static cnd_t condition;
+static mtx_t c11_mutex;
+static int c11_go, c11_woken;
+static void *c11_waiter(void *unused) {
+  CHECK_EQUAL(mtx_lock(&c11_mutex), thrd_success);
+  while (!c11_go) CHECK_EQUAL(cnd_wait(&condition, &c11_mutex), thrd_success);
+  CHECK_EQUAL(holds(my_slot(), &c11_mutex), 1);
+  CHECK_EQUAL(find_held(my_slot(), &c11_mutex)->flags & LJ_HELD_RELOCKED, LJ_HELD_RELOCKED);
+  c11_go--;
+  c11_woken++;
+  CHECK_EQUAL(mtx_unlock(&c11_mutex), thrd_success);
+  return unused;
+}
+static void *c11_contender(void *unused) {
+  CHECK_EQUAL(mtx_lock(&c11_mutex), thrd_success);
+  CHECK_EQUAL(newest_event(my_slot())->object, (uintptr_t)&c11_mutex);
+  CHECK_EQUAL(mtx_unlock(&c11_mutex), thrd_success);
+  return unused;
+}
+
 static void c11_conditions_are_seen(void) {
-  cnd_t condition;
-  mtx_t c11_mutex;
   cnd_init(&condition);
   mtx_init(&c11_mutex, mtx_plain);
+  worker waiters[3], contender;
+  for (int i = 0; i < 3; i++) {
+    start(&waiters[i], c11_waiter, NULL);
+    EVENTUALLY(waits_for(find_slot(waiters[i].tid), &condition));
+    CHECK_EQUAL(find_slot(waiters[i].tid)->wait.kind, LJ_KIND_COND);
+    CHECK_EQUAL(find_slot(waiters[i].tid)->wait.object2, (uintptr_t)&c11_mutex);
+    CHECK_EQUAL(find_slot(waiters[i].tid)->held_count, 0);
+  }
+  CHECK_EQUAL(mtx_lock(&c11_mutex), thrd_success);
+  start(&contender, c11_contender, NULL);
+  EVENTUALLY(waits_for(find_slot(contender.tid), &c11_mutex));
+  CHECK_EQUAL(find_slot(contender.tid)->wait.owner_tid, gettid());
+  c11_go = 1;
+  CHECK_EQUAL(cnd_signal(&condition), thrd_success);
+  CHECK_EQUAL(mtx_unlock(&c11_mutex), thrd_success);
+  join(&contender);
+  bool is_woken = false;
+  EVENTUALLY((mtx_lock(&c11_mutex), is_woken = c11_woken == 1, mtx_unlock(&c11_mutex), is_woken));
+  CHECK_EQUAL(mtx_lock(&c11_mutex), thrd_success);
+  c11_go = 2;
+  CHECK_EQUAL(cnd_broadcast(&condition), thrd_success);
+  CHECK_EQUAL(mtx_unlock(&c11_mutex), thrd_success);
+  for (int i = 0; i < 3; i++) join(&waiters[i]);
+  CHECK_EQUAL(c11_woken, 3);
   mtx_lock(&c11_mutex);
   struct timespec soon = in_ms(CLOCK_REALTIME, 5);
   CHECK_EQUAL(cnd_timedwait(&condition, &c11_mutex, &soon), thrd_timedout);
   CHECK_EQUAL(newest_event(my_slot())->object, (uintptr_t)&condition);
   CHECK_EQUAL(holds(my_slot(), &c11_mutex), 1);
   mtx_unlock(&c11_mutex);
+  CHECK_EQUAL(my_slot()->held_count, 0);
 }
 
 static pthread_mutex_t lost;

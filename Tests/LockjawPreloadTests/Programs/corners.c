@@ -118,24 +118,35 @@ static void libraries(const char *path) {
   }
 }
 
-// --- a thread that no pthread function made, on another's thread-local storage
-static _Atomic int raw_done;
-static int raw_thread(void *word) {
-  struct timespec soon = {.tv_nsec = 1000000};
-  for (int i = 0; i < 100; i++) (void)syscall(SYS_futex, word, FUTEX_WAIT, 0, &soon);
-  __atomic_store_n(&raw_done, 1, __ATOMIC_RELEASE);
-  syscall(SYS_exit, 0);
-  return 0;
+// --- the smallest stack that a thread may have, of which static thread-local storage takes its part
+static void *with_little_stack(void *library_lock) {
+  void (*lock)(pthread_mutex_t *, int) = (void (*)(pthread_mutex_t *, int))(uintptr_t)library_lock;
+  lock(&mutex, 1); // its first operation, a wait, from code that is in no list of modules yet
+  pthread_mutex_t own = PTHREAD_MUTEX_INITIALIZER;
+  pthread_cond_t never = PTHREAD_COND_INITIALIZER;
+  struct timespec soon = in_ms(CLOCK_REALTIME, 5);
+  if (pthread_mutex_lock(&own) != 0 || pthread_cond_timedwait(&never, &own, &soon) != ETIMEDOUT) _exit(3);
+  pid_t child = fork();
+  if (child == 0) _exit(pthread_mutex_lock(&mutex) == 0 && pthread_mutex_unlock(&mutex) == 0 ? 0 : 4);
+  int status;
+  if (waitpid(child, &status, 0) != child || status != 0) _exit(5);
+  if (pthread_mutex_unlock(&own) != 0) _exit(6);
+  return NULL;
 }
-static void raw_threads(void) {
-  static char stack[65536] __attribute__((aligned(16)));
-  static uint32_t word;
-  int flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM;
-  CHECK(clone(raw_thread, stack + sizeof stack, flags, &word) > 0);
-  while (!__atomic_load_n(&raw_done, __ATOMIC_ACQUIRE)) { // the program goes on with locks meanwhile
-    CHECK_EQUAL(pthread_mutex_lock(&mutex), 0);
-    CHECK_EQUAL(pthread_mutex_unlock(&mutex), 0);
-  }
+static void small_stack(const char *path) {
+  void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+  CHECK(library);
+  void *lock = dlsym(library, "library_lock");
+  pthread_attr_t smallest;
+  pthread_attr_init(&smallest);
+  CHECK_EQUAL(pthread_attr_setstacksize(&smallest, (size_t)sysconf(_SC_THREAD_STACK_MIN)), 0);
+  CHECK_EQUAL(pthread_mutex_lock(&mutex), 0);
+  pthread_t thread;
+  CHECK_EQUAL(pthread_create(&thread, &smallest, with_little_stack, lock), 0);
+  const lj_slot *slot = NULL;
+  EVENTUALLY((slot = slot_in(arena, 1)) && lj_load_acquire32(&arena->slot_count) > 1 && waits_for(slot, &mutex));
+  CHECK_EQUAL(pthread_mutex_unlock(&mutex), 0);
+  CHECK_EQUAL(pthread_join(thread, NULL), 0);
 }
 
 // --- a waiter that is moved from one futex to another
@@ -232,7 +243,7 @@ int main(int count, char **arguments) {
   else if (!strcmp(mode, "shared")) shared();
   else if (!strcmp(mode, "named")) named_semaphores();
   else if (!strcmp(mode, "library")) libraries(arguments[2]);
-  else if (!strcmp(mode, "raw")) raw_threads();
+  else if (!strcmp(mode, "small")) small_stack(arguments[2]);
   else if (!strcmp(mode, "requeue")) requeued();
   else if (!strcmp(mode, "lifetime")) a_lifetime_of_threads();
   else if (!strcmp(mode, "crowd")) a_crowd();

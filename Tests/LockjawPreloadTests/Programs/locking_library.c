@@ -9,3 +9,5 @@ void library_lock(pthread_mutex_t *mutex, int and_unlock) {
   pthread_mutex_lock(mutex);
   if (and_unlock) pthread_mutex_unlock(mutex);
 }
+void library_unlock(pthread_mutex_t *mutex) { pthread_mutex_unlock(mutex); }
+void library_rwlock_unlock(pthread_rwlock_t *rwlock) { pthread_rwlock_unlock(rwlock); }

@@ -169,6 +169,17 @@ static inline bool waits_for(const lj_slot *slot, const void *object) {
   return slot && (lj_load_acquire64(&slot->wait.seq) & 1) && slot->wait.object == (uint64_t)(uintptr_t)object;
 }
 static inline bool is_waiting(const lj_slot *slot) { return lj_load_acquire64(&slot->wait.seq) & 1; }
+// Whether a thread of this process sleeps, as the kernel says.
+static inline bool sleeps(int tid) {
+  char path[64], line[256] = "";
+  snprintf(path, sizeof path, "/proc/self/task/%d/stat", tid);
+  FILE *file = fopen(path, "r");
+  if (!file) return false;
+  char *read = fgets(line, sizeof line, file);
+  fclose(file);
+  const char *name_end = read ? strrchr(line, ')') : NULL;
+  return name_end && name_end[1] == ' ' && name_end[2] == 'S';
+}
 static inline const lj_event *newest_event(const lj_slot *slot) {
   CHECK(slot->ring_head > 0);
   return &slot->ring[(slot->ring_head - 1) % slot->ring_capacity];
