@@ -79,9 +79,10 @@ static bool lj_looks_free(const pthread_mutex_t *mutex) {
 // that would have passed such a lock back and forth would do little but record. So the word is looked at for as long;
 // whoever finds it free has not waited. Returns what the last try answered.
 //
-// That pays where processors are near each other (of one core, of one cache): more gets done than without the shim. Where the lock's cache line takes longer from one to the other than the lock is held, each look takes it away from
-// the holder and hands the lock over too often; then a sleep is cheaper for everybody. A look that itself took so long tells,
-// and for a while this thread does not look; which processors are near may change (a virtual machine's do).
+// That pays where processors are near each other (of one core, of one cache): more gets done than without the shim. Where
+// the lock's cache line takes longer from one to the other than the lock is held, each look takes it away from the holder
+// and hands the lock over too often; then a sleep is cheaper for everybody. A look that itself took so long tells, and for
+// a while this thread does not look; which processors are near may change (a virtual machine's do).
 static int lj_mutex_try_briefly(pthread_mutex_t *mutex) {
   // A pause takes 40 to 140 cycles, a near line less than 100, a far one 400.
   enum { LOOKS = 8, FAR_TICKS = 150, FAR_FOR = 256 };

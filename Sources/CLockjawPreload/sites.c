@@ -1,9 +1,9 @@
 // A thread's tables of call sites: rows one after the other in the order of their first use, and an index over all of
-// them. Tables of 60, 56, 112 … 3,584 rows, each twice as long as the one before: with its share of the index such a table is one unit
-// of the history, one, two, four and so on. Rows never move and none is given back, so counts need no lock and a reader no copy
-// of the whole, and rows that are in use stand side by side: in a program with a thousand pairs of lock and site, what an
-// operation touches of all this is a line of the index and half a line of the counts, and nearly always in pages that it
-// touched before.
+// them. Tables of 60, 56, 112 … 3,584 rows, each twice as long as the one before: with its share of the index such a table
+// is one unit of the history, one, two, four and so on. Rows never move and none is given back, so counts need no lock and
+// a reader no copy of the whole, and rows that are in use stand side by side: in a program with a thousand pairs of lock
+// and site, what an operation touches of all this is a line of the index and half a line of the counts, and nearly always
+// in pages that it touched before.
 //
 // The index is an open-addressed hash table (linear probing, half full, or three quarters where memory ran out) whose entries are a row's place and 16 bits of
 // its hash. With each new table comes an index twice as large, filled from the rows; the old one stays where it is.

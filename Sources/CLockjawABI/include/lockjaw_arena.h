@@ -44,7 +44,7 @@
 // its thread's ring with a time stamp. Counts and rings belong to the slot: a thread that gets a used slot goes on with
 // them, so that nothing is lost when threads end (LJ_OP_THREAD_BEGIN tells their operations apart).
 //
-// Time is CLOCK_MONOTONIC in nanoseconds wherever a name ends in `_ns`. Zero means "not known". Where it ends in `_ticks`
+// Time is CLOCK_MONOTONIC in nanoseconds wherever a name ends in `_ns`, as it is outside of any time namespace. Zero means "not known". Where it ends in `_ticks`
 // it is the time-stamp counter or CLOCK_MONOTONIC, as `tick_source` says; LJ_OP_CLOCK operations and the header's own
 // pair say which tick was which nanosecond.
 // Integers are little endian; pointers of the target are 64-bit addresses. A 32-bit target is not served.
